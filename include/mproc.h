@@ -1,0 +1,1571 @@
+/*
+ * libmproc: shared state between processes, for every language.
+ *
+ * Value, array, queue and lock that several processes share, and that stay correct when any of them
+ * is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
+ *
+ * Conventions
+ * -----------
+ * Status     Every function that can fail returns an int: 0 (MPROC_OK), a positive value that is a
+ *            success with news (MPROC_RECOVERED, MPROC_EXISTED), or a negative MPROC_E... error.
+ *            Numbers never change their meaning. mproc_last_error() gives this thread's last error
+ *            in words. NULL where an object, a buffer with a length or an output is required is
+ *            MPROC_EINVAL; outputs are untouched on failure unless a function says otherwise.
+ * Timeouts   int64_t nanoseconds of CLOCK_MONOTONIC: 0 tries once and never sleeps, MPROC_FOREVER
+ *            waits without limit, other negative numbers are MPROC_EINVAL. A signal whose handler
+ *            returns does not end a wait. Waiting for data or for a user's lock is bounded by the
+ *            timeout; the library's own short internal locks are bounded by the domain's
+ *            busy_timeout (default 5 s, then MPROC_EBUSY), which only a stopped process can exhaust.
+ * Ownership  Handles are opaque and owned by whoever created or opened them, until the matching
+ *            close(). close(NULL) does nothing. A handle keeps its domain alive, so handles may be
+ *            closed in any order. No call takes over an argument; strings and structs are copied.
+ * Threads    Every function may be called from any thread at any time, with one exception: a handle
+ *            must not be closed while another thread is still inside a call on it.
+ * Processes  fork() just works: the child uses the handles it inherited and is an owner of its own
+ *            from its first operation on; it does not hold the locks that its parent holds. exec()
+ *            ends everything the process held, as death does.
+ * Signals    Not async-signal-safe, except mproc_cancel_set().
+ * Memory     Never freed across allocators: whatever the library allocated, it frees in close().
+ * Structs    Option structs start with their own size (use the ..._INIT macros); a library that is
+ *            newer or older than the caller's header understands them.
+ */
+
+#ifndef MPROC_H
+#define MPROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MPROC_DOMAIN_OPTIONS_INIT { sizeof(mproc_domain_options_t), NULL, 0, 0, 0 }
+#define MPROC_LOCK_OPTIONS_INIT   { sizeof(mproc_lock_options_t), 0 }
+#define MPROC_VALUE_OPTIONS_INIT  { sizeof(mproc_value_options_t), 0, 0, 0, 0, 0, NULL }
+#define MPROC_ARRAY_OPTIONS_INIT  { sizeof(mproc_array_options_t), 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, NULL, 0 }
+#define MPROC_QUEUE_OPTIONS_INIT  { sizeof(mproc_queue_options_t), 0, 0, 0 }
+
+
+/**
+ * Most dimensions an array can have.
+ */
+#define MPROC_MAX_DIMS 8
+
+/**
+ * The domain's directory and files are for a group: 2770 and 0660 instead of 0700 and 0600.
+ * Every member of the directory's group is then as trusted as the owner.
+ */
+#define MPROC_DOMAIN_GROUP 1
+
+/**
+ * A domain without a name in the file system: it lives in memory file descriptors and is shared with
+ * forked children. Its objects are anonymous.
+ */
+#define MPROC_DOMAIN_ANONYMOUS 2
+
+/**
+ * Fail with MPROC_ENOENT instead of creating the domain when it is not there yet.
+ */
+#define MPROC_DOMAIN_EXISTING 4
+
+/**
+ * mproc_queue_info_t.state: producers and consumers work.
+ */
+#define MPROC_QUEUE_OPEN 0
+
+/**
+ * mproc_queue_info_t.state: shut down gracefully: nothing goes in, what is inside can be taken.
+ */
+#define MPROC_QUEUE_DRAINING 1
+
+/**
+ * mproc_queue_info_t.state: shut down immediately: nothing goes in or out.
+ */
+#define MPROC_QUEUE_CLOSED 2
+
+/**
+ * Done.
+ */
+#define MPROC_OK 0
+
+/**
+ * Success with news: the lock is yours, and its previous holder died while holding it. What the lock
+ * protects may be half done; repair it, then go on. The lock itself is sound.
+ */
+#define MPROC_RECOVERED 1
+
+/**
+ * Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
+ */
+#define MPROC_EXISTED 2
+
+/**
+ * An argument is NULL, out of its range, or an unknown flag or type.
+ */
+#define MPROC_EINVAL -1
+
+/**
+ * The timeout passed (with timeout 0: it would have had to wait).
+ */
+#define MPROC_ETIMEDOUT -2
+
+/**
+ * The cancel token was set.
+ */
+#define MPROC_ECANCELED -3
+
+/**
+ * The queue was shut down (and, after a graceful shutdown, is drained).
+ */
+#define MPROC_ECLOSED -4
+
+/**
+ * The buffer is too small; the size needed was reported and the message stays where it is.
+ */
+#define MPROC_EMSGSIZE -5
+
+/**
+ * The message can never fit into this queue.
+ */
+#define MPROC_E2BIG -6
+
+/**
+ * The name is taken by a living object.
+ */
+#define MPROC_EEXIST -7
+
+/**
+ * There is no object of that name.
+ */
+#define MPROC_ENOENT -8
+
+/**
+ * The name belongs to another kind of object.
+ */
+#define MPROC_EKIND -9
+
+/**
+ * Type, size, shape or schema differ from the object's.
+ */
+#define MPROC_ETYPE -10
+
+/**
+ * The index or range is out of bounds.
+ */
+#define MPROC_ERANGE -11
+
+/**
+ * This process does not hold the lock.
+ */
+#define MPROC_EPERM -12
+
+/**
+ * The file or directory has the wrong owner, type or mode, or permission was denied.
+ */
+#define MPROC_EACCES -13
+
+/**
+ * The file system of the domain has no room for it. Nothing was left behind.
+ */
+#define MPROC_ENOSPC -14
+
+/**
+ * The machine, or a memory limit of this process's control groups, has no room for it. Nothing was left behind.
+ */
+#define MPROC_ENOMEM -15
+
+/**
+ * An internal lock was held by a living process for longer than busy_timeout.
+ */
+#define MPROC_EBUSY -16
+
+/**
+ * The shared memory does not make sense. The object is poisoned: every later call says so too.
+ */
+#define MPROC_ECORRUPT -17
+
+/**
+ * Another memory layout version or byte order.
+ */
+#define MPROC_EVERSION -18
+
+/**
+ * The object belongs to another domain than the one it was looked up in.
+ */
+#define MPROC_EDOMAIN -19
+
+/**
+ * Not a name: 1 to 200 of [A-Za-z0-9._-], not starting with a dot.
+ */
+#define MPROC_ENAME -20
+
+/**
+ * The domain has no free place: 1022 living processes have joined it.
+ */
+#define MPROC_ESLOTS -21
+
+/**
+ * This type or mode of object does not have that operation.
+ */
+#define MPROC_ENOTSUP -22
+
+/**
+ * A system call failed; mproc_last_error() has errno and the call.
+ */
+#define MPROC_ESYS -23
+
+/**
+ * A bug in the library was caught at its boundary. The object may be unusable.
+ */
+#define MPROC_EPANIC -24
+
+/**
+ * The domain was removed while this process still had it open; open it anew.
+ */
+#define MPROC_ESTALE -25
+
+/**
+ * Wait without limit.
+ */
+#define MPROC_FOREVER -1
+
+/**
+ * Signed 8-bit integer (typecode 'b').
+ */
+#define MPROC_TYPE_I8 1
+
+/**
+ * Unsigned 8-bit integer (typecode 'B').
+ */
+#define MPROC_TYPE_U8 2
+
+/**
+ * Signed 16-bit integer (typecode 'h').
+ */
+#define MPROC_TYPE_I16 3
+
+/**
+ * Unsigned 16-bit integer (typecode 'H').
+ */
+#define MPROC_TYPE_U16 4
+
+/**
+ * Signed 32-bit integer (typecode 'i').
+ */
+#define MPROC_TYPE_I32 5
+
+/**
+ * Unsigned 32-bit integer (typecode 'I').
+ */
+#define MPROC_TYPE_U32 6
+
+/**
+ * Signed 64-bit integer (typecodes 'l' and 'q').
+ */
+#define MPROC_TYPE_I64 7
+
+/**
+ * Unsigned 64-bit integer (typecodes 'L' and 'Q').
+ */
+#define MPROC_TYPE_U64 8
+
+/**
+ * IEEE 754 binary32 (typecode 'f').
+ */
+#define MPROC_TYPE_F32 9
+
+/**
+ * IEEE 754 binary64 (typecode 'd').
+ */
+#define MPROC_TYPE_F64 10
+
+/**
+ * One byte of text (typecode 'c'); an unsigned 8-bit integer to every operation.
+ */
+#define MPROC_TYPE_CHAR8 11
+
+/**
+ * One wide character, 32 bits (typecode 'u'); an unsigned 32-bit integer to every operation.
+ */
+#define MPROC_TYPE_CHAR32 12
+
+/**
+ * One byte, 0 or 1: whatever is stored becomes 0 or 1. No arithmetic; and, or, xor are logical.
+ */
+#define MPROC_TYPE_BOOL 13
+
+/**
+ * A fixed-size struct without pointers, 1 byte to 1 MiB, given by elem_size and elem_align.
+ */
+#define MPROC_TYPE_STRUCT 14
+
+/**
+ * The object keeps its name and memory until it is unlinked, also when nobody uses it.
+ * Without it, name and memory vanish with the last process that uses the object.
+ */
+#define MPROC_PERSIST 1
+
+/**
+ * If a matching object of that name exists, open it: the call then returns MPROC_EXISTED.
+ */
+#define MPROC_EXIST_OK 2
+
+/**
+ * This handle never spins before it sleeps. For machines where CPU time is dearer than latency.
+ */
+#define MPROC_NO_SPIN 4
+
+/**
+ * Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
+ * default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
+ */
+#define MPROC_RAW 8
+
+/**
+ * Read-modify-write: add (integers wrap around, as in C).
+ */
+#define MPROC_OP_ADD 1
+
+/**
+ * Read-modify-write: subtract.
+ */
+#define MPROC_OP_SUB 2
+
+/**
+ * Read-modify-write: the smaller of both, in the value's own signedness.
+ */
+#define MPROC_OP_MIN 3
+
+/**
+ * Read-modify-write: the larger of both, in the value's own signedness.
+ */
+#define MPROC_OP_MAX 4
+
+/**
+ * Read-modify-write: bitwise and. Not for floats.
+ */
+#define MPROC_OP_AND 5
+
+/**
+ * Read-modify-write: bitwise or. Not for floats.
+ */
+#define MPROC_OP_OR 6
+
+/**
+ * Read-modify-write: bitwise exclusive or. Not for floats.
+ */
+#define MPROC_OP_XOR 7
+
+/**
+ * ABI number these declarations belong to (the number in the SONAME).
+ */
+#define MPROC_ABI_VERSION 0
+
+/**
+ * Version of the layout in shared memory that these declarations belong to.
+ */
+#define MPROC_LAYOUT_VERSION 1
+
+/**
+ * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
+ */
+typedef struct mproc_array_t mproc_array_t;
+
+/**
+ * A cancel token: set it, and every blocking call of this process that was given it returns
+ * MPROC_ECANCELED promptly. Belongs to one process; any number of calls may share one.
+ */
+typedef struct mproc_cancel_t mproc_cancel_t;
+
+/**
+ * A domain: a set of processes and objects that know each other; a directory on tmpfs, or anonymous.
+ */
+typedef struct mproc_domain_t mproc_domain_t;
+
+/**
+ * A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
+ */
+typedef struct mproc_lock_t mproc_lock_t;
+
+/**
+ * A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
+ */
+typedef struct mproc_queue_t mproc_queue_t;
+
+/**
+ * One shared value: a number, a character, a bool, or a struct.
+ */
+typedef struct mproc_value_t mproc_value_t;
+
+/**
+ * How to create an array, or what to expect when opening one. Initialise with MPROC_ARRAY_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_array_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_TYPE_...; on open 0 accepts any
+   */
+  int32_t type_code;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   */
+  uint32_t flags;
+  /**
+   * Structs: size in bytes, 1 to 1 MiB, a multiple of the alignment. Scalars: 0 or the type's size.
+   */
+  size_t elem_size;
+  /**
+   * Structs: alignment, a power of two up to 4096; 0: the largest up to 8 that divides elem_size. Scalars: 0.
+   */
+  size_t elem_align;
+  /**
+   * A number of your own that stands for the struct's layout; 0: none. Two that are given must match.
+   */
+  uint64_t schema;
+  /**
+   * Dimensions, 1 to MPROC_MAX_DIMS; on open 0 accepts any.
+   */
+  size_t ndim;
+  /**
+   * Elements in each dimension, the slowest first. 0 is legal: an array without elements.
+   */
+  size_t shape[8];
+  /**
+   * Initial elements, row-major; NULL: all bytes zero. Ignored when an existing array is opened.
+   */
+  const void *initial;
+  /**
+   * How many elements `initial` has: at most as many as the array; the rest is zero.
+   */
+  size_t initial_count;
+} mproc_array_options_t;
+
+/**
+ * What an array is.
+ */
+typedef struct {
+  /**
+   * MPROC_TYPE_...
+   */
+  int32_t type_code;
+  /**
+   * MPROC_PERSIST
+   */
+  uint32_t flags;
+  /**
+   * Bytes of one element.
+   */
+  uint64_t elem_size;
+  /**
+   * Bytes.
+   */
+  uint64_t elem_align;
+  /**
+   * Given at creation, or 0.
+   */
+  uint64_t schema;
+  /**
+   * Elements altogether.
+   */
+  uint64_t length;
+  /**
+   * Dimensions.
+   */
+  uint64_t ndim;
+  /**
+   * Elements in each dimension; the rest 0.
+   */
+  uint64_t shape[8];
+  /**
+   * How often an internal lock or the user's lock was taken over from a dead process.
+   */
+  uint32_t steals;
+  /**
+   * How often a half-written struct element was rolled back.
+   */
+  uint32_t rollbacks;
+} mproc_array_info_t;
+
+/**
+ * A process as shared memory knows it. Pid, start time and command are for people: they decide nothing.
+ */
+typedef struct {
+  /**
+   * 1 if there is an owner, else 0 (then the rest is 0).
+   */
+  int32_t held;
+  /**
+   * 1 if the owner lives, 0 if it is known to be dead.
+   */
+  int32_t alive;
+  /**
+   * 1 if it is the calling process.
+   */
+  int32_t is_self;
+  /**
+   * Slot index in the domain's registry.
+   */
+  uint32_t slot;
+  /**
+   * Generation of the slot.
+   */
+  uint64_t generation;
+  /**
+   * Process id in the owner's own pid namespace.
+   */
+  int32_t pid;
+  /**
+   * Leave unused.
+   */
+  uint32_t reserved;
+  /**
+   * Start time in clock ticks after boot (field 22 of /proc/PID/stat); 0 if unknown.
+   */
+  uint64_t start_time;
+  /**
+   * Command name, NUL-terminated.
+   */
+  char command[32];
+} mproc_owner_t;
+
+/**
+ * The details of a thread's last error.
+ */
+typedef struct {
+  /**
+   * MPROC_E...; 0 if no call of this thread failed yet.
+   */
+  int32_t status;
+  /**
+   * errno of the system call behind it, or 0.
+   */
+  int32_t sys_errno;
+  /**
+   * What went wrong, in English, NUL-terminated (cut to fit).
+   */
+  char message[248];
+} mproc_error_t;
+
+/**
+ * How to open a domain. Initialise with MPROC_DOMAIN_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_domain_options_t)
+   */
+  size_t size;
+  /**
+   * Directory; absolute. NULL: the environment variable MPROC_DOMAIN, else /dev/shm/mproc-<euid>.
+   */
+  const char *path;
+  /**
+   * MPROC_DOMAIN_... or 0
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * Nanoseconds an internal lock may be held by a living process before a call gives up with
+   * MPROC_EBUSY. 0: 5 seconds.
+   */
+  int64_t busy_timeout_ns;
+} mproc_domain_options_t;
+
+/**
+ * How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_lock_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   */
+  uint32_t flags;
+} mproc_lock_options_t;
+
+/**
+ * How to create or open a queue. Initialise with MPROC_QUEUE_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_queue_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   */
+  uint32_t flags;
+  /**
+   * Most messages at a time; 0: as many as fit.
+   */
+  uint32_t max_items;
+  /**
+   * Bytes for messages; each takes its length rounded up to 8, plus 8. Rounded up to a power of two
+   * of at least one page; at most 8 GiB. 0: 1 MiB.
+   */
+  uint64_t capacity_bytes;
+} mproc_queue_options_t;
+
+/**
+ * A message of a batch.
+ */
+typedef struct {
+  /**
+   * The bytes; ignored when len is 0.
+   */
+  const void *data;
+  /**
+   * How many.
+   */
+  size_t len;
+} mproc_message_t;
+
+/**
+ * What a queue is and how full it is.
+ */
+typedef struct {
+  /**
+   * Bytes for messages, as rounded.
+   */
+  uint64_t capacity_bytes;
+  /**
+   * Bytes in use, with 8 per message and padding.
+   */
+  uint64_t used_bytes;
+  /**
+   * Messages inside.
+   */
+  uint64_t items;
+  /**
+   * Most messages at a time; 0: no such bound.
+   */
+  uint64_t max_items;
+  /**
+   * The longest message that can ever fit, in bytes.
+   */
+  uint64_t max_message;
+  /**
+   * MPROC_QUEUE_...
+   */
+  uint32_t state;
+  /**
+   * How often an internal lock was taken over from a dead process, since creation.
+   */
+  uint32_t steals;
+} mproc_queue_info_t;
+
+/**
+ * How to create a value, or what to expect when opening one. Initialise with MPROC_VALUE_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_value_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_TYPE_...; on open 0 accepts any
+   */
+  int32_t type_code;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RAW
+   */
+  uint32_t flags;
+  /**
+   * Structs: size in bytes, 1 to 1 MiB. Scalars: 0 or the type's size.
+   */
+  size_t elem_size;
+  /**
+   * Structs: alignment, a power of two up to 4096; 0: 8. Scalars: 0.
+   */
+  size_t elem_align;
+  /**
+   * A number of your own that stands for the struct's layout; 0: none. Two that are given must match.
+   */
+  uint64_t schema;
+  /**
+   * The initial value, elem_size bytes; NULL: all bytes zero. Ignored when an existing one is opened.
+   */
+  const void *initial;
+} mproc_value_options_t;
+
+/**
+ * What a value is.
+ */
+typedef struct {
+  /**
+   * MPROC_TYPE_...
+   */
+  int32_t type_code;
+  /**
+   * MPROC_RAW, MPROC_PERSIST
+   */
+  uint32_t flags;
+  /**
+   * Bytes.
+   */
+  uint64_t elem_size;
+  /**
+   * Bytes.
+   */
+  uint64_t elem_align;
+  /**
+   * Given at creation, or 0.
+   */
+  uint64_t schema;
+  /**
+   * How often an internal lock or the user's lock was taken over from a dead process.
+   */
+  uint32_t steals;
+  /**
+   * Leave unused.
+   */
+  uint32_t reserved;
+} mproc_value_info_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Creates an array. It appears whole, with its initial elements, or not at all. All memory is reserved
+ * now: an array that does not fit is refused here, and using it never fails for lack of memory.
+ *
+ * @param domain          NULL: the default domain
+ * @param name            NULL: anonymous, reached only by forked children
+ * @param options         at least type and shape; not NULL
+ * @param[out] array_out  the handle; close it with mproc_array_close()
+ * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL   NULL, unknown type or flag, absurd size, alignment, shape or number of initial elements
+ * @retval MPROC_ENAME    not a name    @retval MPROC_EEXIST  the name is taken
+ * @retval MPROC_EKIND MPROC_ETYPE  with MPROC_EXIST_OK: by another kind, type, size, shape or schema
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: for the file system; reserving takes about 0.2 ms per MiB.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_array_create(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_array_options_t *options,
+                       mproc_array_t **array_out);
+
+/**
+ * Opens an existing array by name.
+ *
+ * @param domain          NULL: the default domain    @param name  not NULL
+ * @param options         what is expected; NULL: anything
+ * @param[out] array_out  the handle; close it with mproc_array_close()
+ * @retval MPROC_OK       @retval MPROC_EINVAL  NULL, unknown type or flag, too many dimensions
+ * @retval MPROC_ENAME    not a name   @retval MPROC_ENOENT  no such object   @retval MPROC_EKIND  another kind
+ * @retval MPROC_ETYPE    type, size, alignment, shape (where given) or schema differ
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_array_open(const mproc_domain_t *domain,
+                     const char *name,
+                     const mproc_array_options_t *options,
+                     mproc_array_t **array_out);
+
+/**
+ * Ends the handle. Pointers from mproc_array_ptr() through this handle end with it. NULL does nothing.
+ */
+void mproc_array_close(mproc_array_t *array);
+
+/**
+ * What the array is.
+ *
+ * @param[out] info_out  filled   @param info_size  sizeof(mproc_array_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_info(const mproc_array_t *array, mproc_array_info_t *info_out, size_t info_size);
+
+/**
+ * A pointer to the first element in shared memory, aligned for its type; elements follow row-major.
+ * Direct access is not checked, not locked, and a struct half written at death stays half written.
+ * Valid until the handle is closed.
+ *
+ * @param[out] ptr_out  the pointer
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
+ */
+int mproc_array_ptr(const mproc_array_t *array, void **ptr_out);
+
+/**
+ * Reads the element at a flat (row-major) index. Scalars: one atomic load. Structs: a whole element,
+ * never half of a write.
+ *
+ * @param index           0 to length - 1
+ * @param[out] out_bytes  the element   @param size  bytes of one element, exactly
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ERANGE  index   @retval MPROC_ETYPE  size
+ * @retval MPROC_EBUSY  structs: a stopped process is inside   @retval MPROC_ECORRUPT MPROC_ESLOTS  structs
+ * Blocks: structs: at most busy_timeout; else no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_get(const mproc_array_t *array,
+                    size_t index,
+                    void *out_bytes,
+                    size_t size);
+
+/**
+ * Writes the element at a flat (row-major) index. After a kill it is old or new, never half.
+ *
+ * @param index     0 to length - 1   @param bytes_in  the element   @param size  bytes of one element, exactly
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ERANGE  index   @retval MPROC_ETYPE  size
+ * @retval MPROC_EBUSY  structs: a stopped process is inside   @retval MPROC_ECORRUPT MPROC_ESLOTS  structs
+ * Blocks: structs: at most busy_timeout; else no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_set(const mproc_array_t *array,
+                    size_t index,
+                    const void *bytes_in,
+                    size_t size);
+
+/**
+ * The flat index of a multi-dimensional one, every coordinate checked.
+ *
+ * @param indices,ndim    one index for each dimension; ndim must be the array's
+ * @param[out] index_out  the flat index for mproc_array_get() and the others
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ERANGE  a coordinate, or ndim, does not fit
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_index(const mproc_array_t *array,
+                      const size_t *indices,
+                      size_t ndim,
+                      size_t *index_out);
+
+/**
+ * Copies a run of elements out. Each element is whole; the run as a whole is not a snapshot unless the
+ * array's lock keeps writers out.
+ *
+ * @param start,count     the run, in flat indices; count 0 is legal
+ * @param[out] out_bytes  count elements   @param size  its size in bytes: exactly count times one element
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ERANGE  the run leaves the array
+ * @retval MPROC_ETYPE  size   @retval MPROC_EBUSY MPROC_ECORRUPT MPROC_ESLOTS  structs, as mproc_array_get()
+ * Blocks: structs: at most busy_timeout; else no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_read(const mproc_array_t *array,
+                     size_t start,
+                     size_t count,
+                     void *out_bytes,
+                     size_t size);
+
+/**
+ * Copies a run of elements in. After a kill each element is old or new.
+ *
+ * @param start,count  the run, in flat indices; count 0 is legal
+ * @param bytes_in     count elements   @param size  its size in bytes: exactly count times one element
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ERANGE  the run leaves the array
+ * @retval MPROC_ETYPE  size   @retval MPROC_EBUSY MPROC_ECORRUPT MPROC_ESLOTS  structs, as mproc_array_set()
+ * Blocks: structs: at most busy_timeout; else no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_write(const mproc_array_t *array,
+                      size_t start,
+                      size_t count,
+                      const void *bytes_in,
+                      size_t size);
+
+/**
+ * Takes the array's own lock, for compound updates. It protects nothing by itself. As mproc_value_lock().
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
+ * @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: elements may be half updated
+ * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+ * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_array_lock(const mproc_array_t *array,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Releases the array's own lock.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_array_unlock(const mproc_array_t *array);
+
+/**
+ * Who holds the array's own lock: as mproc_lock_owner().
+ *
+ * @param[out] owner_out  filled   @param owner_size  sizeof(mproc_owner_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_lock_owner(const mproc_array_t *array, mproc_owner_t *owner_out, size_t owner_size);
+
+/**
+ * Copies the details of the calling thread's last failed call. Calls that succeed leave it alone.
+ *
+ * @param[out] error_out  filled   @param error_size  sizeof(mproc_error_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+ * Blocks: no.  Threads: each has its own.  Fork: the child inherits a copy.  Signals: no.
+ */
+int mproc_last_error(mproc_error_t *error_out, size_t error_size);
+
+/**
+ * Creates a cancel token.
+ *
+ * @param[out] cancel_out  the token; close it with mproc_cancel_close()
+ * @retval MPROC_OK        @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: the child has its own copy.  Signals: no.
+ */
+int mproc_cancel_create(mproc_cancel_t **cancel_out);
+
+/**
+ * Sets the token: calls that wait with it return MPROC_ECANCELED, and so do later ones until it is
+ * cleared. A call that can finish without waiting still does.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: affects this process only.  Signals: yes, async-signal-safe.
+ */
+int mproc_cancel_set(const mproc_cancel_t *cancel);
+
+/**
+ * Clears the token, so that it can be used again. Only when no call is waiting with it.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: affects this process only.  Signals: no.
+ */
+int mproc_cancel_clear(const mproc_cancel_t *cancel);
+
+/**
+ * Whether the token is set.
+ *
+ * @param[out] set_out  1 or 0
+ * @retval MPROC_OK     @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: this process's copy.  Signals: no.
+ */
+int mproc_cancel_is_set(const mproc_cancel_t *cancel, int *set_out);
+
+/**
+ * Ends the token. No call may be using it any more. NULL does nothing.
+ */
+void mproc_cancel_close(mproc_cancel_t *cancel);
+
+/**
+ * Opens a domain, creating it if need be, and joins it. Opening the same domain again in one process
+ * gives another handle on the same membership. Functions that take a domain accept NULL for the
+ * default domain, so most programs never call this.
+ *
+ * @param options          NULL for the default domain with default settings
+ * @param[out] domain_out  the handle; close it with mproc_domain_close()
+ * @retval MPROC_OK
+ * @retval MPROC_EINVAL    NULL output, unknown flag, or a path that is relative or too long
+ * @retval MPROC_EACCES    the directory or registry has the wrong owner, type or mode
+ * @retval MPROC_ENOENT    MPROC_DOMAIN_EXISTING and it is not there, or its parent directory is missing
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room   @retval MPROC_ESLOTS  1022 processes have joined
+ * @retval MPROC_EVERSION  made by a library with another memory layout
+ * @retval MPROC_ECORRUPT  the registry makes no sense   @retval MPROC_ESYS  a system call failed
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_domain_open(const mproc_domain_options_t *options,
+                      mproc_domain_t **domain_out);
+
+/**
+ * Ends the handle. Objects opened through it keep the membership alive. NULL does nothing.
+ */
+void mproc_domain_close(mproc_domain_t *domain);
+
+/**
+ * The domain's directory as a NUL-terminated string; "" for an anonymous domain.
+ *
+ * @param domain        NULL: the default domain
+ * @param buf,cap       where to, and its size with the NUL
+ * @param[out] len_out  bytes needed with the NUL; also written on MPROC_EMSGSIZE. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  buf is NULL   @retval MPROC_EMSGSIZE  cap too small
+ * @retval others    with domain NULL: as mproc_domain_open()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_domain_path(const mproc_domain_t *domain, char *buf, size_t cap, size_t *len_out);
+
+/**
+ * The domain's 128-bit identity, as recorded in its registry and in every object.
+ *
+ * @param domain       NULL: the default domain
+ * @param[out] id_out  16 bytes
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval others  with domain NULL: as mproc_domain_open()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_domain_id(const mproc_domain_t *domain,
+                    uint8_t *id_out);
+
+/**
+ * The calling process as other members of the domain see it.
+ *
+ * @param domain          NULL: the default domain
+ * @param[out] owner_out  filled; @param owner_size  sizeof(mproc_owner_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS  1022 processes have joined
+ * @retval others    with domain NULL: as mproc_domain_open()
+ * Blocks: no.  Threads: any.  Fork: the child gets its own identity.  Signals: no.
+ */
+int mproc_domain_self(const mproc_domain_t *domain,
+                      mproc_owner_t *owner_out,
+                      size_t owner_size);
+
+/**
+ * Removes the name of an object of any kind. Whoever uses it goes on; the memory lives until the last
+ * of them is gone. The name is free at once.
+ *
+ * @param domain  NULL: the default domain    @param name  the object's name
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object   @retval MPROC_EACCES  permission   @retval MPROC_ESTALE
+ * @retval MPROC_ENOTSUP the domain is anonymous: it has no names   @retval MPROC_ESYS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_domain_unlink(const mproc_domain_t *domain,
+                        const char *name);
+
+/**
+ * Removes every object of the domain that nobody uses and that was not made with MPROC_PERSIST: what
+ * killed processes left behind. Creating and opening do this by themselves, at most once a second.
+ *
+ * @param domain            NULL: the default domain
+ * @param[out] removed_out  how many were removed; may be NULL
+ * @retval MPROC_OK  @retval MPROC_EACCES MPROC_ESTALE MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_domain_sweep(const mproc_domain_t *domain,
+                       size_t *removed_out);
+
+/**
+ * Removes a whole domain directory, with persistent objects, if no living process has joined it and
+ * nobody uses an object in it. Foreign files in the directory are left alone, and the directory with them.
+ *
+ * @param path  directory of the domain; not NULL
+ * @retval MPROC_OK      removed, or it was not there
+ * @retval MPROC_EINVAL  NULL or not absolute   @retval MPROC_EBUSY  somebody is in it
+ * @retval MPROC_EACCES  wrong owner or mode    @retval MPROC_ESYS  a system call failed
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_domain_remove(const char *path);
+
+/**
+ * Creates a lock. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached only by forked children
+ * @param options        NULL: defaults
+ * @param[out] lock_out  the handle; close it with mproc_lock_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_lock_create(const mproc_domain_t *domain,
+                      const char *name,
+                      const mproc_lock_options_t *options,
+                      mproc_lock_t **lock_out);
+
+/**
+ * Opens an existing lock by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+ * @param[out] lock_out  the handle; close it with mproc_lock_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_lock_open(const mproc_domain_t *domain,
+                    const char *name,
+                    const mproc_lock_options_t *options,
+                    mproc_lock_t **lock_out);
+
+/**
+ * Ends the handle. A lock that this process holds stays held until it is unlocked through another
+ * handle or the process ends. NULL does nothing.
+ */
+void mproc_lock_close(mproc_lock_t *lock);
+
+/**
+ * Takes the lock. If its holder died while holding it, the lock passes on within about 10 ms of the
+ * kernel's notice; a holder that is merely stopped is never robbed.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
+ * @retval MPROC_ETIMEDOUT  still held by somebody else (or by another thread of this process)
+ * @retval MPROC_ECANCELED  the token was set   @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESLOTS     1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_lock_lock(const mproc_lock_t *lock,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Takes the lock if that is possible at once: mproc_lock_lock() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  @retval MPROC_ETIMEDOUT  held by somebody
+ * @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_lock_try(const mproc_lock_t *lock);
+
+/**
+ * Releases the lock. Any thread of the holding process may do it, through any handle.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_lock_unlock(const mproc_lock_t *lock);
+
+/**
+ * Who holds the lock right now: a snapshot, for people and logs.
+ *
+ * @param[out] owner_out  filled; held is 0 when the lock is free   @param owner_size  sizeof(mproc_owner_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_lock_owner(const mproc_lock_t *lock,
+                     mproc_owner_t *owner_out,
+                     size_t owner_size);
+
+/**
+ * Creates a queue. It appears whole or not at all.
+ *
+ * @param domain          NULL: the default domain
+ * @param name            NULL: anonymous, reached only by forked children
+ * @param options         NULL: 1 MiB, no bound on items
+ * @param[out] queue_out  the handle; close it with mproc_queue_close()
+ * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL   NULL output, unknown flag, or absurd capacity   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity or item bound was given and differs
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_queue_create(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_queue_options_t *options,
+                       mproc_queue_t **queue_out);
+
+/**
+ * Opens an existing queue by name.
+ *
+ * @param domain          NULL: the default domain    @param name  not NULL
+ * @param options         NULL: defaults; a capacity or item bound that is given must match
+ * @param[out] queue_out  the handle; close it with mproc_queue_close()
+ * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT   no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  bounds differ
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_queue_open(const mproc_domain_t *domain,
+                     const char *name,
+                     const mproc_queue_options_t *options,
+                     mproc_queue_t **queue_out);
+
+/**
+ * Ends the handle. Messages stay in the queue. NULL does nothing.
+ */
+void mproc_queue_close(mproc_queue_t *queue);
+
+/**
+ * Puts a message at the end. When it returns MPROC_OK the message is in the queue, visible to every
+ * process, whatever happens to this one; on any other status it is not.
+ *
+ * @param data,len    the message; len 0 is legal (data may then be NULL)
+ * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         put    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_ECLOSED    the queue was shut down   @retval MPROC_E2BIG  can never fit
+ * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_put(const mproc_queue_t *queue,
+                    const void *data,
+                    size_t len,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Takes the message at the front.
+ *
+ * @param buf,cap       where to, and its size; buf may be NULL when cap is 0
+ * @param[out] len_out  the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
+ * @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
+ * @param cancel        NULL or a token that ends the wait
+ * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  empty    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EMSGSIZE   cap is too small; the message stays at the front
+ * @retval MPROC_ECLOSED    shut down, and empty if gracefully
+ * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_get(const mproc_queue_t *queue,
+                    void *buf,
+                    size_t cap,
+                    size_t *len_out,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Puts several messages, in order, with as few lock operations as possible. Waits for room as often as
+ * needed. Other producers' messages may come in between.
+ *
+ * @param messages,count  the messages; count 0 does nothing
+ * @param[out] done_out   how many of them are in the queue, counted from the first; written on every
+ *                        status except MPROC_EINVAL. May be NULL.
+ * @param timeout_ns      nanoseconds for the whole batch   @param cancel  NULL or a token
+ * @retval MPROC_OK  all are in    @retval others  as mproc_queue_put(); the first *done_out are in.
+ *                   MPROC_E2BIG: one of them can never fit; then none was put
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_put_many(const mproc_queue_t *queue,
+                         const mproc_message_t *messages,
+                         size_t count,
+                         size_t *done_out,
+                         int64_t timeout_ns,
+                         const mproc_cancel_t *cancel);
+
+/**
+ * Takes several messages, in order, with one lock operation: waits for the first one, then takes as
+ * many as are there, fit, and are wanted. The messages stand in `buf` one after the other, each at the
+ * next multiple of 8 bytes from the start of `buf`.
+ *
+ * @param buf,cap         where to, and its size
+ * @param[out] lens_out   the length of each message taken; room for `max` entries
+ * @param max             most messages to take; at least 1
+ * @param[out] count_out  how many were taken. Not NULL.
+ * @param timeout_ns      nanoseconds to wait for the first message   @param cancel  NULL or a token
+ * @retval MPROC_OK  at least one was taken    @retval MPROC_EMSGSIZE  the first does not fit: lens_out[0]
+ *                   is the size needed, and it stays at the front    @retval others  as mproc_queue_get()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_get_many(const mproc_queue_t *queue,
+                         void *buf,
+                         size_t cap,
+                         size_t *lens_out,
+                         size_t max,
+                         size_t *count_out,
+                         int64_t timeout_ns,
+                         const mproc_cancel_t *cancel);
+
+/**
+ * How many messages are inside right now. Every returned put and get is counted.
+ *
+ * @param[out] items_out  messages
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_size(const mproc_queue_t *queue, size_t *items_out);
+
+/**
+ * Whether there is no message inside right now (mproc_queue_size() is 0).
+ *
+ * @param[out] empty_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_empty(const mproc_queue_t *queue, int *empty_out);
+
+/**
+ * Whether not even an empty message would fit right now (by bytes or by items).
+ *
+ * @param[out] full_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_full(const mproc_queue_t *queue, int *full_out);
+
+/**
+ * Shuts the queue down for every process, for good. Gracefully (immediate 0): puts fail with
+ * MPROC_ECLOSED, gets go on until the queue is empty, then fail with MPROC_ECLOSED. Immediately
+ * (immediate 1): the messages inside are dropped and both fail at once. Everyone who waits is woken.
+ * Shutting down again is harmless; graceful may be followed by immediate.
+ *
+ * @param immediate  0 or 1
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or immediate is neither 0 nor 1
+ * @retval MPROC_EBUSY  a stopped process is inside   @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_shutdown(const mproc_queue_t *queue,
+                         int immediate);
+
+/**
+ * Bounds, fill and state of the queue.
+ *
+ * @param[out] info_out  filled   @param info_size  sizeof(mproc_queue_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_info(const mproc_queue_t *queue, mproc_queue_info_t *info_out, size_t info_size);
+
+/**
+ * What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
+ */
+const char *mproc_strerror(int32_t status);
+
+/**
+ * The name of a status, for example "MPROC_ETIMEDOUT". A static string; "MPROC_UNKNOWN" for unknown numbers.
+ */
+const char *mproc_status_name(int32_t status);
+
+/**
+ * The type that belongs to a typecode of Python's array module or multiprocessing
+ * (one of c b B u h H i I l L q Q f d; 'l' and 'L' are 64 bits wide).
+ *
+ * @param typecode       the letter
+ * @param[out] type_out  MPROC_TYPE_...
+ * @retval MPROC_OK      @retval MPROC_EINVAL  unknown letter, or NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_type_from_typecode(char typecode, int32_t *type_out);
+
+/**
+ * The size in bytes of one element of a scalar type.
+ *
+ * @param type_code      MPROC_TYPE_... except MPROC_TYPE_STRUCT
+ * @param[out] size_out  bytes
+ * @retval MPROC_OK      @retval MPROC_EINVAL  unknown type, a struct, or NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_type_size(int32_t type_code, size_t *size_out);
+
+/**
+ * Creates a value. It appears whole, with its initial value, or not at all.
+ *
+ * @param domain          NULL: the default domain
+ * @param name            NULL: anonymous, reached only by forked children
+ * @param options         at least the type; not NULL
+ * @param[out] value_out  the handle; close it with mproc_value_close()
+ * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL   NULL, unknown type or flag, absurd size or alignment   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST   the name is taken
+ * @retval MPROC_EKIND MPROC_ETYPE  with MPROC_EXIST_OK: by another kind, type, size, mode or schema
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_value_create(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_value_options_t *options,
+                       mproc_value_t **value_out);
+
+/**
+ * Opens an existing value by name.
+ *
+ * @param domain          NULL: the default domain    @param name  not NULL
+ * @param options         what is expected; NULL: anything
+ * @param[out] value_out  the handle; close it with mproc_value_close()
+ * @retval MPROC_OK       @retval MPROC_EINVAL  NULL, unknown type or flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT   no such object   @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_ETYPE    type, size, alignment, mode (when a type is given) or schema differ
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_value_open(const mproc_domain_t *domain,
+                     const char *name,
+                     const mproc_value_options_t *options,
+                     mproc_value_t **value_out);
+
+/**
+ * Ends the handle. Pointers from mproc_value_ptr() through this handle end with it. NULL does nothing.
+ */
+void mproc_value_close(mproc_value_t *value);
+
+/**
+ * What the value is.
+ *
+ * @param[out] info_out  filled   @param info_size  sizeof(mproc_value_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_info(const mproc_value_t *value, mproc_value_info_t *info_out, size_t info_size);
+
+/**
+ * Reads the value. Scalars: one atomic load. SNAPSHOT structs: a consistent copy, without a lock.
+ * RAW structs: a plain copy; hold the value's lock to keep writers out.
+ *
+ * @param[out] out_bytes  the value, in the machine's byte order   @param size  its size in bytes, exactly
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  size differs from the value's
+ * @retval MPROC_EBUSY  SNAPSHOT: writers never paused, and one of them is stopped   @retval MPROC_ESLOTS
+ * Blocks: no (SNAPSHOT under a storm of writes: at most busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_load(const mproc_value_t *value,
+                     void *out_bytes,
+                     size_t size);
+
+/**
+ * Writes the value. Scalars: one atomic store. SNAPSHOT structs: all or nothing, also if this process is
+ * killed meanwhile. RAW structs: a plain copy; hold the value's lock.
+ *
+ * @param bytes_in  the value, in the machine's byte order    @param size  its size in bytes, exactly
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  size differs from the value's
+ * @retval MPROC_EBUSY  SNAPSHOT: a stopped process is inside a write   @retval MPROC_ESLOTS
+ * Blocks: SNAPSHOT: at most busy_timeout; else no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_store(const mproc_value_t *value,
+                      const void *bytes_in,
+                      size_t size);
+
+/**
+ * Writes a new value and returns the old one, atomically. Scalars and SNAPSHOT structs.
+ *
+ * @param bytes_in      the new value   @param[out] old_out  the old one; may be NULL
+ * @param size          bytes of each, exactly the value's
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  size differs
+ * @retval MPROC_ENOTSUP  a RAW struct   @retval MPROC_EBUSY MPROC_ESLOTS  as mproc_value_store()
+ * Blocks: as mproc_value_store().  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_exchange(const mproc_value_t *value,
+                         const void *bytes_in,
+                         void *old_out,
+                         size_t size);
+
+/**
+ * Writes `desired` if the value equals `expected` (byte for byte), atomically. Scalars and SNAPSHOT structs.
+ *
+ * @param[out] seen_out     the value found; may be NULL   @param[out] swapped_out  1 if written, else 0. Not NULL.
+ * @param size              bytes of each, exactly the value's
+ * @retval MPROC_OK  compared (see *swapped_out)   @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  size differs
+ * @retval MPROC_ENOTSUP  a RAW struct   @retval MPROC_EBUSY MPROC_ESLOTS  as mproc_value_store()
+ * Blocks: as mproc_value_store().  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_compare_exchange(const mproc_value_t *value,
+                                 const void *expected,
+                                 const void *desired,
+                                 size_t size,
+                                 void *seen_out,
+                                 int *swapped_out);
+
+/**
+ * Atomic read-modify-write of an integer, character or bool: value = value OP operand.
+ * The operand is converted to the value's type as C does (two's complement, cut to width).
+ *
+ * @param op             MPROC_OP_...
+ * @param operand        for unsigned 64-bit values: its bits
+ * @param[out] old_out   the value before, sign- or zero-extended; may be NULL
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown operation
+ * @retval MPROC_ENOTSUP  a float or struct, or arithmetic on a bool
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_fetch_i64(const mproc_value_t *value,
+                          int32_t op,
+                          int64_t operand,
+                          int64_t *old_out);
+
+/**
+ * Atomic read-modify-write of a float: MPROC_OP_ADD, SUB, MIN or MAX.
+ *
+ * @param op             MPROC_OP_...   @param operand  converted to the value's type
+ * @param[out] old_out   the value before; may be NULL
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown operation
+ * @retval MPROC_ENOTSUP  not a float, or a bitwise operation
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_fetch_f64(const mproc_value_t *value, int32_t op, double operand, double *old_out);
+
+/**
+ * Atomically adds to an integer: mproc_value_fetch_i64() with MPROC_OP_ADD, as one locked instruction.
+ *
+ * @param delta         may be negative   @param[out] old_out  the value before; may be NULL
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a float, bool or struct
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_add(const mproc_value_t *value,
+                    int64_t delta,
+                    int64_t *old_out);
+
+/**
+ * Reads an integer, character or bool, sign- or zero-extended to 64 bits.
+ *
+ * @param[out] number_out  for unsigned 64-bit values: its bits
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a float or struct
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_get_i64(const mproc_value_t *value, int64_t *number_out);
+
+/**
+ * Writes an integer, character or bool; the number is cut to the value's width as C does.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a float or struct
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_set_i64(const mproc_value_t *value, int64_t number);
+
+/**
+ * Reads a float as a double.
+ *
+ * @param[out] number_out  the number
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  not a float
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_get_f64(const mproc_value_t *value, double *number_out);
+
+/**
+ * Writes a float; rounded if the value is 32 bits wide.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  not a float
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_set_f64(const mproc_value_t *value, double number);
+
+/**
+ * A pointer to the value in shared memory, aligned for its type: scalars (use atomic operations of
+ * exactly its width) and RAW structs. Valid until the handle is closed.
+ *
+ * @param[out] ptr_out  the pointer
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a SNAPSHOT struct
+ * Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
+ */
+int mproc_value_ptr(const mproc_value_t *value, void **ptr_out);
+
+/**
+ * Takes the value's own lock, for compound updates. It protects nothing by itself: loads, stores and
+ * atomic operations do not wait for it. Otherwise as mproc_lock_lock().
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
+ * @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: the value may be half updated
+ * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+ * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_value_lock(const mproc_value_t *value,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Releases the value's own lock.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_value_unlock(const mproc_value_t *value);
+
+/**
+ * Who holds the value's own lock: as mproc_lock_owner().
+ *
+ * @param[out] owner_out  filled   @param owner_size  sizeof(mproc_owner_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_lock_owner(const mproc_value_t *value, mproc_owner_t *owner_out, size_t owner_size);
+
+/**
+ * The library's version, for example "0.1.0". A static string; never NULL.
+ */
+const char *mproc_version(void);
+
+/**
+ * The ABI number of the library that is loaded; compare with MPROC_ABI_VERSION.
+ */
+uint32_t mproc_abi_version(void);
+
+/**
+ * The memory layout the loaded library reads and writes. Processes share an object exactly when this
+ * number is the same; another one is MPROC_EVERSION at open.
+ */
+uint32_t mproc_layout_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MPROC_H */

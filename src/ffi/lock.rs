@@ -1,0 +1,153 @@
+//! The public lock.
+
+use super::boundary::{borrow, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
+use super::cancel::mproc_cancel_t;
+use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use crate::objects::{Lock, ObjectOptions};
+use std::ffi::{c_char, c_int};
+
+/// A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
+pub struct mproc_lock_t(pub(crate) Lock);
+
+/// How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mproc_lock_options_t {
+    /// sizeof(mproc_lock_options_t)
+    pub size: usize,
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+    pub flags: u32,
+}
+
+/// Creates a lock. It appears whole or not at all.
+///
+/// @param domain         NULL: the default domain
+/// @param name           NULL: anonymous, reached only by forked children
+/// @param options        NULL: defaults
+/// @param[out] lock_out  the handle; close it with mproc_lock_close()
+/// @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+/// @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
+/// @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+/// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+/// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_create(
+    domain: *const mproc_domain_t,
+    name: *const c_char,
+    options: *const mproc_lock_options_t,
+    lock_out: *mut *mut mproc_lock_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: pointers are NULL or valid as documented.
+        unsafe {
+            let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
+            let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
+            create(domain, name, |d, name| Lock::create(d, name, ObjectOptions::lock(flags)?), |lock| {
+                lock_out.write(give(mproc_lock_t(lock)));
+            })
+        }
+    })
+}
+
+/// Opens an existing lock by name.
+///
+/// @param domain         NULL: the default domain    @param name  not NULL
+/// @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+/// @param[out] lock_out  the handle; close it with mproc_lock_close()
+/// @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+/// @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+/// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_open(
+    domain: *const mproc_domain_t,
+    name: *const c_char,
+    options: *const mproc_lock_options_t,
+    lock_out: *mut *mut mproc_lock_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: pointers are NULL or valid as documented.
+        unsafe {
+            let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
+            let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
+            let name = super::boundary::c_str(name)?;
+            let lock = with_domain(domain, |d| Lock::open(d, name, ObjectOptions::lock(flags)?))?;
+            lock_out.write(give(mproc_lock_t(lock)));
+            Ok(0)
+        }
+    })
+}
+
+/// Ends the handle. A lock that this process holds stays held until it is unlocked through another
+/// handle or the process ends. NULL does nothing.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_close(lock: *mut mproc_lock_t) {
+    // SAFETY: NULL or a handle that is not closed yet.
+    unsafe { free(lock) }
+}
+
+/// Takes the lock. If its holder died while holding it, the lock passes on within about 10 ms of the
+/// kernel's notice; a holder that is merely stopped is never robbed.
+///
+/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+/// @param cancel      NULL or a token that ends the wait
+/// @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
+/// @retval MPROC_ETIMEDOUT  still held by somebody else (or by another thread of this process)
+/// @retval MPROC_ECANCELED  the token was set   @retval MPROC_EINVAL  NULL or bad timeout
+/// @retval MPROC_ESLOTS     1022 processes have joined the domain
+/// Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_lock(
+    lock: *const mproc_lock_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or live handles.
+        unsafe { get_lock(|limits| borrow(lock)?.0.lock(limits), wait(timeout_ns, cancel)) }
+    })
+}
+
+/// Takes the lock if that is possible at once: mproc_lock_lock() with timeout 0.
+///
+/// @retval MPROC_OK  @retval MPROC_RECOVERED  @retval MPROC_ETIMEDOUT  held by somebody
+/// @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_try(lock: *const mproc_lock_t) -> c_int {
+    // SAFETY: NULL or a live handle.
+    unsafe { mproc_lock_lock(lock, 0, std::ptr::null()) }
+}
+
+/// Releases the lock. Any thread of the holding process may do it, through any handle.
+///
+/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+/// Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_unlock(lock: *const mproc_lock_t) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(lock) }?.0.unlock().map(|()| 0)
+    })
+}
+
+/// Who holds the lock right now: a snapshot, for people and logs.
+///
+/// @param[out] owner_out  filled; held is 0 when the lock is free   @param owner_size  sizeof(mproc_owner_t)
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_owner(
+    lock: *const mproc_lock_t,
+    owner_out: *mut mproc_owner_t,
+    owner_size: usize,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle; owner_out has owner_size bytes.
+        unsafe {
+            let info: mproc_owner_t = borrow(lock)?.0.owner()?.into();
+            copy_struct_out(&info, owner_out, owner_size)
+        }
+    })
+}

@@ -1,0 +1,27 @@
+//! The C ABI: a thin layer over the safe API. [`boundary`] holds the guards; then one file per object.
+//!
+//! An exported function is parse → core → convert and nothing else. Items are spelled out (no macro
+//! generates them), so that cbindgen sees every one; `include/mproc.h` is generated from this folder.
+#![allow(unsafe_code, non_camel_case_types)]
+
+mod array;
+mod boundary;
+mod cancel;
+mod domain;
+mod lock;
+mod queue;
+mod status;
+mod types;
+mod value;
+mod version;
+
+pub use array::*;
+pub use boundary::{mproc_error_t, mproc_last_error};
+pub use cancel::*;
+pub use domain::*;
+pub use lock::*;
+pub use queue::*;
+pub use status::*;
+pub use types::*;
+pub use value::*;
+pub use version::*;

@@ -1,0 +1,107 @@
+//! Status codes: one table with [`crate::Error`], checked by a test.
+
+use std::ffi::c_char;
+
+/// Done.
+pub const MPROC_OK: i32 = 0;
+/// Success with news: the lock is yours, and its previous holder died while holding it. What the lock
+/// protects may be half done; repair it, then go on. The lock itself is sound.
+pub const MPROC_RECOVERED: i32 = 1;
+/// Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
+pub const MPROC_EXISTED: i32 = 2;
+/// An argument is NULL, out of its range, or an unknown flag or type.
+pub const MPROC_EINVAL: i32 = -1;
+/// The timeout passed (with timeout 0: it would have had to wait).
+pub const MPROC_ETIMEDOUT: i32 = -2;
+/// The cancel token was set.
+pub const MPROC_ECANCELED: i32 = -3;
+/// The queue was shut down (and, after a graceful shutdown, is drained).
+pub const MPROC_ECLOSED: i32 = -4;
+/// The buffer is too small; the size needed was reported and the message stays where it is.
+pub const MPROC_EMSGSIZE: i32 = -5;
+/// The message can never fit into this queue.
+pub const MPROC_E2BIG: i32 = -6;
+/// The name is taken by a living object.
+pub const MPROC_EEXIST: i32 = -7;
+/// There is no object of that name.
+pub const MPROC_ENOENT: i32 = -8;
+/// The name belongs to another kind of object.
+pub const MPROC_EKIND: i32 = -9;
+/// Type, size, shape or schema differ from the object's.
+pub const MPROC_ETYPE: i32 = -10;
+/// The index or range is out of bounds.
+pub const MPROC_ERANGE: i32 = -11;
+/// This process does not hold the lock.
+pub const MPROC_EPERM: i32 = -12;
+/// The file or directory has the wrong owner, type or mode, or permission was denied.
+pub const MPROC_EACCES: i32 = -13;
+/// The file system of the domain has no room for it. Nothing was left behind.
+pub const MPROC_ENOSPC: i32 = -14;
+/// The machine, or a memory limit of this process's control groups, has no room for it. Nothing was left behind.
+pub const MPROC_ENOMEM: i32 = -15;
+/// An internal lock was held by a living process for longer than busy_timeout.
+pub const MPROC_EBUSY: i32 = -16;
+/// The shared memory does not make sense. The object is poisoned: every later call says so too.
+pub const MPROC_ECORRUPT: i32 = -17;
+/// Another memory layout version or byte order.
+pub const MPROC_EVERSION: i32 = -18;
+/// The object belongs to another domain than the one it was looked up in.
+pub const MPROC_EDOMAIN: i32 = -19;
+/// Not a name: 1 to 200 of [A-Za-z0-9._-], not starting with a dot.
+pub const MPROC_ENAME: i32 = -20;
+/// The domain has no free place: 1022 living processes have joined it.
+pub const MPROC_ESLOTS: i32 = -21;
+/// This type or mode of object does not have that operation.
+pub const MPROC_ENOTSUP: i32 = -22;
+/// A system call failed; mproc_last_error() has errno and the call.
+pub const MPROC_ESYS: i32 = -23;
+/// A bug in the library was caught at its boundary. The object may be unusable.
+pub const MPROC_EPANIC: i32 = -24;
+/// The domain was removed while this process still had it open; open it anew.
+pub const MPROC_ESTALE: i32 = -25;
+
+/// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
+#[no_mangle]
+pub extern "C" fn mproc_strerror(status: i32) -> *const c_char {
+    describe(status).1.as_ptr()
+}
+
+/// The name of a status, for example "MPROC_ETIMEDOUT". A static string; "MPROC_UNKNOWN" for unknown numbers.
+#[no_mangle]
+pub extern "C" fn mproc_status_name(status: i32) -> *const c_char {
+    describe(status).0.as_ptr()
+}
+
+fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
+    match status {
+        MPROC_OK => (c"MPROC_OK", c"done"),
+        MPROC_RECOVERED => (c"MPROC_RECOVERED", c"lock obtained; its previous holder died while holding it"),
+        MPROC_EXISTED => (c"MPROC_EXISTED", c"the object was already there and has been opened"),
+        MPROC_EINVAL => (c"MPROC_EINVAL", c"invalid argument"),
+        MPROC_ETIMEDOUT => (c"MPROC_ETIMEDOUT", c"timed out"),
+        MPROC_ECANCELED => (c"MPROC_ECANCELED", c"canceled"),
+        MPROC_ECLOSED => (c"MPROC_ECLOSED", c"the queue was shut down"),
+        MPROC_EMSGSIZE => (c"MPROC_EMSGSIZE", c"the buffer is too small for the message"),
+        MPROC_E2BIG => (c"MPROC_E2BIG", c"the message can never fit into the queue"),
+        MPROC_EEXIST => (c"MPROC_EEXIST", c"the name is taken"),
+        MPROC_ENOENT => (c"MPROC_ENOENT", c"no object of that name"),
+        MPROC_EKIND => (c"MPROC_EKIND", c"the name belongs to another kind of object"),
+        MPROC_ETYPE => (c"MPROC_ETYPE", c"type, size, shape or schema differ"),
+        MPROC_ERANGE => (c"MPROC_ERANGE", c"index out of bounds"),
+        MPROC_EPERM => (c"MPROC_EPERM", c"this process does not hold the lock"),
+        MPROC_EACCES => (c"MPROC_EACCES", c"permission denied, or wrong owner or mode"),
+        MPROC_ENOSPC => (c"MPROC_ENOSPC", c"no room in the domain's file system"),
+        MPROC_ENOMEM => (c"MPROC_ENOMEM", c"no memory left"),
+        MPROC_EBUSY => (c"MPROC_EBUSY", c"an internal lock was held for too long by a living process"),
+        MPROC_ECORRUPT => (c"MPROC_ECORRUPT", c"the shared memory is corrupt"),
+        MPROC_EVERSION => (c"MPROC_EVERSION", c"another memory layout version or byte order"),
+        MPROC_EDOMAIN => (c"MPROC_EDOMAIN", c"the object belongs to another domain"),
+        MPROC_ENAME => (c"MPROC_ENAME", c"not a valid object name"),
+        MPROC_ESLOTS => (c"MPROC_ESLOTS", c"the domain has no free process slot"),
+        MPROC_ENOTSUP => (c"MPROC_ENOTSUP", c"not supported for this type or mode"),
+        MPROC_ESYS => (c"MPROC_ESYS", c"a system call failed"),
+        MPROC_EPANIC => (c"MPROC_EPANIC", c"internal error"),
+        MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed"),
+        _ => (c"MPROC_UNKNOWN", c"unknown status"),
+    }
+}
