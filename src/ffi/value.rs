@@ -39,7 +39,7 @@ pub struct mproc_value_options_t {
     pub flags: u32,
     /// Structs: size in bytes, 1 to 1 MiB. Scalars: 0 or the type's size.
     pub elem_size: usize,
-    /// Structs: alignment, a power of two up to 4096; 0: 8. Scalars: 0.
+    /// Structs: alignment, a power of two up to 4096; 0: the largest up to 8 that divides elem_size. Scalars: 0.
     pub elem_align: usize,
     /// A number of your own that stands for the struct's layout; 0: none. Two that are given must match.
     pub schema: u64,

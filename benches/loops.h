@@ -1,0 +1,155 @@
+/*
+ * The measured loops, once for every side: a side passes its operations as constants and the compiler
+ * inlines them, so that ours and the reference run the same loop and differ only in the operation.
+ */
+#ifndef BENCH_LOOPS_H
+#define BENCH_LOOPS_H
+
+#include <string.h>
+
+#include "bench.h"
+
+#define BENCH_INLINE static inline __attribute__((always_inline))
+
+enum { WARM_UP = 32 * BATCH };
+
+static inline void cpu_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* One operation, again and again, in one process. */
+BENCH_INLINE void loop_op(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
+{
+    for (uint64_t i = 0; i < WARM_UP; i++)
+        op(ctx, i);
+    run_start(run);
+    for (uint64_t i = 0; i < run->n; i++)
+        op(ctx, i);
+    run_stop(run, run->n);
+}
+
+/* Two processes that want the same lock all the time; `option` is work outside the lock. */
+BENCH_INLINE void loop_contend(struct run *run, void *ctx, void (*lock)(void *), void (*unlock)(void *))
+{
+    volatile uint64_t *counter = run_guarded_counter(run);
+    const int outside = run->side->option;
+    uint64_t done = 0;
+
+    lock(ctx);
+    unlock(ctx);
+    run_start(run);
+    while (run_goes_on(run)) {
+        lock(ctx);
+        *counter = *counter + 1;
+        unlock(ctx);
+        done++;
+        for (int i = 0; i < outside; i++)
+            __asm__ volatile("" ::: "memory");
+    }
+    run_stop(run, done);
+}
+
+static inline void message_number(unsigned char *message, uint64_t number)
+{
+    memcpy(message, &number, sizeof number);
+}
+
+static inline void message_check(const unsigned char *message, uint64_t number)
+{
+    uint64_t seen;
+    memcpy(&seen, message, sizeof seen);
+    if (__builtin_expect(seen != number, 0))
+        die("message %llu arrived where %llu was due", (unsigned long long)seen, (unsigned long long)number);
+}
+
+typedef void (*send_fn)(void *ctx, const void *message, size_t len);
+typedef void (*receive_fn)(void *ctx, void *message, size_t len);
+
+/* Member 0 sends numbered messages, member 1 receives and checks them. */
+BENCH_INLINE void loop_stream(struct run *run, void *ctx, send_fn send, receive_fn receive)
+{
+    unsigned char *message = run_buffer();
+    const size_t len = run->side->size;
+
+    for (int phase = 0; phase < 2; phase++) {
+        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP;
+        if (phase)
+            run_start(run);
+        if (run->role == 0) {
+            for (uint64_t i = 0; i < n; i++) {
+                message_number(message, i);
+                send(ctx, message, len);
+            }
+        } else {
+            for (uint64_t i = 0; i < n; i++) {
+                receive(ctx, message, len);
+                message_check(message, i);
+            }
+        }
+    }
+    run_stop(run, run->n);
+}
+
+/* One process sends a message to itself: the price without any traffic between CPUs. */
+BENCH_INLINE void loop_pair(struct run *run, void *ctx, send_fn send, receive_fn receive)
+{
+    unsigned char *message = run_buffer();
+    const size_t len = run->side->size;
+
+    for (int phase = 0; phase < 2; phase++) {
+        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP;
+        if (phase)
+            run_start(run);
+        for (uint64_t i = 0; i < n; i++) {
+            message_number(message, i);
+            send(ctx, message, len);
+            receive(ctx, message, len);
+            message_check(message, i);
+        }
+    }
+    run_stop(run, run->n);
+}
+
+/* There and back: direction 0 goes from member 0 to member 1, direction 1 back. */
+typedef void (*send_to_fn)(void *ctx, int direction, const void *message, size_t len);
+typedef void (*receive_from_fn)(void *ctx, int direction, void *message, size_t len);
+
+BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
+{
+    unsigned char *message = run_buffer();
+    const size_t len = run->side->size;
+
+    for (int phase = 0; phase < 2; phase++) {
+        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP;
+        if (phase)
+            run_start(run);
+        if (run->role == 0) {
+            double before = now_ns();
+            for (uint64_t i = 0; i < n; i++) {
+                message_number(message, i);
+                send(ctx, 0, message, len);
+                receive(ctx, 1, message, len);
+                message_check(message, i);
+                if (phase) {
+                    const double after = now_ns();
+                    run_record(run, i, after - before);
+                    before = after;
+                }
+            }
+        } else {
+            for (uint64_t i = 0; i < n; i++) {
+                receive(ctx, 0, message, len);
+                message_check(message, i);
+                send(ctx, 1, message, len);
+            }
+        }
+    }
+    run_stop(run, run->n);
+}
+
+#endif

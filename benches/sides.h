@@ -1,0 +1,51 @@
+/* Every side there is. A case in cases.c puts one of ours against its references. */
+#ifndef BENCH_SIDES_H
+#define BENCH_SIDES_H
+
+#include "bench.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    WORK_OUTSIDE = 200, /* turns of an empty loop between two critical sections */
+    STRUCT_BYTES = 64,
+    ARRAY_LENGTH = 128 /* elements of 8 bytes */
+};
+
+/* ours_domain.c: the private domain that everything of ours lives in. */
+void ours_begin(void);
+/* Leaves and removes the domain. False, with the reason on stderr, if something was left in it. */
+bool ours_end(void);
+const char *ours_version(void);
+
+/* ours_lock.c */
+extern const struct side ours_lock, ours_lock_contend, ours_lock_contend_work;
+/* ours_value.c */
+extern const struct side ours_add, ours_get, ours_set, ours_load, ours_store, ours_snapshot_load, ours_snapshot_store,
+    ours_array_get, ours_array_set, ours_array_read;
+/* ours_queue.c */
+extern const struct side ours_queue, ours_queue_batch, ours_queue_pair, ours_queue_1k, ours_queue_64k;
+extern const struct side ours_hand_off, ours_hand_off_spinning;
+
+/* ref_lock.c */
+extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work;
+/* ref_value.c */
+extern const struct side ref_add, ref_load, ref_store, ref_structure_load, ref_structure_store, ref_array_get,
+    ref_array_set, ref_array_read;
+/* ref_ring.c */
+extern const struct side ref_ring, ref_ring_batch, ref_ring_pair;
+/* ref_futex.c */
+extern const struct side ref_futex, ref_spin;
+/* ref_stream.c */
+extern const struct side ref_socket_1k, ref_socket_64k, ref_pipe_1k, ref_pipe_64k, ref_socket_ping_pong;
+/* ref_mqueue.c */
+extern const struct side ref_mqueue, ref_mqueue_pair;
+/* peer_boost_queue.cpp; absent when built with BENCH_NO_BOOST */
+extern const struct side ref_boost, ref_boost_pair;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

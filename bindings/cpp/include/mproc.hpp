@@ -1,0 +1,1874 @@
+/*
+ * libmproc for C++17 and later: a header-only layer over mproc.h.
+ *
+ * Value, array, queue and lock that several processes share, and that stay correct when any of them
+ * is killed with SIGKILL at any instant.
+ *
+ *     mproc::value<int>  counter(0);          // anonymous: for this process and the ones it forks
+ *     mproc::array<double> m({3, 4});         // 3 x 4, zeroed, row-major
+ *     mproc::queue jobs = mproc::queue::create("jobs");   // named: for everybody in the domain
+ *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
+ *
+ * Conventions
+ * -----------
+ * Handles    Move-only, closed by the destructor. Closing ends the handle, never the object: that
+ *            lives until its last user is gone. A constructor makes an anonymous object; create(),
+ *            open() and create_or_open() work on names. Using a moved-from handle throws
+ *            errc::invalid_argument.
+ * Errors     Every failure throws mproc::error (a std::system_error in mproc::category()); compare
+ *            with `e.code() == mproc::errc::closed`. A timeout is an outcome, not a failure: try_x(),
+ *            try_x_for() and try_x_until() return false, an empty optional or 0. Cancellation
+ *            (errc::canceled) and use of a queue that was shut down (errc::closed) do throw.
+ * Recovered  A lock whose holder died is handed over. lock() then succeeds like always;
+ *            recovered() is true until unlock(), and a callback given to on_recovered() has been
+ *            called with the lock held. See mproc::mutex.
+ * Timeouts   Any std::chrono duration or time point, converted to nanoseconds: rounded up, negative
+ *            means 0, too long means 292 years. Functions without a timeout wait for ever.
+ * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
+ * Threads    Every object may be used by many threads at once, except that destroying, moving and
+ *            on_recovered() need it for themselves.
+ * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks.
+ * Cost       No operation makes more than one call into the library; the operations of std::atomic on
+ *            scalar values and direct access to array elements make none. Two exceptions: creating and
+ *            opening also fetch pointer and shape, and taking a message that is longer than those before
+ *            may need a second call.
+ *
+ * Everything the wrapper does not cover is reachable through native_handle() and mproc.h.
+ */
+#ifndef MPROC_HPP
+#define MPROC_HPP
+
+#include <mproc.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#if defined(__has_include)
+#if __has_include(<version>)
+#include <version>
+#endif
+#endif
+#if defined(__cpp_lib_span)
+#include <span>
+#endif
+
+namespace mproc {
+
+// ---------------------------------------------------------------------------------------------
+// Errors
+// ---------------------------------------------------------------------------------------------
+
+/// Why a call failed: the MPROC_E... numbers of mproc.h. Compares with std::error_code.
+enum class errc : int {
+  invalid_argument = MPROC_EINVAL,   ///< out of range, unknown flag or type, or an empty handle
+  timed_out = MPROC_ETIMEDOUT,       ///< never thrown: the try_ functions return it as their outcome
+  canceled = MPROC_ECANCELED,        ///< the cancel token was set
+  closed = MPROC_ECLOSED,            ///< the queue was shut down (and is drained)
+  buffer_too_small = MPROC_EMSGSIZE, ///< the message stays where it is; see mproc::buffer_too_small
+  too_big = MPROC_E2BIG,             ///< the message can never fit into this queue
+  already_exists = MPROC_EEXIST,     ///< the name is taken by a living object
+  not_found = MPROC_ENOENT,          ///< there is no object of that name
+  wrong_kind = MPROC_EKIND,          ///< the name belongs to another kind of object
+  type_mismatch = MPROC_ETYPE,       ///< type, size, shape, mode or schema differ from the object's
+  out_of_range = MPROC_ERANGE,       ///< an index or a slice is out of bounds
+  not_owner = MPROC_EPERM,           ///< this process does not hold the lock
+  access_denied = MPROC_EACCES,      ///< wrong owner, type or mode of a file, or permission denied
+  no_space = MPROC_ENOSPC,           ///< the file system has no room; nothing was left behind
+  no_memory = MPROC_ENOMEM,          ///< machine or control group has no room; nothing was left behind
+  busy = MPROC_EBUSY,                ///< an internal lock was held for longer than busy_timeout
+  corrupt = MPROC_ECORRUPT,          ///< the shared memory does not make sense
+  version_mismatch = MPROC_EVERSION, ///< another layout version or byte order
+  domain_mismatch = MPROC_EDOMAIN,   ///< the object belongs to another domain
+  bad_name = MPROC_ENAME,            ///< not 1 to 200 of [A-Za-z0-9._-], or starting with a dot
+  no_slots = MPROC_ESLOTS,           ///< 1022 living processes have joined the domain
+  not_supported = MPROC_ENOTSUP,     ///< this type or mode of object does not have that operation
+  system_call = MPROC_ESYS,          ///< a system call failed: see error::sys_errno()
+  panic = MPROC_EPANIC,              ///< a bug in the library was caught at its boundary
+  stale = MPROC_ESTALE,              ///< the domain was removed meanwhile
+};
+
+namespace detail {
+
+class status_category final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "mproc"; }
+
+  std::string message(int status) const override { return ::mproc_strerror(status); }
+
+  // Lets portable code ask `e.code() == std::errc::timed_out` without knowing this library.
+  std::error_condition default_error_condition(int status) const noexcept override {
+    switch (static_cast<errc>(status)) {
+      case errc::invalid_argument:
+      case errc::bad_name: return std::errc::invalid_argument;
+      case errc::timed_out: return std::errc::timed_out;
+      case errc::canceled: return std::errc::operation_canceled;
+      case errc::closed: return std::errc::broken_pipe;
+      case errc::buffer_too_small:
+      case errc::too_big: return std::errc::message_size;
+      case errc::already_exists: return std::errc::file_exists;
+      case errc::not_found: return std::errc::no_such_file_or_directory;
+      case errc::out_of_range: return std::errc::result_out_of_range;
+      case errc::not_owner: return std::errc::operation_not_permitted;
+      case errc::access_denied: return std::errc::permission_denied;
+      case errc::no_space: return std::errc::no_space_on_device;
+      case errc::no_memory: return std::errc::not_enough_memory;
+      case errc::busy: return std::errc::device_or_resource_busy;
+      case errc::not_supported: return std::errc::operation_not_supported;
+      default: return {status, *this};
+    }
+  }
+};
+
+}  // namespace detail
+
+/// The category of every error code of this library; messages come from mproc_strerror().
+inline const std::error_category& category() noexcept {
+  static const detail::status_category instance;
+  return instance;
+}
+
+/// Makes `code == mproc::errc::...` work.
+inline std::error_code make_error_code(errc e) noexcept { return {static_cast<int>(e), category()}; }
+
+}  // namespace mproc
+
+template <>
+struct std::is_error_code_enum<mproc::errc> : std::true_type {};
+
+namespace mproc {
+
+/// What every failing call throws. code() is the status, what() also says what happened in detail.
+class error : public std::system_error {
+ public:
+  /// An error noticed by the library: `status` is what it returned, the detail its last error text.
+  error(int status, const char* operation) : error(status, operation, last_error()) {}
+
+  /// An error noticed by this header.
+  error(errc code, const std::string& detail) : std::system_error(make_error_code(code), detail) {}
+
+  /// errno of the system call behind it, or 0.
+  int sys_errno() const noexcept { return sys_errno_; }
+
+ private:
+  error(int status, const char* operation, const mproc_error_t& last)
+      : std::system_error(status, category(),
+                          std::string("mproc_") + operation +
+                              (last.status == status && last.message[0] != '\0'
+                                   ? std::string(": ") + last.message
+                                   : std::string())),
+        sys_errno_(last.status == status ? last.sys_errno : 0) {}
+
+  static mproc_error_t last_error() noexcept {
+    mproc_error_t last{};
+    ::mproc_last_error(&last, sizeof last);
+    return last;
+  }
+
+  int sys_errno_ = 0;
+};
+
+/// errc::buffer_too_small: the message did not fit into the memory given and is still in the queue.
+class buffer_too_small : public error {
+ public:
+  buffer_too_small(const char* operation, std::size_t needed)
+      : error(MPROC_EMSGSIZE, operation), needed_(needed) {}
+
+  /// Bytes that the message at the front needs.
+  std::size_t needed() const noexcept { return needed_; }
+
+ private:
+  std::size_t needed_;
+};
+
+/// A batch of puts that failed part of the way (closed, canceled, ...): some messages are in the queue.
+class batch_error : public error {
+ public:
+  batch_error(int status, const char* operation, std::size_t done) : error(status, operation), done_(done) {}
+
+  /// How many messages are in the queue, counted from the first of the batch.
+  std::size_t done() const noexcept { return done_; }
+
+ private:
+  std::size_t done_;
+};
+
+/// A process as shared memory knows it, for people and logs: see mproc_owner_t.
+using owner_info = mproc_owner_t;
+/// What a value is: see mproc_value_info_t.
+using value_info = mproc_value_info_t;
+/// What an array is: see mproc_array_info_t.
+using array_info = mproc_array_info_t;
+/// Bounds, fill and state of a queue: see mproc_queue_info_t.
+using queue_info = mproc_queue_info_t;
+
+// ---------------------------------------------------------------------------------------------
+// Helpers: statuses, handles, time
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+// Success (0 or positive news) passes through; a failure throws.
+inline int check(int status, const char* operation) {
+  if (status < 0) throw error(status, operation);
+  return status;
+}
+
+// As check(), but a timeout is an outcome: false.
+inline bool in_time(int status, const char* operation) {
+  if (status == MPROC_ETIMEDOUT) return false;
+  check(status, operation);
+  return true;
+}
+
+template <auto Close>
+struct closer {
+  template <class Handle>
+  void operator()(Handle* handle) const noexcept {
+    Close(handle);
+  }
+};
+
+template <class Handle, auto Close>
+using unique_handle = std::unique_ptr<Handle, closer<Close>>;
+
+[[noreturn]] inline void empty_handle() {
+  throw error(errc::invalid_argument, "the handle is empty (moved from or closed)");
+}
+
+// The library would say the same of NULL; saying it here keeps the message clear and inline paths safe.
+template <class Pointer>
+Pointer live(Pointer pointer) {
+  if (pointer == nullptr) empty_handle();
+  return pointer;
+}
+
+// The C interface would silently cut a name at a NUL byte.
+inline const char* c_name(const std::string& name) {
+  if (name.find('\0') != std::string::npos) throw error(errc::bad_name, "the name contains a NUL byte");
+  return name.c_str();
+}
+
+// A relaxed atomic hint that moves with its owner (moving is never concurrent with use).
+template <class T>
+class movable_atomic {
+ public:
+  explicit movable_atomic(T initial) noexcept : value_(initial) {}
+  movable_atomic(movable_atomic&& other) noexcept : value_(other.get()) {}
+  movable_atomic& operator=(movable_atomic&& other) noexcept {
+    set(other.get());
+    return *this;
+  }
+  T get() const noexcept { return value_.load(std::memory_order_relaxed); }
+  void set(T value) noexcept { value_.store(value, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<T> value_;
+};
+
+// Whole nanoseconds for the C interface: never shorter than asked, never negative, saturating.
+template <class Rep, class Period>
+constexpr std::int64_t to_ns(const std::chrono::duration<Rep, Period>& wait) {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  constexpr std::intmax_t second = 1'000'000'000;
+  if (!(wait > wait.zero())) return 0;  // not `<=`: NaN counts as "do not wait"
+  if constexpr (std::is_integral_v<Rep> && second % Period::den == 0) {
+    if constexpr (Period::num <= most / (second / Period::den)) {
+      constexpr auto per_tick = static_cast<std::uintmax_t>(Period::num * (second / Period::den));
+      const auto ticks = static_cast<std::uintmax_t>(wait.count());
+      return ticks > static_cast<std::uintmax_t>(most) / per_tick ? most
+                                                                 : static_cast<std::int64_t>(ticks * per_tick);
+    }
+  }
+  const long double ns = static_cast<long double>(wait.count()) * Period::num / Period::den * second;
+  if (ns >= static_cast<long double>(most)) return most;
+  const auto whole = static_cast<std::int64_t>(ns);
+  return static_cast<long double>(whole) < ns ? whole + 1 : whole;
+}
+
+// Runs `attempt(ns)` until it succeeds or `when` has come. A steady clock needs one attempt; a clock
+// that may be set while we sleep is looked at again.
+template <class Clock, class Duration, class Attempt>
+auto until(const std::chrono::time_point<Clock, Duration>& when, Attempt&& attempt) {
+  for (;;) {
+    const auto now = Clock::now();
+    auto outcome = attempt(when <= now ? std::int64_t{0} : to_ns(when - now));
+    if (outcome || Clock::is_steady || Clock::now() >= when) return outcome;
+  }
+}
+
+// What is left of a timeout when a call has to be repeated.
+class deadline {
+ public:
+  explicit deadline(std::int64_t timeout_ns) : timeout_ns_(timeout_ns) {
+    if (timeout_ns > 0) start_ = std::chrono::steady_clock::now();
+  }
+  std::int64_t left() const {
+    if (timeout_ns_ <= 0) return timeout_ns_;
+    const std::int64_t gone = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count();
+    return gone >= timeout_ns_ ? 0 : timeout_ns_ - gone;
+  }
+
+ private:
+  std::int64_t timeout_ns_;
+  std::chrono::steady_clock::time_point start_{};
+};
+
+}  // namespace detail
+
+// ---------------------------------------------------------------------------------------------
+// Cancelling
+// ---------------------------------------------------------------------------------------------
+
+/// A cancel token: set() makes every call of this process that waits with it throw errc::canceled
+/// promptly, and so does every later one that would have to wait, until clear().
+class cancel_token {
+ public:
+  cancel_token() {
+    mproc_cancel_t* made = nullptr;
+    detail::check(::mproc_cancel_create(&made), "cancel_create");
+    handle_.reset(made);
+  }
+
+  /// Ends the waits. Allowed from a signal handler, through mproc_cancel_set(native_handle()).
+  void set() { detail::check(::mproc_cancel_set(handle_.get()), "cancel_set"); }
+
+  /// Makes the token usable again. Only when no call is waiting with it.
+  void clear() { detail::check(::mproc_cancel_clear(handle_.get()), "cancel_clear"); }
+
+  bool is_set() const {
+    int set = 0;
+    detail::check(::mproc_cancel_is_set(handle_.get(), &set), "cancel_is_set");
+    return set != 0;
+  }
+
+  mproc_cancel_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  detail::unique_handle<mproc_cancel_t, &::mproc_cancel_close> handle_;
+};
+
+/// How functions take an optional cancel_token: pass the token itself, or nothing.
+class cancel_ref {
+ public:
+  cancel_ref() noexcept = default;
+  cancel_ref(const cancel_token& token) : handle_(detail::live(token.native_handle())) {}  // NOLINT: implicit on purpose
+  const mproc_cancel_t* native_handle() const noexcept { return handle_; }
+
+ private:
+  const mproc_cancel_t* handle_ = nullptr;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Domain
+// ---------------------------------------------------------------------------------------------
+
+/// How to open a domain.
+struct domain_options {
+  bool group = false;     ///< for the members of the directory's group, not only for this user
+  bool existing = false;  ///< fail with errc::not_found instead of creating it
+  std::chrono::nanoseconds busy_timeout{0};  ///< longest wait for an internal lock; 0: 5 seconds
+};
+
+/// A set of processes and objects that know each other: a directory on tmpfs, or anonymous.
+/// A default-constructed domain stands for the default one (MPROC_DOMAIN, else /dev/shm/mproc-<euid>)
+/// and opens nothing by itself; so does one that was moved from. Objects keep their domain alive.
+class domain {
+ public:
+  domain() noexcept = default;
+
+  /// Opens the domain in that directory (absolute), creating it if need be, and joins it.
+  static domain open(const std::string& path, const domain_options& options = {}) {
+    return domain(detail::c_name(path), 0, options);
+  }
+
+  /// A domain without a name in the file system, shared with forked children.
+  static domain anonymous(const domain_options& options = {}) {
+    return domain(nullptr, MPROC_DOMAIN_ANONYMOUS, options);
+  }
+
+  /// Removes a whole domain directory that nobody uses, persistent objects included; errc::busy if
+  /// somebody does.
+  static void remove(const std::string& path) {
+    detail::check(::mproc_domain_remove(detail::c_name(path)), "domain_remove");
+  }
+
+  /// The directory; empty for an anonymous domain.
+  std::string path() const {
+    std::string text(256, '\0');
+    for (;;) {
+      std::size_t needed = 0;
+      const int status = ::mproc_domain_path(handle_.get(), text.data(), text.size(), &needed);
+      if (status != MPROC_EMSGSIZE) {
+        detail::check(status, "domain_path");
+        text.resize(std::strlen(text.c_str()));
+        return text;
+      }
+      text.resize(needed);
+    }
+  }
+
+  /// The 128-bit identity recorded in the registry and in every object.
+  std::array<std::uint8_t, 16> id() const {
+    std::array<std::uint8_t, 16> bytes{};
+    detail::check(::mproc_domain_id(handle_.get(), bytes.data()), "domain_id");
+    return bytes;
+  }
+
+  /// This process as the other members see it.
+  owner_info self() const {
+    owner_info me{};
+    detail::check(::mproc_domain_self(handle_.get(), &me, sizeof me), "domain_self");
+    return me;
+  }
+
+  /// Removes the name of an object of any kind; its users go on. errc::not_found if there is none.
+  void unlink(const std::string& name) const {
+    detail::check(::mproc_domain_unlink(handle_.get(), detail::c_name(name)), "domain_unlink");
+  }
+
+  /// Removes what killed processes left behind (create and open do it too, now and then).
+  std::size_t sweep() const {
+    std::size_t removed = 0;
+    detail::check(::mproc_domain_sweep(handle_.get(), &removed), "domain_sweep");
+    return removed;
+  }
+
+  /// NULL stands for the default domain.
+  const mproc_domain_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  domain(const char* path, std::uint32_t flags, const domain_options& options) {
+    mproc_domain_options_t o = MPROC_DOMAIN_OPTIONS_INIT;
+    o.path = path;
+    o.flags = flags;
+    if (options.group) o.flags |= MPROC_DOMAIN_GROUP;
+    if (options.existing) o.flags |= MPROC_DOMAIN_EXISTING;
+    o.busy_timeout_ns = options.busy_timeout.count();
+    mproc_domain_t* made = nullptr;
+    detail::check(::mproc_domain_open(&o, &made), "domain_open");
+    handle_.reset(made);
+  }
+
+  detail::unique_handle<mproc_domain_t, &::mproc_domain_close> handle_;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Lock
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+// A TimedLockable over one kind of lock of the library. `Calls` names its C functions.
+template <class Calls>
+class lockable {
+  using handle_type = typename Calls::handle;
+
+ public:
+  /// Waits for the lock. A dead holder's lock passes on (see recovered()); a stopped holder is never
+  /// robbed. Not recursive. Throws errc::canceled when the token is set.
+  void lock(cancel_ref cancel = {}) { acquire(MPROC_FOREVER, cancel); }
+
+  /// Takes the lock if that is possible at once.
+  bool try_lock() { return acquire(0, {}); }
+
+  /// Waits for at most that long.
+  template <class Rep, class Period>
+  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return acquire(to_ns(wait), cancel);
+  }
+
+  /// Waits until that time at most.
+  template <class Clock, class Duration>
+  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return until(when, [&](std::int64_t ns) { return acquire(ns, cancel); });
+  }
+
+  /// Releases the lock; any thread of the process may. Throws errc::not_owner if this process does not
+  /// hold it (in the destructor of a guard that ends the program, as it should).
+  void unlock() {
+    // Before the release: afterwards the flag may already be another thread's.
+    if (recovered_.get()) recovered_.set(false);
+    check(Calls::unlock(live(handle_)), Calls::unlock_name);
+  }
+
+  /// Whether the latest acquisition through this handle took over from a holder that died inside: what
+  /// the lock protects may be half done. Meaningful while holding the lock; unlock() clears it.
+  bool recovered() const noexcept { return recovered_.get(); }
+
+  /// Called with the lock held, before lock() returns, whenever an acquisition through this handle takes
+  /// over from a dead holder: the place to repair what the lock protects. If it throws, the lock is
+  /// released and lock() throws the same. Set it before threads share the handle; {} removes it.
+  void on_recovered(std::function<void()> callback) { on_recovered_ = std::move(callback); }
+
+  /// Who holds the lock right now, a snapshot for people and logs; empty when it is free.
+  std::optional<owner_info> owner() const {
+    owner_info who{};
+    check(Calls::owner(live(handle_), &who), Calls::owner_name);
+    if (who.held == 0) return std::nullopt;
+    return who;
+  }
+
+ protected:
+  lockable() noexcept = default;
+  void attach(const handle_type* handle) noexcept { handle_ = handle; }
+
+ public:
+  // For value and array, which own the handle; user code has no reason to make one.
+  explicit lockable(const handle_type* handle) noexcept : handle_(handle) {}
+  lockable(lockable&& other) noexcept
+      : handle_(std::exchange(other.handle_, nullptr)),
+        recovered_(std::move(other.recovered_)),
+        on_recovered_(std::move(other.on_recovered_)) {}
+  lockable& operator=(lockable&& other) noexcept {
+    handle_ = std::exchange(other.handle_, nullptr);
+    recovered_ = std::move(other.recovered_);
+    on_recovered_ = std::move(other.on_recovered_);
+    return *this;
+  }
+  ~lockable() = default;
+
+ private:
+  bool acquire(std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status = Calls::lock(live(handle_), timeout_ns, cancel.native_handle());
+    if (status == MPROC_OK) return true;
+    if (!in_time(status, Calls::lock_name)) return false;
+    if (status == MPROC_RECOVERED) taken_over();
+    return true;
+  }
+
+  void taken_over() {
+    recovered_.set(true);
+    if (!on_recovered_) return;
+    try {
+      on_recovered_();
+    } catch (...) {
+      // A guard does not release what lock() did not return from.
+      recovered_.set(false);
+      Calls::unlock(handle_);
+      throw;
+    }
+  }
+
+  const handle_type* handle_ = nullptr;
+  movable_atomic<bool> recovered_{false};
+  std::function<void()> on_recovered_;
+};
+
+struct lock_calls {
+  using handle = mproc_lock_t;
+  static constexpr const char* lock_name = "lock_lock";
+  static constexpr const char* unlock_name = "lock_unlock";
+  static constexpr const char* owner_name = "lock_owner";
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) { return ::mproc_lock_lock(h, ns, c); }
+  static int unlock(const handle* h) { return ::mproc_lock_unlock(h); }
+  static int owner(const handle* h, owner_info* who) { return ::mproc_lock_owner(h, who, sizeof *who); }
+};
+
+struct value_calls {
+  using handle = mproc_value_t;
+  static constexpr const char* lock_name = "value_lock";
+  static constexpr const char* unlock_name = "value_unlock";
+  static constexpr const char* owner_name = "value_lock_owner";
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) { return ::mproc_value_lock(h, ns, c); }
+  static int unlock(const handle* h) { return ::mproc_value_unlock(h); }
+  static int owner(const handle* h, owner_info* who) { return ::mproc_value_lock_owner(h, who, sizeof *who); }
+};
+
+struct array_calls {
+  using handle = mproc_array_t;
+  static constexpr const char* lock_name = "array_lock";
+  static constexpr const char* unlock_name = "array_unlock";
+  static constexpr const char* owner_name = "array_lock_owner";
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) { return ::mproc_array_lock(h, ns, c); }
+  static int unlock(const handle* h) { return ::mproc_array_unlock(h); }
+  static int owner(const handle* h, owner_info* who) { return ::mproc_array_lock_owner(h, who, sizeof *who); }
+};
+
+inline std::uint32_t common_flags(bool persist, bool spin, bool exist_ok) noexcept {
+  return (persist ? std::uint32_t{MPROC_PERSIST} : 0u) | (spin ? 0u : std::uint32_t{MPROC_NO_SPIN}) |
+         (exist_ok ? std::uint32_t{MPROC_EXIST_OK} : 0u);
+}
+
+}  // namespace detail
+
+/// How to create or open a mutex.
+struct mutex_options {
+  bool persist = false;  ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;      ///< false: this handle never spins before it sleeps
+};
+
+/// A robust mutual-exclusion lock between processes (and their threads). TimedLockable, so
+/// std::lock_guard, std::unique_lock and std::scoped_lock work on it; recovered(), on_recovered() and
+/// owner() are its additions. The process is the holder, not the thread; not recursive. The destructor
+/// does not unlock.
+///
+///     std::unique_lock guard(mutex);
+///     if (mutex.recovered()) repair();   // the previous holder was killed in here
+class mutex : public detail::lockable<detail::lock_calls> {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit mutex(const mutex_options& options = {}) : mutex(domain(), options) {}
+  explicit mutex(const domain& in, const mutex_options& options = {}) { make(in, nullptr, options, false); }
+
+  /// Creates a lock with a name; errc::already_exists if it is taken.
+  static mutex create(const std::string& name, const mutex_options& options = {}) {
+    return create(domain(), name, options);
+  }
+  static mutex create(const domain& in, const std::string& name, const mutex_options& options = {}) {
+    return mutex(in, name, options, false);
+  }
+
+  /// Creates the lock, or opens the one of that name.
+  static mutex create_or_open(const std::string& name, const mutex_options& options = {}) {
+    return create_or_open(domain(), name, options);
+  }
+  static mutex create_or_open(const domain& in, const std::string& name, const mutex_options& options = {}) {
+    return mutex(in, name, options, true);
+  }
+
+  /// Opens the lock of that name; errc::not_found if there is none. Of the options only `spin` counts.
+  static mutex open(const std::string& name, const mutex_options& options = {}) {
+    return open(domain(), name, options);
+  }
+  static mutex open(const domain& in, const std::string& name, const mutex_options& options = {}) {
+    mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
+    o.flags = detail::common_flags(false, options.spin, false);
+    mproc_lock_t* opened = nullptr;
+    detail::check(::mproc_lock_open(in.native_handle(), detail::c_name(name), &o, &opened), "lock_open");
+    return mutex(opened);
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now. A lock that is held stays held.
+  void close() noexcept { *this = mutex(static_cast<mproc_lock_t*>(nullptr)); }
+
+  const mproc_lock_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  explicit mutex(mproc_lock_t* opened) noexcept : handle_(opened) { attach(opened); }
+  mutex(const domain& in, const std::string& name, const mutex_options& options, bool exist_ok) {
+    make(in, detail::c_name(name), options, exist_ok);
+  }
+
+  void make(const domain& in, const char* name, const mutex_options& options, bool exist_ok) {
+    mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
+    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    mproc_lock_t* made = nullptr;
+    existed_ =
+        detail::check(::mproc_lock_create(in.native_handle(), name, &o, &made), "lock_create") == MPROC_EXISTED;
+    handle_.reset(made);
+    attach(made);
+  }
+
+  detail::unique_handle<mproc_lock_t, &::mproc_lock_close> handle_;
+  bool existed_ = false;
+};
+
+/// The library's own word for it. (The class cannot be called that: it has a member function lock().)
+using lock = mutex;
+
+// ---------------------------------------------------------------------------------------------
+// Types
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class T, class = void>
+struct scalar_as {
+  using type = T;
+};
+template <class T>
+struct scalar_as<T, std::enable_if_t<std::is_enum_v<T>>> {
+  using type = std::underlying_type_t<T>;
+};
+
+// The MPROC_TYPE_... that T is shared as, or 0 if it cannot be shared.
+template <class T>
+constexpr std::int32_t code_of() {
+  using U = typename scalar_as<T>::type;
+  if constexpr (std::is_same_v<U, bool>) return MPROC_TYPE_BOOL;
+  else if constexpr (std::is_same_v<U, char>) return MPROC_TYPE_CHAR8;
+  else if constexpr (std::is_same_v<U, char32_t>) return MPROC_TYPE_CHAR32;
+  else if constexpr (std::is_same_v<U, wchar_t> && sizeof(wchar_t) == 4) return MPROC_TYPE_CHAR32;
+  else if constexpr (std::is_same_v<U, float>) return MPROC_TYPE_F32;
+  else if constexpr (std::is_same_v<U, double>) return MPROC_TYPE_F64;
+  else if constexpr (std::is_integral_v<U> && sizeof(U) <= 8) {
+    constexpr bool s = std::is_signed_v<U>;
+    return sizeof(U) == 1   ? (s ? MPROC_TYPE_I8 : MPROC_TYPE_U8)
+           : sizeof(U) == 2 ? (s ? MPROC_TYPE_I16 : MPROC_TYPE_U16)
+           : sizeof(U) == 4 ? (s ? MPROC_TYPE_I32 : MPROC_TYPE_U32)
+                            : (s ? MPROC_TYPE_I64 : MPROC_TYPE_U64);
+  } else if constexpr (std::is_class_v<U> || std::is_union_v<U>) {
+    return std::is_trivially_copyable_v<U> && sizeof(U) <= (1u << 20) ? MPROC_TYPE_STRUCT : 0;
+  } else {
+    return 0;
+  }
+}
+
+template <class T>
+inline constexpr bool is_struct = code_of<T>() == MPROC_TYPE_STRUCT;
+
+// Languages agree on a struct's alignment when all leave it at the default, which suffices up to 8.
+template <class T>
+inline constexpr std::size_t align_of = is_struct<T> && alignof(T) > 8 ? alignof(T) : 0;
+
+// Receives one T from the library. A bool byte that somebody spoiled must not become a bad bool.
+template <class T>
+class receiver {
+ public:
+  void* data() noexcept { return bytes_; }
+  T get() const noexcept {
+    if constexpr (std::is_same_v<T, bool>) {
+      return bytes_[0] != 0;
+    } else {
+      return *std::launder(reinterpret_cast<const T*>(bytes_));
+    }
+  }
+
+ private:
+  alignas(T) unsigned char bytes_[sizeof(T)];
+};
+
+// Whether C has contiguous elements behind data() and size(), and which.
+template <class C, class = void>
+struct element_of {
+  using type = void;
+};
+template <class C>
+struct element_of<C, std::void_t<decltype(std::declval<C&>().data()), decltype(std::declval<C&>().size())>> {
+  using type = std::remove_pointer_t<decltype(std::declval<C&>().data())>;
+};
+
+// Elements to copy into an array: a container with data() and size(), a C array, or a braced list.
+// Only for parameters: it does not own what it points to.
+template <class T>
+class elements {
+ public:
+  constexpr elements() noexcept = default;
+  constexpr elements(const T* data, std::size_t count) noexcept : data_(data), count_(count) {}
+  template <std::size_t N>
+  constexpr elements(const T (&list)[N]) noexcept : elements(list, N) {}
+  constexpr elements(std::initializer_list<T> list) noexcept : elements(std::data(list), list.size()) {}
+  template <class C, class = std::enable_if_t<std::is_same_v<
+                         std::remove_const_t<typename element_of<const C>::type>, T>>>
+  constexpr elements(const C& container) noexcept : elements(container.data(), container.size()) {}
+
+  constexpr const T* data() const noexcept { return data_; }
+  constexpr std::size_t size() const noexcept { return count_; }
+
+ private:
+  const T* data_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+}  // namespace detail
+
+/// Whether T can be shared: bool, characters, integers up to 64 bits, float, double, enums of those,
+/// and trivially copyable structs of up to 1 MiB. (A struct must not contain pointers either: they mean
+/// nothing in another process.)
+template <class T>
+inline constexpr bool is_shareable = detail::code_of<T>() != 0;
+
+// ---------------------------------------------------------------------------------------------
+// Value
+// ---------------------------------------------------------------------------------------------
+
+/// How a struct is kept.
+enum class storage {
+  snapshot,  ///< two copies: consistent reads without a lock, writes all or nothing even when killed
+  raw,       ///< one copy in place, with a pointer, protected by the user's lock
+};
+
+/// How to create a value, or what to expect when opening one.
+struct value_options {
+  bool persist = false;      ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;          ///< false: the value's lock never spins before it sleeps
+  std::uint64_t schema = 0;  ///< a number of your own for a struct's layout; two that are given must match
+};
+
+/// One shared value. Scalars behave like std::atomic<T> (every operation is sequentially consistent and
+/// runs in place, without a call); structs are loaded and stored as a whole. For updates of more than
+/// one step there is a lock that everybody has to take: mutex().
+template <class T, storage Storage = storage::snapshot>
+class value {
+  static_assert(std::is_same_v<T, std::remove_cv_t<T>>, "T must not be const or volatile");
+  static_assert(is_shareable<T>, "T must be a scalar of up to 64 bits or a trivially copyable struct up to 1 MiB");
+
+  static constexpr bool is_struct = detail::is_struct<T>;
+  static constexpr bool is_raw = Storage == storage::raw;
+  static_assert(is_struct || !is_raw, "only structs have a raw form");
+  static constexpr bool has_pointer = !is_struct || is_raw;
+
+  static constexpr bool is_bool = std::is_same_v<T, bool>;
+  static constexpr bool is_integer = std::is_integral_v<T> && !is_bool;
+  static constexpr bool is_float = std::is_floating_point_v<T>;
+  // What the word is to the compiler's atomic operations; a bool is handled as the byte it is.
+  using word = std::conditional_t<is_bool, unsigned char, T>;
+
+ public:
+  using value_type = T;
+  using mutex_type = detail::lockable<detail::value_calls>;
+
+  /// Anonymous: for this process and the ones it forks.
+  explicit value(const T& initial = T(), const value_options& options = {}) : value(domain(), initial, options) {}
+  explicit value(const domain& in, const T& initial = T(), const value_options& options = {})
+      : value(in, nullptr, initial, options, false) {}
+
+  /// Creates a value with a name; errc::already_exists if it is taken.
+  static value create(const std::string& name, const T& initial = T(), const value_options& options = {}) {
+    return create(domain(), name, initial, options);
+  }
+  static value create(const domain& in, const std::string& name, const T& initial = T(),
+                      const value_options& options = {}) {
+    return value(in, detail::c_name(name), initial, options, false);
+  }
+
+  /// Creates the value, or opens the one of that name (then `initial` is ignored).
+  static value create_or_open(const std::string& name, const T& initial = T(), const value_options& options = {}) {
+    return create_or_open(domain(), name, initial, options);
+  }
+  static value create_or_open(const domain& in, const std::string& name, const T& initial = T(),
+                              const value_options& options = {}) {
+    return value(in, detail::c_name(name), initial, options, true);
+  }
+
+  /// Opens the value of that name: errc::not_found if there is none, errc::type_mismatch if it is not a T.
+  static value open(const std::string& name, const value_options& options = {}) {
+    return open(domain(), name, options);
+  }
+  static value open(const domain& in, const std::string& name, const value_options& options = {}) {
+    const mproc_value_options_t o = native(options, false);
+    mproc_value_t* opened = nullptr;
+    detail::check(::mproc_value_open(in.native_handle(), detail::c_name(name), &o, &opened), "value_open");
+    return value(opened, false);
+  }
+
+  value(value&& other) noexcept
+      : handle_(std::move(other.handle_)),
+        pointer_(std::exchange(other.pointer_, nullptr)),
+        existed_(other.existed_),
+        mutex_(std::move(other.mutex_)) {}
+  value& operator=(value&& other) noexcept {
+    handle_ = std::move(other.handle_);
+    pointer_ = std::exchange(other.pointer_, nullptr);
+    existed_ = other.existed_;
+    mutex_ = std::move(other.mutex_);
+    return *this;
+  }
+  ~value() = default;
+
+  /// Reads it: a scalar in one atomic load, a snapshot struct consistently without a lock, a raw struct
+  /// as a plain copy.
+  T load() const {
+    if constexpr (!is_struct) {
+      word now;
+      __atomic_load(at(), &now, __ATOMIC_SEQ_CST);
+      return from_word(now);
+    } else {
+      detail::receiver<T> out;
+      detail::check(::mproc_value_load(handle_.get(), out.data(), sizeof(T)), "value_load");
+      return out.get();
+    }
+  }
+  operator T() const { return load(); }
+
+  /// Writes it: a scalar in one atomic store, a snapshot struct all or nothing, a raw struct as a plain copy.
+  void store(const T& desired) {
+    if constexpr (!is_struct) {
+      word next = desired;
+      __atomic_store(at(), &next, __ATOMIC_SEQ_CST);
+    } else {
+      detail::check(::mproc_value_store(handle_.get(), &desired, sizeof(T)), "value_store");
+    }
+  }
+  T operator=(const T& desired) {
+    store(desired);
+    return desired;
+  }
+
+  /// Writes it and returns what was there, atomically. Not for raw structs.
+  T exchange(const T& desired) {
+    static_assert(!is_raw, "a raw struct has no atomic operations: take mutex() and use ptr()");
+    if constexpr (!is_struct) {
+      word next = desired, old;
+      __atomic_exchange(at(), &next, &old, __ATOMIC_SEQ_CST);
+      return from_word(old);
+    } else {
+      detail::receiver<T> old;
+      detail::check(::mproc_value_exchange(handle_.get(), &desired, old.data(), sizeof(T)), "value_exchange");
+      return old.get();
+    }
+  }
+
+  /// Writes `desired` if the value equals `expected`, atomically; else stores the value found in
+  /// `expected` and returns false. Bytes are compared, of a struct the padding too. Not for raw structs.
+  bool compare_exchange(T& expected, const T& desired) {
+    static_assert(!is_raw, "a raw struct has no atomic operations: take mutex() and use ptr()");
+    if constexpr (!is_struct) {
+      word seen = expected, next = desired;
+      if (__atomic_compare_exchange(at(), &seen, &next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return true;
+      expected = from_word(seen);
+      return false;
+    } else {
+      detail::receiver<T> seen;
+      int swapped = 0;
+      detail::check(::mproc_value_compare_exchange(handle_.get(), &expected, &desired, sizeof(T), seen.data(), &swapped),
+                    "value_compare_exchange");
+      if (swapped == 0) expected = seen.get();
+      return swapped != 0;
+    }
+  }
+
+  /// Atomic arithmetic; each returns the value before. Integers wrap around. For integers and floats;
+  /// for char and wchar_t, min and max compare without sign.
+  T fetch_add(T operand) {
+    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
+    if constexpr (is_integer) return __atomic_fetch_add(at(), operand, __ATOMIC_SEQ_CST);
+    else return call_f64(MPROC_OP_ADD, operand);
+  }
+  T fetch_sub(T operand) {
+    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
+    if constexpr (is_integer) return __atomic_fetch_sub(at(), operand, __ATOMIC_SEQ_CST);
+    else return call_f64(MPROC_OP_SUB, operand);
+  }
+  T fetch_min(T operand) { return call(MPROC_OP_MIN, operand); }
+  T fetch_max(T operand) { return call(MPROC_OP_MAX, operand); }
+
+  /// Atomic bit operations, for integers and bool; each returns the value before.
+  T fetch_and(T operand) {
+    static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
+    return from_word(__atomic_fetch_and(at(), word(operand), __ATOMIC_SEQ_CST));
+  }
+  T fetch_or(T operand) {
+    static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
+    return from_word(__atomic_fetch_or(at(), word(operand), __ATOMIC_SEQ_CST));
+  }
+  T fetch_xor(T operand) {
+    static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
+    return from_word(__atomic_fetch_xor(at(), word(operand), __ATOMIC_SEQ_CST));
+  }
+
+  /// The same as operators; like those of std::atomic they return the new value, postfix ones the old.
+  T operator+=(T operand) { return static_cast<T>(wrap_add(fetch_add(operand), operand)); }
+  T operator-=(T operand) { return static_cast<T>(wrap_sub(fetch_sub(operand), operand)); }
+  T operator&=(T operand) { return static_cast<T>(fetch_and(operand) & operand); }
+  T operator|=(T operand) { return static_cast<T>(fetch_or(operand) | operand); }
+  T operator^=(T operand) { return static_cast<T>(fetch_xor(operand) ^ operand); }
+  T operator++() { return *this += T(1); }
+  T operator--() { return *this -= T(1); }
+  T operator++(int) { return fetch_add(T(1)); }
+  T operator--(int) { return fetch_sub(T(1)); }
+
+  /// The value in shared memory, valid as long as this handle: scalars (use atomic operations of exactly
+  /// its width, for example std::atomic_ref) and raw structs (hold mutex()).
+  T* ptr() const {
+    static_assert(has_pointer, "a snapshot struct has no pointer; use load() and store(), or raw_value");
+    return detail::live(pointer_);
+  }
+  T* operator->() const { return ptr(); }
+
+  /// The value's own lock, a TimedLockable with recovered(), on_recovered() and owner() like
+  /// mproc::mutex. It protects what everybody who takes it agrees on; load(), store() and the atomic
+  /// operations do not wait for it. Lives in this object: do not move the value while it is locked
+  /// through it.
+  mutex_type& mutex() const noexcept { return mutex_; }
+
+  value_info info() const {
+    value_info what{};
+    detail::check(::mproc_value_info(handle_.get(), &what, sizeof what), "value_info");
+    return what;
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now; pointers from ptr() end with it.
+  void close() noexcept {
+    mutex_ = mutex_type(nullptr);
+    pointer_ = nullptr;
+    handle_.reset();
+  }
+
+  const mproc_value_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  value(mproc_value_t* opened, bool existed) : handle_(opened), existed_(existed), mutex_(opened) {
+    if constexpr (has_pointer) {
+      void* p = nullptr;
+      detail::check(::mproc_value_ptr(opened, &p), "value_ptr");
+      pointer_ = static_cast<T*>(p);
+    }
+  }
+
+  value(const domain& in, const char* name, const T& initial, const value_options& options, bool exist_ok)
+      : value(make(in, name, initial, options, exist_ok)) {}
+  explicit value(std::pair<mproc_value_t*, bool> made) : value(made.first, made.second) {}
+
+  static std::pair<mproc_value_t*, bool> make(const domain& in, const char* name, const T& initial,
+                                              const value_options& options, bool exist_ok) {
+    mproc_value_options_t o = native(options, exist_ok);
+    o.initial = &initial;
+    mproc_value_t* made = nullptr;
+    const int status = detail::check(::mproc_value_create(in.native_handle(), name, &o, &made), "value_create");
+    return {made, status == MPROC_EXISTED};
+  }
+
+  static mproc_value_options_t native(const value_options& options, bool exist_ok) noexcept {
+    mproc_value_options_t o = MPROC_VALUE_OPTIONS_INIT;
+    o.type_code = detail::code_of<T>();
+    o.flags = detail::common_flags(options.persist, options.spin, exist_ok) | (is_raw ? std::uint32_t{MPROC_RAW} : 0u);
+    o.elem_size = sizeof(T);
+    o.elem_align = detail::align_of<T>;
+    o.schema = options.schema;
+    return o;
+  }
+
+  word* at() const {
+    static_assert(__atomic_always_lock_free(sizeof(word), nullptr), "not lock-free on this machine");
+    return reinterpret_cast<word*>(detail::live(pointer_));
+  }
+
+  static T from_word(word w) noexcept {
+    if constexpr (is_bool) return w != 0;
+    else return w;
+  }
+
+  T call(std::int32_t op, T operand) {
+    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
+    if constexpr (is_float) {
+      return call_f64(op, operand);
+    } else {
+      std::int64_t old = 0;
+      detail::check(::mproc_value_fetch_i64(handle_.get(), op, static_cast<std::int64_t>(operand), &old),
+                    "value_fetch_i64");
+      return static_cast<T>(old);
+    }
+  }
+
+  T call_f64(std::int32_t op, T operand) {
+    double old = 0;
+    detail::check(::mproc_value_fetch_f64(handle_.get(), op, static_cast<double>(operand), &old), "value_fetch_f64");
+    return static_cast<T>(old);
+  }
+
+  // Signed overflow is undefined in C++, in shared memory the number wraps: compute what is there now.
+  static auto wrap_add(T a, T b) noexcept {
+    if constexpr (is_integer) return static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b);
+    else return a + b;
+  }
+  static auto wrap_sub(T a, T b) noexcept {
+    if constexpr (is_integer) return static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b);
+    else return a - b;
+  }
+
+  detail::unique_handle<mproc_value_t, &::mproc_value_close> handle_;
+  T* pointer_ = nullptr;
+  bool existed_ = false;
+  mutable mutex_type mutex_;
+};
+
+/// A struct kept in place, with a pointer, protected by the user's lock.
+template <class T>
+using raw_value = value<T, storage::raw>;
+
+// ---------------------------------------------------------------------------------------------
+// Array
+// ---------------------------------------------------------------------------------------------
+
+/// The dimensions of an array, 1 to 8, the slowest first: a number, or a braced list. A default-constructed
+/// one stands for any shape when an array is opened.
+class shape {
+ public:
+  shape() noexcept : ndim_(0) {}
+  shape(std::size_t length) noexcept : ndim_(1), n_{length} {}  // NOLINT: implicit on purpose
+  shape(std::initializer_list<std::size_t> dimensions) : shape(dimensions.begin(), dimensions.size()) {}
+  shape(const std::size_t* dimensions, std::size_t count) : ndim_(count) {
+    if (count == 0 || count > MPROC_MAX_DIMS) throw error(errc::invalid_argument, "an array has 1 to 8 dimensions");
+    for (std::size_t i = 0; i < count; ++i) n_[i] = dimensions[i];
+  }
+
+  /// How many dimensions.
+  std::size_t size() const noexcept { return ndim_; }
+  /// Elements in dimension i.
+  std::size_t operator[](std::size_t i) const noexcept { return n_[i]; }
+  const std::size_t* begin() const noexcept { return n_.data(); }
+  const std::size_t* end() const noexcept { return n_.data() + ndim_; }
+  friend bool operator==(const shape& a, const shape& b) noexcept { return a.ndim_ == b.ndim_ && a.n_ == b.n_; }
+  friend bool operator!=(const shape& a, const shape& b) noexcept { return !(a == b); }
+
+ private:
+  std::size_t ndim_;
+  std::array<std::size_t, MPROC_MAX_DIMS> n_{};
+};
+
+/// How to create an array, or what to expect when opening one.
+struct array_options {
+  bool persist = false;      ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;          ///< false: the array's lock never spins before it sleeps
+  std::uint64_t schema = 0;  ///< a number of your own for a struct's layout; two that are given must match
+};
+
+/// A shared array of scalars or structs with 1 to 8 dimensions, row-major.
+///
+/// Two ways to the elements: operator[], at(), iterators, data() and span() are the memory itself (as
+/// fast as a local array; concurrent access needs the lock or std::atomic_ref, and a struct that is half
+/// written when its writer is killed stays so); get(), set(), read() and write() go through the library,
+/// are checked, and keep every single element whole whatever is killed.
+template <class T>
+class array {
+  static_assert(std::is_same_v<T, std::remove_cv_t<T>>, "T must not be const or volatile");
+  static_assert(is_shareable<T>, "T must be a scalar of up to 64 bits or a trivially copyable struct up to 1 MiB");
+
+ public:
+  using value_type = T;
+  using size_type = std::size_t;
+  using difference_type = std::ptrdiff_t;
+  using reference = T&;
+  using const_reference = const T&;
+  using pointer = T*;
+  using const_pointer = const T*;
+  using iterator = T*;
+  using const_iterator = const T*;
+  using mutex_type = detail::lockable<detail::array_calls>;
+  /// A container with data() and size(), a C array, or a braced list of T.
+  using elements = detail::elements<T>;
+
+  /// Anonymous: for this process and the ones it forks. `array<int>(10)` has ten zeros,
+  /// `array<int>({2, 3})` has two rows of three, `array<int>(3, {7, 8, 9})` starts with those elements;
+  /// what `initial` does not cover is zero.
+  explicit array(const mproc::shape& dimensions, elements initial = {}, const array_options& options = {})
+      : array(domain(), dimensions, initial, options) {}
+  explicit array(const domain& in, const mproc::shape& dimensions, elements initial = {},
+                 const array_options& options = {})
+      : array(in, nullptr, dimensions, initial, options, false) {}
+
+  /// Creates an array with a name; errc::already_exists if it is taken.
+  static array create(const std::string& name, const mproc::shape& dimensions, elements initial = {},
+                      const array_options& options = {}) {
+    return create(domain(), name, dimensions, initial, options);
+  }
+  static array create(const domain& in, const std::string& name, const mproc::shape& dimensions,
+                      elements initial = {}, const array_options& options = {}) {
+    return array(in, detail::c_name(name), dimensions, initial, options, false);
+  }
+
+  /// Creates the array, or opens the one of that name and shape (then `initial` is ignored).
+  static array create_or_open(const std::string& name, const mproc::shape& dimensions, elements initial = {},
+                              const array_options& options = {}) {
+    return create_or_open(domain(), name, dimensions, initial, options);
+  }
+  static array create_or_open(const domain& in, const std::string& name, const mproc::shape& dimensions,
+                              elements initial = {}, const array_options& options = {}) {
+    return array(in, detail::c_name(name), dimensions, initial, options, true);
+  }
+
+  /// Opens the array of that name: errc::not_found if there is none, errc::type_mismatch if its elements
+  /// are not T or its shape is not the one expected (any, unless you give one).
+  static array open(const std::string& name, const mproc::shape& expected = {}, const array_options& options = {}) {
+    return open(domain(), name, expected, options);
+  }
+  static array open(const domain& in, const std::string& name, const mproc::shape& expected = {},
+                    const array_options& options = {}) {
+    mproc_array_options_t o = native(options, false);
+    put_shape(o, expected);
+    mproc_array_t* opened = nullptr;
+    detail::check(::mproc_array_open(in.native_handle(), detail::c_name(name), &o, &opened), "array_open");
+    return array(opened, false, nullptr);
+  }
+
+  array(array&& other) noexcept
+      : handle_(std::move(other.handle_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        shape_(std::exchange(other.shape_, mproc::shape(0))),
+        existed_(other.existed_),
+        mutex_(std::move(other.mutex_)) {}
+  array& operator=(array&& other) noexcept {
+    handle_ = std::move(other.handle_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    shape_ = std::exchange(other.shape_, mproc::shape(0));
+    existed_ = other.existed_;
+    mutex_ = std::move(other.mutex_);
+    return *this;
+  }
+  ~array() = default;
+
+  /// Elements altogether.
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  const mproc::shape& shape() const noexcept { return shape_; }
+
+  // The memory itself.
+
+  /// The element at a flat (row-major) index, unchecked.
+  T& operator[](std::size_t index) noexcept { return data_[index]; }
+  const T& operator[](std::size_t index) const noexcept { return data_[index]; }
+
+  /// The element at one index per dimension; errc::out_of_range if they do not fit.
+  template <class... Index>
+  T& at(Index... indices) {
+    return data_[index(indices...)];
+  }
+  template <class... Index>
+  const T& at(Index... indices) const {
+    return data_[index(indices...)];
+  }
+
+  /// The flat index of one index per dimension, checked like at().
+  template <class... Index>
+  std::size_t index(Index... indices) const {
+    static_assert(sizeof...(Index) >= 1 && sizeof...(Index) <= MPROC_MAX_DIMS, "one index for each dimension");
+    static_assert((std::is_integral_v<Index> && ...), "an index is an integer");
+    const std::array<std::size_t, sizeof...(Index)> wanted{static_cast<std::size_t>(indices)...};
+    if (wanted.size() != shape_.size()) {
+      throw error(errc::out_of_range, std::to_string(wanted.size()) + " indices for an array with " +
+                                          std::to_string(shape_.size()) + " dimensions");
+    }
+    std::size_t flat = 0;
+    for (std::size_t d = 0; d < wanted.size(); ++d) {
+      if (wanted[d] >= shape_[d]) {
+        throw error(errc::out_of_range, "index " + std::to_string(wanted[d]) + " in dimension " + std::to_string(d) +
+                                            ", which has " + std::to_string(shape_[d]) + " elements");
+      }
+      flat = flat * shape_[d] + wanted[d];
+    }
+    return flat;
+  }
+
+  /// The first element in shared memory; valid as long as this handle.
+  T* data() noexcept { return data_; }
+  const T* data() const noexcept { return data_; }
+  iterator begin() noexcept { return data_; }
+  iterator end() noexcept { return data_ + size_; }
+  const_iterator begin() const noexcept { return data_; }
+  const_iterator end() const noexcept { return data_ + size_; }
+  const_iterator cbegin() const noexcept { return data_; }
+  const_iterator cend() const noexcept { return data_ + size_; }
+#if defined(__cpp_lib_span)
+  /// All elements, row-major.
+  std::span<T> span() noexcept { return {data_, size_}; }
+  std::span<const T> span() const noexcept { return {data_, size_}; }
+#endif
+
+  // Through the library: checked, every element whole.
+
+  /// Reads the element at a flat index; errc::out_of_range.
+  T get(std::size_t index) const {
+    detail::receiver<T> out;
+    detail::check(::mproc_array_get(handle_.get(), index, out.data(), sizeof(T)), "array_get");
+    return out.get();
+  }
+
+  /// Writes the element at a flat index; errc::out_of_range.
+  void set(std::size_t index, const T& element) {
+    detail::check(::mproc_array_set(handle_.get(), index, &element, sizeof(T)), "array_set");
+  }
+
+  /// Copies `count` elements from flat index `start` on; errc::out_of_range. Every element is whole; the
+  /// run is a snapshot only if the lock keeps writers out.
+  std::vector<T> read(std::size_t start, std::size_t count) const {
+    check_run(start, count);  // before memory is allocated for a count that makes no sense
+    if constexpr (std::is_same_v<T, bool>) {
+      // std::vector<bool> has no memory to copy to; 0 or 1 in each byte is what the library delivers.
+      const std::unique_ptr<unsigned char[]> bytes(new unsigned char[count + 1]);
+      copy_out(start, count, bytes.get());
+      return std::vector<bool>(bytes.get(), bytes.get() + count);
+    } else {
+      std::vector<T> out(count);
+      copy_out(start, count, out.data());
+      return out;
+    }
+  }
+  /// All elements.
+  std::vector<T> read() const { return read(0, size_); }
+  /// The same into memory that has room for `count` elements.
+  void read(std::size_t start, T* out, std::size_t count) const { copy_out(start, count, out); }
+#if defined(__cpp_lib_span)
+  /// The same into a span, which gives the number of elements.
+  void read(std::size_t start, std::span<T> out) const { copy_out(start, out.size(), out.data()); }
+#endif
+
+  /// Copies elements in from flat index `start` on; errc::out_of_range.
+  void write(std::size_t start, elements list) {
+    const void* from = list.data();
+    const unsigned char nothing = 0;  // the library wants a buffer even for no elements
+    if (list.size() == 0) from = &nothing;
+    detail::check(::mproc_array_write(handle_.get(), start, list.size(), from, list.size() * sizeof(T)),
+                  "array_write");
+  }
+
+  /// The array's own lock, a TimedLockable with recovered(), on_recovered() and owner() like
+  /// mproc::mutex. It protects what everybody who takes it agrees on. Lives in this object: do not move
+  /// the array while it is locked through it.
+  mutex_type& mutex() const noexcept { return mutex_; }
+
+  array_info info() const {
+    array_info what{};
+    detail::check(::mproc_array_info(handle_.get(), &what, sizeof what), "array_info");
+    return what;
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now; pointers and iterators end with it.
+  void close() noexcept {
+    mutex_ = mutex_type(nullptr);
+    data_ = nullptr;
+    size_ = 0;
+    shape_ = mproc::shape(0);
+    handle_.reset();
+  }
+
+  const mproc_array_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  explicit array(mproc_array_t* opened, bool existed, const mproc::shape* known)
+      : handle_(opened), shape_(0), existed_(existed), mutex_(opened) {
+    void* p = nullptr;
+    detail::check(::mproc_array_ptr(opened, &p), "array_ptr");
+    data_ = static_cast<T*>(p);
+    if (known != nullptr) {
+      shape_ = *known;
+    } else {
+      const array_info what = info();
+      std::array<std::size_t, MPROC_MAX_DIMS> n{};
+      for (std::size_t i = 0; i < n.size(); ++i) n[i] = static_cast<std::size_t>(what.shape[i]);
+      shape_ = mproc::shape(n.data(), static_cast<std::size_t>(what.ndim));
+    }
+    size_ = 1;
+    for (const std::size_t n : shape_) size_ *= n;
+  }
+
+  array(const domain& in, const char* name, const mproc::shape& dimensions, elements initial,
+        const array_options& options, bool exist_ok)
+      : array(make(in, name, dimensions, initial, options, exist_ok), &dimensions) {}
+  array(std::pair<mproc_array_t*, bool> made, const mproc::shape* known) : array(made.first, made.second, known) {}
+
+  static std::pair<mproc_array_t*, bool> make(const domain& in, const char* name, const mproc::shape& dimensions,
+                                              elements initial, const array_options& options, bool exist_ok) {
+    mproc_array_options_t o = native(options, exist_ok);
+    put_shape(o, dimensions);
+    o.initial = initial.data();
+    o.initial_count = initial.size();
+    mproc_array_t* made = nullptr;
+    const int status = detail::check(::mproc_array_create(in.native_handle(), name, &o, &made), "array_create");
+    return {made, status == MPROC_EXISTED};
+  }
+
+  static mproc_array_options_t native(const array_options& options, bool exist_ok) noexcept {
+    mproc_array_options_t o = MPROC_ARRAY_OPTIONS_INIT;
+    o.type_code = detail::code_of<T>();
+    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.elem_size = sizeof(T);
+    o.elem_align = detail::align_of<T>;
+    o.schema = options.schema;
+    return o;
+  }
+
+  static void put_shape(mproc_array_options_t& o, const mproc::shape& dimensions) noexcept {
+    o.ndim = dimensions.size();
+    for (std::size_t i = 0; i < dimensions.size(); ++i) o.shape[i] = dimensions[i];
+  }
+
+  void check_run(std::size_t start, std::size_t count) const {
+    detail::live(handle_.get());
+    if (start > size_ || count > size_ - start) {
+      throw error(errc::out_of_range, "elements " + std::to_string(start) + " + " + std::to_string(count) +
+                                          " of an array of " + std::to_string(size_));
+    }
+  }
+
+  void copy_out(std::size_t start, std::size_t count, void* out) const {
+    unsigned char nothing = 0;  // the library wants a buffer even for no elements
+    if (count == 0) out = &nothing;
+    detail::check(::mproc_array_read(handle_.get(), start, count, out, count * sizeof(T)), "array_read");
+  }
+
+  detail::unique_handle<mproc_array_t, &::mproc_array_close> handle_;
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+  mproc::shape shape_;
+  bool existed_ = false;
+  mutable mutex_type mutex_;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Queue
+// ---------------------------------------------------------------------------------------------
+
+/// A message to put: text, a container with data() and size() of trivially copyable elements
+/// (std::string, std::vector, std::array, std::span, ...), or a pointer and a size in bytes.
+/// Only for parameters: it does not own what it points to.
+class bytes {
+ public:
+  constexpr bytes() noexcept = default;
+  constexpr bytes(const void* data, std::size_t size) noexcept : data_(data), size_(size) {}
+  bytes(const char* text) noexcept : bytes(text, std::strlen(text)) {}  // NOLINT: implicit on purpose
+  template <class C, class Element = typename detail::element_of<const C>::type,
+            class = std::enable_if_t<std::is_trivially_copyable_v<Element> && !std::is_pointer_v<Element>>>
+  constexpr bytes(const C& container) noexcept  // NOLINT: implicit on purpose
+      : bytes(container.data(), container.size() * sizeof(Element)) {}
+
+  constexpr const void* data() const noexcept { return data_; }
+  constexpr std::size_t size() const noexcept { return size_; }
+
+ private:
+  const void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Memory for queue::get_many() that is used again and again: at most `max_messages` at a time, and a
+/// buffer that grows when a single message needs more.
+class batch {
+ public:
+  explicit batch(std::size_t max_messages, std::size_t buffer_bytes = 64 * 1024)
+      : lengths_(max_messages), capacity_(buffer_bytes), buffer_(new unsigned char[buffer_bytes + 1]) {
+    messages_.reserve(max_messages);
+  }
+
+  /// The messages taken last, in order; valid until the batch is used again.
+  std::size_t size() const noexcept { return messages_.size(); }
+  bool empty() const noexcept { return messages_.empty(); }
+  std::string_view operator[](std::size_t i) const noexcept { return messages_[i]; }
+  const std::string_view* begin() const noexcept { return messages_.data(); }
+  const std::string_view* end() const noexcept { return messages_.data() + messages_.size(); }
+
+ private:
+  friend class queue;
+
+  void reserve(std::size_t buffer_bytes) {
+    if (buffer_bytes <= capacity_) return;
+    buffer_.reset(new unsigned char[buffer_bytes]);
+    capacity_ = buffer_bytes;
+  }
+
+  // Each message stands at the next multiple of 8 bytes.
+  void set_count(std::size_t count) {
+    std::size_t offset = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      messages_.emplace_back(reinterpret_cast<const char*>(buffer_.get()) + offset, lengths_[i]);
+      offset += (lengths_[i] + 7) / 8 * 8;
+    }
+  }
+
+  std::vector<std::size_t> lengths_;
+  std::vector<std::string_view> messages_;
+  std::size_t capacity_;
+  std::unique_ptr<unsigned char[]> buffer_;
+};
+
+/// How to create or open a queue.
+struct queue_options {
+  bool persist = false;             ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;                 ///< false: this handle never spins before it sleeps
+  std::uint32_t max_items = 0;      ///< most messages at a time; 0: as many as fit
+  std::uint64_t capacity_bytes = 0; ///< bytes for messages, 8 more for each; 0: 1 MiB
+};
+
+/// How queue::shutdown() ends the queue.
+enum class shutdown_mode {
+  graceful,   ///< nothing goes in any more; what is inside can be taken
+  immediate,  ///< the messages inside are dropped; nothing goes in or out
+};
+
+/// A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
+///
+/// x() waits for ever, try_x() not at all, try_x_for() and try_x_until() as long as you say; the try_
+/// forms return false, an empty optional or 0 when there was no room or no message in time. All of them
+/// throw errc::closed once the queue is shut down (and, after a graceful shutdown, empty);
+/// next() turns that into the end of a loop.
+class queue {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit queue(const queue_options& options = {}) : queue(domain(), options) {}
+  explicit queue(const domain& in, const queue_options& options = {}) : queue(in, nullptr, options, false) {}
+
+  /// Creates a queue with a name; errc::already_exists if it is taken.
+  static queue create(const std::string& name, const queue_options& options = {}) {
+    return create(domain(), name, options);
+  }
+  static queue create(const domain& in, const std::string& name, const queue_options& options = {}) {
+    return queue(in, detail::c_name(name), options, false);
+  }
+
+  /// Creates the queue, or opens the one of that name; bounds that are given must match.
+  static queue create_or_open(const std::string& name, const queue_options& options = {}) {
+    return create_or_open(domain(), name, options);
+  }
+  static queue create_or_open(const domain& in, const std::string& name, const queue_options& options = {}) {
+    return queue(in, detail::c_name(name), options, true);
+  }
+
+  /// Opens the queue of that name; errc::not_found if there is none. Bounds that are given must match.
+  static queue open(const std::string& name, const queue_options& options = {}) {
+    return open(domain(), name, options);
+  }
+  static queue open(const domain& in, const std::string& name, const queue_options& options = {}) {
+    const mproc_queue_options_t o = native(options, false);
+    mproc_queue_t* opened = nullptr;
+    detail::check(::mproc_queue_open(in.native_handle(), detail::c_name(name), &o, &opened), "queue_open");
+    return queue(opened);
+  }
+
+  // Putting. When it returns (true), the message is in the queue, whatever happens to this process.
+
+  /// Puts a message at the end. errc::too_big if it can never fit.
+  void put(bytes message, cancel_ref cancel = {}) { put_ns(message, MPROC_FOREVER, cancel); }
+  bool try_put(bytes message) { return put_ns(message, 0, {}); }
+  template <class Rep, class Period>
+  bool try_put_for(bytes message, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return put_ns(message, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_put_until(bytes message, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return put_ns(message, ns, cancel); });
+  }
+
+  /// Puts several messages in order (a range of anything that put() takes), with as few lock operations
+  /// as possible. Returns how many are in: all of them, or fewer when the time was up. Any other end is
+  /// a batch_error, whose done() says how many are in; errc::too_big if one of them can never fit (then
+  /// none is).
+  template <class Range = std::initializer_list<bytes>>
+  std::size_t put_many(const Range& messages, cancel_ref cancel = {}) {
+    return put_all(list(messages), MPROC_FOREVER, cancel);
+  }
+  template <class Range = std::initializer_list<bytes>>
+  std::size_t try_put_many(const Range& messages) {
+    return put_all(list(messages), 0, {});
+  }
+  template <class Range = std::initializer_list<bytes>, class Rep, class Period>
+  std::size_t try_put_many_for(const Range& messages, const std::chrono::duration<Rep, Period>& wait,
+                               cancel_ref cancel = {}) {
+    return put_all(list(messages), detail::to_ns(wait), cancel);
+  }
+  template <class Range = std::initializer_list<bytes>, class Clock, class Duration>
+  std::size_t try_put_many_until(const Range& messages, const std::chrono::time_point<Clock, Duration>& when,
+                                 cancel_ref cancel = {}) {
+    const auto now = Clock::now();
+    return put_all(list(messages), when <= now ? 0 : detail::to_ns(when - now), cancel);
+  }
+
+  // Taking. Buffer is std::string or a std::vector of a one-byte type.
+
+  /// Takes the message at the front.
+  template <class Buffer = std::string>
+  Buffer get(cancel_ref cancel = {}) {
+    Buffer out;
+    take(out, MPROC_FOREVER, cancel);
+    return out;
+  }
+  template <class Buffer = std::string>
+  std::optional<Buffer> try_get() {
+    return taken<Buffer>(0, {});
+  }
+  template <class Buffer = std::string, class Rep, class Period>
+  std::optional<Buffer> try_get_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return taken<Buffer>(detail::to_ns(wait), cancel);
+  }
+  template <class Buffer = std::string, class Clock, class Duration>
+  std::optional<Buffer> try_get_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return taken<Buffer>(ns, cancel); });
+  }
+
+  /// Waits for the next message; empty once the queue is shut down (and drained):
+  /// `while (auto message = jobs.next()) ...`
+  template <class Buffer = std::string>
+  std::optional<Buffer> next(cancel_ref cancel = {}) {
+    std::optional<Buffer> out(std::in_place);
+    const int status = take_status(*out, MPROC_FOREVER, cancel);
+    if (status == MPROC_ECLOSED) return std::nullopt;
+    detail::check(status, "queue_get");
+    return out;
+  }
+
+  /// The same into a buffer whose memory is used again. It is empty unless a message was taken.
+  template <class Buffer>
+  void get_into(Buffer& out, cancel_ref cancel = {}) {
+    take(out, MPROC_FOREVER, cancel);
+  }
+  template <class Buffer>
+  bool try_get_into(Buffer& out) {
+    return take(out, 0, {});
+  }
+  template <class Buffer, class Rep, class Period>
+  bool try_get_into_for(Buffer& out, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return take(out, detail::to_ns(wait), cancel);
+  }
+  template <class Buffer, class Clock, class Duration>
+  bool try_get_into_until(Buffer& out, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return take(out, ns, cancel); });
+  }
+
+  /// Takes the message at the front into memory of a fixed size and returns its length. Throws
+  /// buffer_too_small, which knows the size needed, and leaves the message in the queue if it does not fit.
+  std::size_t get_raw(void* out, std::size_t capacity, cancel_ref cancel = {}) {
+    return *take_raw(out, capacity, MPROC_FOREVER, cancel);
+  }
+  std::optional<std::size_t> try_get_raw(void* out, std::size_t capacity) { return take_raw(out, capacity, 0, {}); }
+  template <class Rep, class Period>
+  std::optional<std::size_t> try_get_raw_for(void* out, std::size_t capacity,
+                                             const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return take_raw(out, capacity, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<std::size_t> try_get_raw_until(void* out, std::size_t capacity,
+                                               const std::chrono::time_point<Clock, Duration>& when,
+                                               cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return take_raw(out, capacity, ns, cancel); });
+  }
+#if defined(__cpp_lib_span)
+  /// The same into a span; the length is in bytes.
+  template <class Element, std::size_t Extent>
+  std::size_t get_raw(std::span<Element, Extent> out, cancel_ref cancel = {}) {
+    static_assert(std::is_trivially_copyable_v<Element> && !std::is_const_v<Element>, "needs memory to write to");
+    return get_raw(out.data(), out.size_bytes(), cancel);
+  }
+#endif
+
+  /// Waits for a message, then takes as many as are there, fit and are wanted, with one lock operation.
+  /// Returns how many (0: the time was up).
+  std::size_t get_many(batch& out, cancel_ref cancel = {}) { return take_many(out, MPROC_FOREVER, cancel); }
+  std::size_t try_get_many(batch& out) { return take_many(out, 0, {}); }
+  template <class Rep, class Period>
+  std::size_t try_get_many_for(batch& out, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return take_many(out, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::size_t try_get_many_until(batch& out, const std::chrono::time_point<Clock, Duration>& when,
+                                 cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return take_many(out, ns, cancel); });
+  }
+
+  /// The same as strings, at most `max` (at least 1) of them.
+  std::vector<std::string> get_many(std::size_t max, cancel_ref cancel = {}) {
+    return strings(max, MPROC_FOREVER, cancel);
+  }
+  std::vector<std::string> try_get_many(std::size_t max) { return strings(max, 0, {}); }
+  template <class Rep, class Period>
+  std::vector<std::string> try_get_many_for(std::size_t max, const std::chrono::duration<Rep, Period>& wait,
+                                            cancel_ref cancel = {}) {
+    return strings(max, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::vector<std::string> try_get_many_until(std::size_t max, const std::chrono::time_point<Clock, Duration>& when,
+                                              cancel_ref cancel = {}) {
+    batch memory(max);
+    try_get_many_until(memory, when, cancel);
+    return {memory.begin(), memory.end()};
+  }
+
+  // State. Other processes may change it right after.
+
+  /// Messages inside right now.
+  std::size_t size() const {
+    std::size_t items = 0;
+    detail::check(::mproc_queue_size(handle_.get(), &items), "queue_size");
+    return items;
+  }
+  bool empty() const {
+    int answer = 0;
+    detail::check(::mproc_queue_empty(handle_.get(), &answer), "queue_empty");
+    return answer != 0;
+  }
+  /// Whether not even an empty message would fit.
+  bool full() const {
+    int answer = 0;
+    detail::check(::mproc_queue_full(handle_.get(), &answer), "queue_full");
+    return answer != 0;
+  }
+  queue_info info() const {
+    queue_info what{};
+    detail::check(::mproc_queue_info(handle_.get(), &what, sizeof what), "queue_info");
+    return what;
+  }
+
+  /// Ends the queue for every process, for good, and wakes everybody who waits.
+  void shutdown(shutdown_mode mode = shutdown_mode::graceful) {
+    detail::check(::mproc_queue_shutdown(handle_.get(), mode == shutdown_mode::immediate ? 1 : 0), "queue_shutdown");
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now. Messages stay in the queue.
+  void close() noexcept { handle_.reset(); }
+
+  const mproc_queue_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  explicit queue(mproc_queue_t* opened) noexcept : handle_(opened) {}
+
+  queue(const domain& in, const char* name, const queue_options& options, bool exist_ok) {
+    const mproc_queue_options_t o = native(options, exist_ok);
+    mproc_queue_t* made = nullptr;
+    existed_ =
+        detail::check(::mproc_queue_create(in.native_handle(), name, &o, &made), "queue_create") == MPROC_EXISTED;
+    handle_.reset(made);
+  }
+
+  static mproc_queue_options_t native(const queue_options& options, bool exist_ok) noexcept {
+    mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
+    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.max_items = options.max_items;
+    o.capacity_bytes = options.capacity_bytes;
+    return o;
+  }
+
+  bool put_ns(bytes message, std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status =
+        ::mproc_queue_put(handle_.get(), message.data(), message.size(), timeout_ns, cancel.native_handle());
+    return detail::in_time(status, "queue_put");
+  }
+
+  template <class Range>
+  static std::vector<mproc_message_t> list(const Range& messages) {
+    using item = decltype(*std::begin(messages));
+    using plain = std::remove_cv_t<std::remove_reference_t<item>>;
+    static_assert(std::is_lvalue_reference_v<item> || std::is_same_v<plain, std::string_view> ||
+                      std::is_same_v<plain, bytes>,
+                  "the range makes its messages on the fly: they would be gone before they are put");
+    std::vector<mproc_message_t> out;
+    for (const auto& message : messages) {
+      const bytes view(message);
+      out.push_back({view.data(), view.size()});
+    }
+    return out;
+  }
+
+  std::size_t put_all(const std::vector<mproc_message_t>& messages, std::int64_t timeout_ns, cancel_ref cancel) {
+    // An empty batch is legal, but the library wants a pointer and an empty vector may have none.
+    const mproc_message_t none{nullptr, 0};
+    std::size_t done = 0;
+    const int status = ::mproc_queue_put_many(handle_.get(), messages.empty() ? &none : messages.data(),
+                                              messages.size(), &done, timeout_ns, cancel.native_handle());
+    if (status < 0 && status != MPROC_ETIMEDOUT) throw batch_error(status, "queue_put_many", done);
+    return done;
+  }
+
+  // Small messages are received on the stack. For longer ones the buffer gets the size of the longest seen
+  // lately, so that one call suffices; beyond `hint_limit` zeroing memory on a guess costs more than asking.
+  static constexpr std::size_t stack_bytes = 1024;
+  static constexpr std::size_t hint_limit = 64 * 1024;
+
+  template <class Buffer>
+  int take_status(Buffer& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    static_assert(sizeof(typename Buffer::value_type) == 1, "a message is received as bytes");
+    const detail::deadline deadline(timeout_ns);
+    std::size_t room = hint_.get();
+    out.clear();
+    for (;;) {
+      std::size_t length = 0;
+      int status;
+      if (room <= stack_bytes) {
+        unsigned char small[stack_bytes];
+        status = ::mproc_queue_get(handle_.get(), small, sizeof small, &length, deadline.left(),
+                                   cancel.native_handle());
+        if (status == MPROC_OK) {
+          const auto* first = reinterpret_cast<const typename Buffer::value_type*>(small);
+          out.assign(first, first + length);
+        }
+      } else {
+        out.resize(room);
+        status = ::mproc_queue_get(handle_.get(), out.data(), out.size(), &length, deadline.left(),
+                                   cancel.native_handle());
+        out.resize(status == MPROC_OK ? length : 0);
+      }
+      // A "needed" size that is not larger makes no sense: report it instead of asking again for ever.
+      if (status != MPROC_EMSGSIZE || length <= (room <= stack_bytes ? stack_bytes : room)) return status;
+      room = length;
+      if (length > hint_.get()) hint_.set(length < hint_limit ? length : hint_limit);
+    }
+  }
+
+  template <class Buffer>
+  bool take(Buffer& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    return detail::in_time(take_status(out, timeout_ns, cancel), "queue_get");
+  }
+
+  template <class Buffer>
+  std::optional<Buffer> taken(std::int64_t timeout_ns, cancel_ref cancel) {
+    std::optional<Buffer> out(std::in_place);
+    if (!take(*out, timeout_ns, cancel)) out.reset();
+    return out;
+  }
+
+  std::optional<std::size_t> take_raw(void* out, std::size_t capacity, std::int64_t timeout_ns, cancel_ref cancel) {
+    std::size_t length = 0;
+    const int status = ::mproc_queue_get(handle_.get(), out, capacity, &length, timeout_ns, cancel.native_handle());
+    if (status == MPROC_EMSGSIZE) throw buffer_too_small("queue_get", length);
+    if (!detail::in_time(status, "queue_get")) return std::nullopt;
+    return length;
+  }
+
+  std::size_t take_many(batch& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    const detail::deadline deadline(timeout_ns);
+    out.messages_.clear();
+    for (;;) {
+      std::size_t count = 0;
+      const int status =
+          ::mproc_queue_get_many(handle_.get(), out.buffer_.get(), out.capacity_, out.lengths_.data(),
+                                 out.lengths_.size(), &count, deadline.left(), cancel.native_handle());
+      if (status == MPROC_EMSGSIZE && out.lengths_[0] > out.capacity_) {
+        out.reserve(out.lengths_[0]);
+        continue;
+      }
+      if (!detail::in_time(status, "queue_get_many")) return 0;
+      out.set_count(count);
+      return count;
+    }
+  }
+
+  std::vector<std::string> strings(std::size_t max, std::int64_t timeout_ns, cancel_ref cancel) {
+    batch memory(max);
+    take_many(memory, timeout_ns, cancel);
+    return {memory.begin(), memory.end()};
+  }
+
+  detail::unique_handle<mproc_queue_t, &::mproc_queue_close> handle_;
+  bool existed_ = false;
+  detail::movable_atomic<std::size_t> hint_{0};
+};
+
+// ---------------------------------------------------------------------------------------------
+// What the types promise
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_handle = std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T> &&
+                                  !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T> &&
+                                  std::is_nothrow_destructible_v<T>;
+
+static_assert(is_handle<domain> && is_handle<cancel_token> && is_handle<mutex> && is_handle<queue>);
+static_assert(is_handle<value<int>> && is_handle<array<int>> && std::is_nothrow_move_constructible_v<batch>);
+static_assert(std::is_base_of_v<std::system_error, error> && std::is_error_code_enum_v<errc>);
+static_assert(to_ns(std::chrono::hours::max()) == std::numeric_limits<std::int64_t>::max());
+static_assert(to_ns(std::chrono::milliseconds(-5)) == 0 && to_ns(std::chrono::milliseconds(5)) == 5'000'000);
+
+}  // namespace detail
+
+}  // namespace mproc
+
+#endif  // MPROC_HPP

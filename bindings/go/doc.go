@@ -1,0 +1,49 @@
+// Package mproc shares state between processes: a [Value], an [Array], a [Queue] and a [Lock] that
+// programs in Go, C, C++ and other languages use together at memory speed, and that stay correct when
+// any of the processes is killed with SIGKILL at any instant. It is a thin layer over the C library
+// libmproc and adds no semantics of its own; include/mproc.h is the full reference.
+//
+// # Sharing
+//
+// Objects are shared by name within a [Domain], a directory on tmpfs. Passing a nil *Domain means the
+// default one: the directory in the environment variable MPROC_DOMAIN, else /dev/shm/mproc-<euid>. One
+// process creates an object, the others open it:
+//
+//	counter, err := mproc.CreateValue[int64](nil, "counter", 0, nil)
+//	counter, err := mproc.OpenValue[int64](nil, "counter", nil)
+//
+// Name and memory vanish with the last process that uses an object, unless it was made with Persist.
+// An empty name makes an anonymous object. Only forked children could reach it, and Go programs do not
+// fork: in Go it is useful within one process only.
+//
+// # Goroutines
+//
+// Every method may be called from any goroutine at any time. A lock is held by the process, never by a
+// thread or a goroutine, so it does not matter that goroutines move between threads: one goroutine may
+// lock and another unlock. Locks are not recursive, and they keep the goroutines of one process apart
+// just as they do processes. A goroutine that waits in the library occupies a thread while it does.
+//
+// # Contexts
+//
+// Everything that waits takes a [context.Context]. A context that is done already ends the call before
+// it does anything. Its deadline becomes the timeout of the wait; its cancellation ends the wait
+// promptly. The error then matches both [context.Canceled] and [ErrCanceled], or both
+// [context.DeadlineExceeded] and [ErrTimeout]. A context that can never be cancelled, such as
+// [context.Background], costs nothing. The first call with a new cancellable context on a handle registers
+// with the context (about half a microsecond); further calls with the same one on that handle do not.
+//
+// # A holder that dies
+//
+// When a process dies while it holds a lock, the next one gets it, and is told: Lock returns recovered ==
+// true with a nil error. The lock is sound and held; what it protects may be half done. Check and repair
+// it, then go on as usual.
+//
+// # Closing
+//
+// Close ends a handle at once: calls that wait on it return [ErrClosedHandle], later calls do too, and
+// closing again does nothing. A handle that becomes unreachable is closed by the garbage collector some
+// time later, except when direct memory was handed out ([Array.Slice], [Value.Pointer]): the collector
+// cannot see who still uses such memory, so it is then left mapped until Close is called or the process
+// ends. After an explicit Close that memory must not be touched any more, as with a memory mapping that was
+// unmapped; [Array.View] avoids the question.
+package mproc

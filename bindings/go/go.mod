@@ -1,0 +1,3 @@
+module github.com/libmproc/libmproc/bindings/go
+
+go 1.24

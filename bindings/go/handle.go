@@ -1,0 +1,89 @@
+package mproc
+
+import (
+	"math"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
+)
+
+// handle is what every object is built on. It counts the calls that are inside, so that Close may come
+// at any time: the C handle is closed by Close itself or by the last call that leaves.
+//
+// The zero handle is closed.
+type handle struct {
+	state   atomic.Int64 // calls inside; closedBit once Close was called
+	freed   atomic.Bool
+	res     *resource
+	cleanup runtime.Cleanup
+}
+
+const closedBit = math.MinInt64
+
+// resource is what a handle owns. It is apart from the handle, because the garbage collector's cleanup
+// of the handle needs it when the handle itself is gone.
+type resource struct {
+	kind    cmproc.Kind
+	raw     unsafe.Pointer // the C handle
+	closing unsafe.Pointer // the token that Close sets; waits without a cancellable context use it
+	exposed atomic.Bool    // direct memory was handed out: only an explicit Close may unmap it
+	waits   waits
+}
+
+// own starts the handle's life. It must be part of a heap object that is not copied.
+func (h *handle) own(kind cmproc.Kind, made *cmproc.Made) {
+	h.res = &resource{kind: kind, raw: made.Handle, closing: made.Closing}
+	h.cleanup = runtime.AddCleanup(h, (*resource).abandon, h.res)
+}
+
+// enter begins a call. It reports whether the handle is open; if so, leave must follow. The handle
+// stays reachable until then, so a cleanup cannot come in between.
+func (h *handle) enter() bool {
+	if h.state.Add(1) > 0 && h.res != nil {
+		return true
+	}
+	h.leave()
+	return false
+}
+
+func (h *handle) leave() {
+	if h.state.Add(-1) == closedBit {
+		h.free()
+	}
+}
+
+// close ends the handle: nobody gets in any more, whoever waits inside is woken.
+func (h *handle) close() error {
+	if h == nil || !h.enter() {
+		return nil // never opened, or closed before
+	}
+	inside := h.state.Or(closedBit)
+	if inside >= 0 {
+		if inside > 1 {
+			cmproc.CancelSet(h.res.closing)
+		}
+		h.res.waits.end()
+	}
+	h.leave()
+	return nil
+}
+
+func (h *handle) closed() bool { return h.state.Load() < 0 }
+
+// free closes the C handle, once; a late caller that found the handle closed may come here again.
+func (h *handle) free() {
+	if h.res != nil && h.freed.CompareAndSwap(false, true) {
+		h.cleanup.Stop()
+		cmproc.Close(h.res.kind, h.res.raw, h.res.closing)
+	}
+}
+
+// abandon is the safety net for handles that nobody closed.
+func (r *resource) abandon() {
+	r.waits.end()
+	if !r.exposed.Load() {
+		cmproc.Close(r.kind, r.raw, r.closing)
+	}
+}

@@ -1,0 +1,446 @@
+// Package cmproc is the boundary to the C library: one Go function for each C call, Go types on the
+// outside, nothing clever. Every function makes exactly one crossing.
+package cmproc
+
+/*
+#cgo noescape gomp_close
+#cgo nocallback gomp_close
+#cgo noescape gomp_domain_open
+#cgo nocallback gomp_domain_open
+#cgo noescape gomp_domain_path
+#cgo nocallback gomp_domain_path
+#cgo noescape gomp_domain_id
+#cgo nocallback gomp_domain_id
+#cgo noescape gomp_domain_self
+#cgo nocallback gomp_domain_self
+#cgo noescape gomp_domain_unlink
+#cgo nocallback gomp_domain_unlink
+#cgo noescape gomp_domain_sweep
+#cgo nocallback gomp_domain_sweep
+#cgo noescape gomp_domain_remove
+#cgo nocallback gomp_domain_remove
+#cgo noescape gomp_lock_make
+#cgo nocallback gomp_lock_make
+#cgo noescape gomp_queue_make
+#cgo nocallback gomp_queue_make
+#cgo noescape gomp_value_make
+#cgo nocallback gomp_value_make
+#cgo noescape gomp_array_make
+#cgo nocallback gomp_array_make
+#cgo noescape gomp_acquire
+#cgo nocallback gomp_acquire
+#cgo noescape gomp_release
+#cgo nocallback gomp_release
+#cgo noescape gomp_owner
+#cgo nocallback gomp_owner
+#cgo noescape gomp_value_info
+#cgo nocallback gomp_value_info
+#cgo noescape gomp_value_load
+#cgo nocallback gomp_value_load
+#cgo noescape gomp_value_store
+#cgo nocallback gomp_value_store
+#cgo noescape gomp_value_exchange
+#cgo nocallback gomp_value_exchange
+#cgo noescape gomp_value_compare_exchange
+#cgo nocallback gomp_value_compare_exchange
+#cgo noescape gomp_array_info
+#cgo nocallback gomp_array_info
+#cgo noescape gomp_array_read
+#cgo nocallback gomp_array_read
+#cgo noescape gomp_array_write
+#cgo nocallback gomp_array_write
+#cgo noescape gomp_queue_put
+#cgo nocallback gomp_queue_put
+#cgo noescape gomp_queue_get
+#cgo nocallback gomp_queue_get
+#cgo noescape gomp_queue_put_many
+#cgo nocallback gomp_queue_put_many
+#cgo noescape gomp_queue_get_many
+#cgo nocallback gomp_queue_get_many
+#cgo noescape gomp_queue_size
+#cgo nocallback gomp_queue_size
+#cgo noescape gomp_queue_empty
+#cgo nocallback gomp_queue_empty
+#cgo noescape gomp_queue_full
+#cgo nocallback gomp_queue_full
+#cgo noescape gomp_queue_shutdown
+#cgo nocallback gomp_queue_shutdown
+#cgo noescape gomp_queue_info
+#cgo nocallback gomp_queue_info
+#cgo noescape mproc_cancel_create
+#cgo nocallback mproc_cancel_create
+#cgo noescape mproc_cancel_set
+#cgo nocallback mproc_cancel_set
+#cgo noescape mproc_cancel_close
+#cgo nocallback mproc_cancel_close
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"unsafe"
+)
+
+// Statuses, flags, types and operations, from the header.
+const (
+	OK        = C.MPROC_OK
+	Recovered = C.MPROC_RECOVERED
+	Existed   = C.MPROC_EXISTED
+
+	EINVAL    = C.MPROC_EINVAL
+	ETIMEDOUT = C.MPROC_ETIMEDOUT
+	ECANCELED = C.MPROC_ECANCELED
+	ECLOSED   = C.MPROC_ECLOSED
+	EMSGSIZE  = C.MPROC_EMSGSIZE
+	E2BIG     = C.MPROC_E2BIG
+	EEXIST    = C.MPROC_EEXIST
+	ENOENT    = C.MPROC_ENOENT
+	EKIND     = C.MPROC_EKIND
+	ETYPE     = C.MPROC_ETYPE
+	ERANGE    = C.MPROC_ERANGE
+	EPERM     = C.MPROC_EPERM
+	EACCES    = C.MPROC_EACCES
+	ENOSPC    = C.MPROC_ENOSPC
+	ENOMEM    = C.MPROC_ENOMEM
+	EBUSY     = C.MPROC_EBUSY
+	ECORRUPT  = C.MPROC_ECORRUPT
+	EVERSION  = C.MPROC_EVERSION
+	EDOMAIN   = C.MPROC_EDOMAIN
+	ENAME     = C.MPROC_ENAME
+	ESLOTS    = C.MPROC_ESLOTS
+	ENOTSUP   = C.MPROC_ENOTSUP
+	ESYS      = C.MPROC_ESYS
+	EPANIC    = C.MPROC_EPANIC
+	ESTALE    = C.MPROC_ESTALE
+
+	Forever = C.MPROC_FOREVER
+
+	DomainGroup     = C.MPROC_DOMAIN_GROUP
+	DomainAnonymous = C.MPROC_DOMAIN_ANONYMOUS
+	DomainExisting  = C.MPROC_DOMAIN_EXISTING
+
+	Persist = C.MPROC_PERSIST
+	ExistOK = C.MPROC_EXIST_OK
+	NoSpin  = C.MPROC_NO_SPIN
+	Raw     = C.MPROC_RAW
+
+	QueueOpen     = C.MPROC_QUEUE_OPEN
+	QueueDraining = C.MPROC_QUEUE_DRAINING
+	QueueClosed   = C.MPROC_QUEUE_CLOSED
+
+	I8     = C.MPROC_TYPE_I8
+	U8     = C.MPROC_TYPE_U8
+	I16    = C.MPROC_TYPE_I16
+	U16    = C.MPROC_TYPE_U16
+	I32    = C.MPROC_TYPE_I32
+	U32    = C.MPROC_TYPE_U32
+	I64    = C.MPROC_TYPE_I64
+	U64    = C.MPROC_TYPE_U64
+	F32    = C.MPROC_TYPE_F32
+	F64    = C.MPROC_TYPE_F64
+	Char8  = C.MPROC_TYPE_CHAR8
+	Char32 = C.MPROC_TYPE_CHAR32
+	Bool   = C.MPROC_TYPE_BOOL
+	Struct = C.MPROC_TYPE_STRUCT
+
+	OpAdd = C.MPROC_OP_ADD
+	OpSub = C.MPROC_OP_SUB
+	OpMin = C.MPROC_OP_MIN
+	OpMax = C.MPROC_OP_MAX
+	OpAnd = C.MPROC_OP_AND
+	OpOr  = C.MPROC_OP_OR
+	OpXor = C.MPROC_OP_XOR
+
+	MaxDims       = C.MPROC_MAX_DIMS
+	ABIVersion    = C.MPROC_ABI_VERSION
+	LayoutVersion = C.MPROC_LAYOUT_VERSION
+)
+
+// Kind says which object a handle belongs to.
+type Kind int32
+
+// The kinds of handle.
+const (
+	KindDomain Kind = C.GOMP_DOMAIN
+	KindLock   Kind = C.GOMP_LOCK
+	KindValue  Kind = C.GOMP_VALUE
+	KindArray  Kind = C.GOMP_ARRAY
+	KindQueue  Kind = C.GOMP_QUEUE
+)
+
+// The structs below mirror those of the header; the assertions hold their sizes together.
+type (
+	// Error mirrors mproc_error_t.
+	Error struct {
+		Status  int32
+		Errno   int32
+		Message [248]byte
+	}
+	// Owner mirrors mproc_owner_t.
+	Owner struct {
+		Held, Alive, IsSelf int32
+		Slot                uint32
+		Generation          uint64
+		PID                 int32
+		_                   uint32
+		StartTime           uint64
+		Command             [32]byte
+	}
+	// ValueInfo mirrors mproc_value_info_t.
+	ValueInfo struct {
+		Type                int32
+		Flags               uint32
+		Size, Align, Schema uint64
+		Steals              uint32
+		_                   uint32
+	}
+	// ArrayInfo mirrors mproc_array_info_t.
+	ArrayInfo struct {
+		Type                              int32
+		Flags                             uint32
+		Size, Align, Schema, Length, NDim uint64
+		Shape                             [MaxDims]uint64
+		Steals, Rollbacks                 uint32
+	}
+	// QueueInfo mirrors mproc_queue_info_t.
+	QueueInfo struct {
+		Capacity, Used, Items, MaxItems, MaxMessage uint64
+		State, Steals                               uint32
+	}
+	// Made is what creating or opening gives: the handle, the token that ends waits on it, the memory.
+	Made struct {
+		Handle  unsafe.Pointer
+		Closing unsafe.Pointer
+		Ptr     unsafe.Pointer
+	}
+)
+
+var (
+	_ [unsafe.Sizeof(Error{})]byte     = [C.sizeof_mproc_error_t]byte{}
+	_ [unsafe.Sizeof(Owner{})]byte     = [C.sizeof_mproc_owner_t]byte{}
+	_ [unsafe.Sizeof(ValueInfo{})]byte = [C.sizeof_mproc_value_info_t]byte{}
+	_ [unsafe.Sizeof(ArrayInfo{})]byte = [C.sizeof_mproc_array_info_t]byte{}
+	_ [unsafe.Sizeof(QueueInfo{})]byte = [C.sizeof_mproc_queue_info_t]byte{}
+	_ [unsafe.Sizeof(Made{})]byte      = [C.sizeof_gomp_made_t]byte{}
+)
+
+func (e *Error) c() *C.mproc_error_t          { return (*C.mproc_error_t)(unsafe.Pointer(e)) }
+func (m *Made) c() *C.gomp_made_t             { return (*C.gomp_made_t)(unsafe.Pointer(m)) }
+func (o *Owner) c() *C.mproc_owner_t          { return (*C.mproc_owner_t)(unsafe.Pointer(o)) }
+func (i *ValueInfo) c() *C.mproc_value_info_t { return (*C.mproc_value_info_t)(unsafe.Pointer(i)) }
+func (i *ArrayInfo) c() *C.mproc_array_info_t { return (*C.mproc_array_info_t)(unsafe.Pointer(i)) }
+func (i *QueueInfo) c() *C.mproc_queue_info_t { return (*C.mproc_queue_info_t)(unsafe.Pointer(i)) }
+
+func str(s *byte) *C.char                      { return (*C.char)(unsafe.Pointer(s)) }
+func uchar(p unsafe.Pointer) *C.uchar          { return (*C.uchar)(p) }
+func size(p *uintptr) *C.size_t                { return (*C.size_t)(unsafe.Pointer(p)) }
+func token(p unsafe.Pointer) *C.mproc_cancel_t { return (*C.mproc_cancel_t)(p) }
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Close ends a handle of any kind and the token that belongs to it.
+func Close(kind Kind, handle, closing unsafe.Pointer) {
+	C.gomp_close(C.int(kind), handle, token(closing))
+}
+
+// CancelCreate makes a cancel token, or nil.
+func CancelCreate() unsafe.Pointer {
+	var t *C.mproc_cancel_t
+	if C.mproc_cancel_create(&t) < 0 {
+		return nil
+	}
+	return unsafe.Pointer(t)
+}
+
+// CancelSet sets a token.
+func CancelSet(t unsafe.Pointer) { C.mproc_cancel_set(token(t)) }
+
+// CancelClose ends a token.
+func CancelClose(t unsafe.Pointer) { C.mproc_cancel_close(token(t)) }
+
+// DomainOpen opens a domain. path is NUL-terminated or nil.
+func DomainOpen(path *byte, flags uint32, busyTimeout int64, made *Made, e *Error) int32 {
+	return int32(C.gomp_domain_open(str(path), C.uint32_t(flags), C.int64_t(busyTimeout), made.c(), e.c()))
+}
+
+// DomainPath copies the directory into buf; n is the length needed with the NUL.
+func DomainPath(domain unsafe.Pointer, buf []byte, n *uintptr, e *Error) int32 {
+	return int32(C.gomp_domain_path(domain, str(unsafe.SliceData(buf)), C.size_t(len(buf)), size(n), e.c()))
+}
+
+// DomainID copies the domain's identity.
+func DomainID(domain unsafe.Pointer, id *[16]byte, e *Error) int32 {
+	return int32(C.gomp_domain_id(domain, (*C.uint8_t)(unsafe.Pointer(id)), e.c()))
+}
+
+// DomainSelf describes the calling process.
+func DomainSelf(domain unsafe.Pointer, o *Owner, e *Error) int32 {
+	return int32(C.gomp_domain_self(domain, o.c(), e.c()))
+}
+
+// DomainUnlink removes a name.
+func DomainUnlink(domain unsafe.Pointer, name *byte, e *Error) int32 {
+	return int32(C.gomp_domain_unlink(domain, str(name), e.c()))
+}
+
+// DomainSweep removes what the dead left behind.
+func DomainSweep(domain unsafe.Pointer, removed *uintptr, e *Error) int32 {
+	return int32(C.gomp_domain_sweep(domain, size(removed), e.c()))
+}
+
+// DomainRemove removes a domain's directory.
+func DomainRemove(path *byte, e *Error) int32 {
+	return int32(C.gomp_domain_remove(str(path), e.c()))
+}
+
+// LockMake creates or opens a lock.
+func LockMake(open bool, domain unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_lock_make(flag(open), domain, str(name), C.uint32_t(flags), made.c(), e.c()))
+}
+
+// QueueMake creates or opens a queue.
+func QueueMake(open bool, domain unsafe.Pointer, name *byte, flags, maxItems uint32, capacity uint64, made *Made, e *Error) int32 {
+	return int32(C.gomp_queue_make(flag(open), domain, str(name), C.uint32_t(flags), C.uint32_t(maxItems),
+		C.uint64_t(capacity), made.c(), e.c()))
+}
+
+// ValueMake creates or opens a value.
+func ValueMake(open bool, domain unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
+	schema uint64, initial unsafe.Pointer, made *Made, info *ValueInfo, e *Error) int32 {
+	return int32(C.gomp_value_make(flag(open), domain, str(name), C.int32_t(typ), C.uint32_t(flags),
+		C.size_t(elemSize), C.size_t(elemAlign), C.uint64_t(schema), uchar(initial), made.c(), info.c(), e.c()))
+}
+
+// ArrayMake creates or opens an array.
+func ArrayMake(open bool, domain unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
+	schema uint64, ndim int, shape *[MaxDims]uintptr, initial unsafe.Pointer, initialCount int,
+	made *Made, info *ArrayInfo, e *Error) int32 {
+	return int32(C.gomp_array_make(flag(open), domain, str(name), C.int32_t(typ), C.uint32_t(flags),
+		C.size_t(elemSize), C.size_t(elemAlign), C.uint64_t(schema), C.size_t(ndim), size(&shape[0]),
+		uchar(initial), C.size_t(initialCount), made.c(), info.c(), e.c()))
+}
+
+// Acquire takes the lock of a lock, value or array.
+func Acquire(kind Kind, handle unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_acquire(C.int(kind), handle, C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// Release gives the lock of a lock, value or array back.
+func Release(kind Kind, handle unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_release(C.int(kind), handle, e.c()))
+}
+
+// LockOwner says who holds the lock of a lock, value or array.
+func LockOwner(kind Kind, handle unsafe.Pointer, o *Owner, e *Error) int32 {
+	return int32(C.gomp_owner(C.int(kind), handle, o.c(), e.c()))
+}
+
+// GetValueInfo describes a value.
+func GetValueInfo(value unsafe.Pointer, info *ValueInfo, e *Error) int32 {
+	return int32(C.gomp_value_info(value, info.c(), e.c()))
+}
+
+// ValueLoad reads a value of any type.
+func ValueLoad(value, out unsafe.Pointer, n uintptr, e *Error) int32 {
+	return int32(C.gomp_value_load(value, uchar(out), C.size_t(n), e.c()))
+}
+
+// ValueStore writes a value of any type.
+func ValueStore(value, in unsafe.Pointer, n uintptr, e *Error) int32 {
+	return int32(C.gomp_value_store(value, uchar(in), C.size_t(n), e.c()))
+}
+
+// ValueExchange writes a value and gives the one before.
+func ValueExchange(value, in, old unsafe.Pointer, n uintptr, e *Error) int32 {
+	return int32(C.gomp_value_exchange(value, uchar(in), uchar(old), C.size_t(n), e.c()))
+}
+
+// ValueCompareExchange writes a value if it is as expected.
+func ValueCompareExchange(value, expected, desired unsafe.Pointer, n uintptr, seen unsafe.Pointer, swapped *int32, e *Error) int32 {
+	return int32(C.gomp_value_compare_exchange(value, uchar(expected), uchar(desired), C.size_t(n), uchar(seen),
+		(*C.int)(unsafe.Pointer(swapped)), e.c()))
+}
+
+// GetArrayInfo describes an array.
+func GetArrayInfo(array unsafe.Pointer, info *ArrayInfo, e *Error) int32 {
+	return int32(C.gomp_array_info(array, info.c(), e.c()))
+}
+
+// ArrayRead copies elements out; n is their size in bytes.
+func ArrayRead(array unsafe.Pointer, start, count uintptr, out unsafe.Pointer, n uintptr, e *Error) int32 {
+	return int32(C.gomp_array_read(array, C.size_t(start), C.size_t(count), uchar(out), C.size_t(n), e.c()))
+}
+
+// ArrayWrite copies elements in; n is their size in bytes.
+func ArrayWrite(array unsafe.Pointer, start, count uintptr, in unsafe.Pointer, n uintptr, e *Error) int32 {
+	return int32(C.gomp_array_write(array, C.size_t(start), C.size_t(count), uchar(in), C.size_t(n), e.c()))
+}
+
+// QueuePut puts a message.
+func QueuePut(queue unsafe.Pointer, data []byte, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_put(queue, uchar(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)),
+		C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// QueueGet takes a message.
+func QueueGet(queue unsafe.Pointer, buf []byte, n *uintptr, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_get(queue, uchar(unsafe.Pointer(unsafe.SliceData(buf))), C.size_t(len(buf)), size(n),
+		C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// QueuePutMany puts the messages that stand in flat, which is not empty, one after the other.
+func QueuePutMany(queue unsafe.Pointer, flat []byte, lens []uintptr, done *uintptr, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_put_many(queue, uchar(unsafe.Pointer(unsafe.SliceData(flat))), size(unsafe.SliceData(lens)),
+		C.size_t(len(lens)), size(done), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// QueueGetMany takes up to len(lens) messages; each starts at a multiple of 8 in buf.
+func QueueGetMany(queue unsafe.Pointer, buf []byte, lens []uintptr, count *uintptr, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_get_many(queue, uchar(unsafe.Pointer(unsafe.SliceData(buf))), C.size_t(len(buf)),
+		size(unsafe.SliceData(lens)), C.size_t(len(lens)), size(count), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// QueueSize counts the messages.
+func QueueSize(queue unsafe.Pointer, items *uintptr, e *Error) int32 {
+	return int32(C.gomp_queue_size(queue, size(items), e.c()))
+}
+
+// QueueEmpty says whether there is no message.
+func QueueEmpty(queue unsafe.Pointer, empty *int32, e *Error) int32 {
+	return int32(C.gomp_queue_empty(queue, (*C.int)(unsafe.Pointer(empty)), e.c()))
+}
+
+// QueueFull says whether there is no room.
+func QueueFull(queue unsafe.Pointer, full *int32, e *Error) int32 {
+	return int32(C.gomp_queue_full(queue, (*C.int)(unsafe.Pointer(full)), e.c()))
+}
+
+// QueueShutdown shuts a queue down.
+func QueueShutdown(queue unsafe.Pointer, immediate bool, e *Error) int32 {
+	return int32(C.gomp_queue_shutdown(queue, flag(immediate), e.c()))
+}
+
+// GetQueueInfo describes a queue.
+func GetQueueInfo(queue unsafe.Pointer, info *QueueInfo, e *Error) int32 {
+	return int32(C.gomp_queue_info(queue, info.c(), e.c()))
+}
+
+// StrError says in words what a status means.
+func StrError(status int32) string { return C.GoString(C.mproc_strerror(C.int32_t(status))) }
+
+// StatusName is the name of a status in the header.
+func StatusName(status int32) string { return C.GoString(C.mproc_status_name(C.int32_t(status))) }
+
+// Version is the version of the loaded library.
+func Version() string { return C.GoString(C.mproc_version()) }
+
+// LoadedABIVersion is the ABI number of the loaded library.
+func LoadedABIVersion() uint32 { return uint32(C.mproc_abi_version()) }
+
+// LoadedLayoutVersion is the memory layout of the loaded library.
+func LoadedLayoutVersion() uint32 { return uint32(C.mproc_layout_version()) }

@@ -1,0 +1,370 @@
+/*
+ * One C call for each Go operation. A goroutine may move to another thread between two C calls, so the
+ * call and the copy of the thread's last error must be one; options are assembled here because Go may
+ * not pass memory that points to other Go memory.
+ */
+#ifndef MPROC_GO_SHIM_H
+#define MPROC_GO_SHIM_H
+
+#include <mproc.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The kinds of handle, as numbers. */
+enum { GOMP_DOMAIN = 1, GOMP_LOCK, GOMP_VALUE, GOMP_ARRAY, GOMP_QUEUE };
+
+/* What a creating or opening call hands back. */
+typedef struct {
+	void *handle;
+	mproc_cancel_t *closing; /* set by Close to end waits on this handle */
+	void *ptr;               /* direct memory; NULL where there is none */
+} gomp_made_t;
+
+static inline int gomp_end(int status, mproc_error_t *err)
+{
+	if (status < 0)
+		mproc_last_error(err, sizeof *err);
+	return status;
+}
+
+static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
+{
+	switch (kind) {
+	case GOMP_DOMAIN: mproc_domain_close((mproc_domain_t *)handle); break;
+	case GOMP_LOCK: mproc_lock_close((mproc_lock_t *)handle); break;
+	case GOMP_VALUE: mproc_value_close((mproc_value_t *)handle); break;
+	case GOMP_ARRAY: mproc_array_close((mproc_array_t *)handle); break;
+	case GOMP_QUEUE: mproc_queue_close((mproc_queue_t *)handle); break;
+	}
+	mproc_cancel_close(closing);
+}
+
+/* ---- domain ---- */
+
+static inline int gomp_domain_open(const char *path, uint32_t flags, int64_t busy_timeout_ns,
+				   gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_domain_options_t options = MPROC_DOMAIN_OPTIONS_INIT;
+	mproc_domain_t *domain = NULL;
+	int status;
+
+	options.path = path;
+	options.flags = flags;
+	options.busy_timeout_ns = busy_timeout_ns;
+	status = mproc_domain_open(&options, &domain);
+	if (status >= 0)
+		made->handle = domain;
+	return gomp_end(status, err);
+}
+
+static inline int gomp_domain_path(const void *domain, char *buf, size_t cap, size_t *len_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_path((const mproc_domain_t *)domain, buf, cap, len_out), err);
+}
+
+static inline int gomp_domain_id(const void *domain, uint8_t *id_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_id((const mproc_domain_t *)domain, id_out), err);
+}
+
+static inline int gomp_domain_self(const void *domain, mproc_owner_t *owner_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_self((const mproc_domain_t *)domain, owner_out, sizeof *owner_out), err);
+}
+
+static inline int gomp_domain_unlink(const void *domain, const char *name, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_unlink((const mproc_domain_t *)domain, name), err);
+}
+
+static inline int gomp_domain_sweep(const void *domain, size_t *removed_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_sweep((const mproc_domain_t *)domain, removed_out), err);
+}
+
+static inline int gomp_domain_remove(const char *path, mproc_error_t *err)
+{
+	return gomp_end(mproc_domain_remove(path), err);
+}
+
+/* ---- creating and opening: each also makes the token that Close uses and fetches what Go needs ---- */
+
+/* The second half of a creation: the token, and on failure the way back. */
+static inline int gomp_made(int kind, int status, void *handle, void *ptr, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_cancel_t *closing = NULL;
+	int more;
+
+	if (status < 0)
+		return gomp_end(status, err);
+	more = mproc_cancel_create(&closing);
+	if (more < 0) {
+		gomp_end(more, err);
+		gomp_close(kind, handle, NULL);
+		return more;
+	}
+	made->handle = handle;
+	made->closing = closing;
+	made->ptr = ptr;
+	return status;
+}
+
+static inline int gomp_lock_make(int open, const void *domain, const char *name, uint32_t flags,
+				 gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_lock_options_t options = MPROC_LOCK_OPTIONS_INIT;
+	mproc_lock_t *lock = NULL;
+	int status;
+
+	options.flags = flags;
+	status = open ? mproc_lock_open((const mproc_domain_t *)domain, name, &options, &lock)
+		      : mproc_lock_create((const mproc_domain_t *)domain, name, &options, &lock);
+	return gomp_made(GOMP_LOCK, status, lock, NULL, made, err);
+}
+
+static inline int gomp_queue_make(int open, const void *domain, const char *name, uint32_t flags,
+				  uint32_t max_items, uint64_t capacity_bytes, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
+	mproc_queue_t *queue = NULL;
+	int status;
+
+	options.flags = flags;
+	options.max_items = max_items;
+	options.capacity_bytes = capacity_bytes;
+	status = open ? mproc_queue_open((const mproc_domain_t *)domain, name, &options, &queue)
+		      : mproc_queue_create((const mproc_domain_t *)domain, name, &options, &queue);
+	return gomp_made(GOMP_QUEUE, status, queue, NULL, made, err);
+}
+
+static inline int gomp_value_make(int open, const void *domain, const char *name, int32_t type_code, uint32_t flags,
+				  size_t elem_size, size_t elem_align, uint64_t schema, const unsigned char *initial,
+				  gomp_made_t *made, mproc_value_info_t *info, mproc_error_t *err)
+{
+	mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+	mproc_value_t *value = NULL;
+	void *ptr = NULL;
+	int status, more = MPROC_OK;
+
+	options.type_code = type_code;
+	options.flags = flags;
+	options.elem_size = elem_size;
+	options.elem_align = elem_align;
+	options.schema = schema;
+	options.initial = initial;
+	status = open ? mproc_value_open((const mproc_domain_t *)domain, name, &options, &value)
+		      : mproc_value_create((const mproc_domain_t *)domain, name, &options, &value);
+	if (status >= 0)
+		more = mproc_value_info(value, info, sizeof *info);
+	/* A SNAPSHOT struct has no pointer. */
+	if (status >= 0 && more >= 0 && (info->type_code != MPROC_TYPE_STRUCT || (info->flags & MPROC_RAW)))
+		more = mproc_value_ptr(value, &ptr);
+	if (more < 0) {
+		gomp_end(more, err);
+		mproc_value_close(value);
+		return more;
+	}
+	return gomp_made(GOMP_VALUE, status, value, ptr, made, err);
+}
+
+static inline int gomp_array_make(int open, const void *domain, const char *name, int32_t type_code, uint32_t flags,
+				  size_t elem_size, size_t elem_align, uint64_t schema, size_t ndim,
+				  const size_t *shape, const unsigned char *initial, size_t initial_count,
+				  gomp_made_t *made, mproc_array_info_t *info, mproc_error_t *err)
+{
+	mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+	mproc_array_t *array = NULL;
+	void *ptr = NULL;
+	int status, more = MPROC_OK;
+
+	options.type_code = type_code;
+	options.flags = flags;
+	options.elem_size = elem_size;
+	options.elem_align = elem_align;
+	options.schema = schema;
+	options.ndim = ndim;
+	memcpy(options.shape, shape, sizeof options.shape); /* always MPROC_MAX_DIMS entries */
+	options.initial = initial;
+	options.initial_count = initial_count;
+	status = open ? mproc_array_open((const mproc_domain_t *)domain, name, &options, &array)
+		      : mproc_array_create((const mproc_domain_t *)domain, name, &options, &array);
+	if (status >= 0)
+		more = mproc_array_info(array, info, sizeof *info);
+	if (status >= 0 && more >= 0)
+		more = mproc_array_ptr(array, &ptr);
+	if (more < 0) {
+		gomp_end(more, err);
+		mproc_array_close(array);
+		return more;
+	}
+	return gomp_made(GOMP_ARRAY, status, array, ptr, made, err);
+}
+
+/* ---- the lock of a lock, a value, an array ---- */
+
+static inline int gomp_acquire(int kind, const void *handle, int64_t timeout_ns, const mproc_cancel_t *cancel,
+			       mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_LOCK: status = mproc_lock_lock((const mproc_lock_t *)handle, timeout_ns, cancel); break;
+	case GOMP_VALUE: status = mproc_value_lock((const mproc_value_t *)handle, timeout_ns, cancel); break;
+	case GOMP_ARRAY: status = mproc_array_lock((const mproc_array_t *)handle, timeout_ns, cancel); break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_release(int kind, const void *handle, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_LOCK: status = mproc_lock_unlock((const mproc_lock_t *)handle); break;
+	case GOMP_VALUE: status = mproc_value_unlock((const mproc_value_t *)handle); break;
+	case GOMP_ARRAY: status = mproc_array_unlock((const mproc_array_t *)handle); break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_owner(int kind, const void *handle, mproc_owner_t *owner_out, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_LOCK: status = mproc_lock_owner((const mproc_lock_t *)handle, owner_out, sizeof *owner_out); break;
+	case GOMP_VALUE: status = mproc_value_lock_owner((const mproc_value_t *)handle, owner_out, sizeof *owner_out); break;
+	case GOMP_ARRAY: status = mproc_array_lock_owner((const mproc_array_t *)handle, owner_out, sizeof *owner_out); break;
+	}
+	return gomp_end(status, err);
+}
+
+/* ---- value ---- */
+
+static inline int gomp_value_info(const void *value, mproc_value_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_value_info((const mproc_value_t *)value, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_value_load(const void *value, unsigned char *out, size_t size, mproc_error_t *err)
+{
+	return gomp_end(mproc_value_load((const mproc_value_t *)value, out, size), err);
+}
+
+static inline int gomp_value_store(const void *value, const unsigned char *in, size_t size, mproc_error_t *err)
+{
+	return gomp_end(mproc_value_store((const mproc_value_t *)value, in, size), err);
+}
+
+static inline int gomp_value_exchange(const void *value, const unsigned char *in, unsigned char *old_out, size_t size,
+				      mproc_error_t *err)
+{
+	return gomp_end(mproc_value_exchange((const mproc_value_t *)value, in, old_out, size), err);
+}
+
+static inline int gomp_value_compare_exchange(const void *value, const unsigned char *expected,
+					      const unsigned char *desired, size_t size, unsigned char *seen_out,
+					      int *swapped_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_value_compare_exchange((const mproc_value_t *)value, expected, desired, size, seen_out,
+						     swapped_out),
+			err);
+}
+
+/* ---- array ---- */
+
+static inline int gomp_array_info(const void *array, mproc_array_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_array_info((const mproc_array_t *)array, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_array_read(const void *array, size_t start, size_t count, unsigned char *out, size_t size,
+				  mproc_error_t *err)
+{
+	return gomp_end(mproc_array_read((const mproc_array_t *)array, start, count, out, size), err);
+}
+
+static inline int gomp_array_write(const void *array, size_t start, size_t count, const unsigned char *in, size_t size,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_array_write((const mproc_array_t *)array, start, count, in, size), err);
+}
+
+/* ---- queue ---- */
+
+static inline int gomp_queue_put(const void *queue, const unsigned char *data, size_t len, int64_t timeout_ns,
+				 const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_put((const mproc_queue_t *)queue, data, len, timeout_ns, cancel), err);
+}
+
+static inline int gomp_queue_get(const void *queue, unsigned char *buf, size_t cap, size_t *len_out,
+				 int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_get((const mproc_queue_t *)queue, buf, cap, len_out, timeout_ns, cancel), err);
+}
+
+/* The messages stand one after the other in `flat`, without gaps. */
+static inline int gomp_queue_put_many(const void *queue, const unsigned char *flat, const size_t *lens, size_t count,
+				      size_t *done_out, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				      mproc_error_t *err)
+{
+	mproc_message_t few[64], *messages = few;
+	size_t i;
+	int status;
+
+	if (count > sizeof few / sizeof few[0]) {
+		messages = (mproc_message_t *)calloc(count, sizeof *messages);
+		if (!messages) {
+			err->status = MPROC_ENOMEM;
+			strcpy(err->message, "no memory for the list of messages");
+			return MPROC_ENOMEM;
+		}
+	}
+	for (i = 0; i < count; i++) {
+		messages[i].data = flat;
+		messages[i].len = lens[i];
+		flat += lens[i];
+	}
+	status = gomp_end(mproc_queue_put_many((const mproc_queue_t *)queue, messages, count, done_out, timeout_ns, cancel),
+			  err);
+	if (messages != few)
+		free(messages);
+	return status;
+}
+
+static inline int gomp_queue_get_many(const void *queue, unsigned char *buf, size_t cap, size_t *lens_out, size_t max,
+				      size_t *count_out, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				      mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_get_many((const mproc_queue_t *)queue, buf, cap, lens_out, max, count_out, timeout_ns,
+					     cancel),
+			err);
+}
+
+static inline int gomp_queue_size(const void *queue, size_t *items_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_size((const mproc_queue_t *)queue, items_out), err);
+}
+
+static inline int gomp_queue_empty(const void *queue, int *empty_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_empty((const mproc_queue_t *)queue, empty_out), err);
+}
+
+static inline int gomp_queue_full(const void *queue, int *full_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_full((const mproc_queue_t *)queue, full_out), err);
+}
+
+static inline int gomp_queue_shutdown(const void *queue, int immediate, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_shutdown((const mproc_queue_t *)queue, immediate), err);
+}
+
+static inline int gomp_queue_info(const void *queue, mproc_queue_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_info((const mproc_queue_t *)queue, info_out, sizeof *info_out), err);
+}
+
+#endif

@@ -1,0 +1,400 @@
+package mproc
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
+)
+
+// Queue is a first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded by
+// bytes and optionally by the number of messages. When Put returns nil the message is in the queue, whatever
+// happens to this process afterwards.
+type Queue struct {
+	h       handle
+	existed bool
+	longest atomic.Int64 // bytes of the longest message seen: how much room to offer at first
+}
+
+// QueueOptions say how to create a queue, or what to expect when opening one.
+type QueueOptions struct {
+	Persist bool // keep name and memory until Unlink
+	ExistOK bool // open the queue if it exists already and matches
+	NoSpin  bool // sleep at once instead of spinning first
+	// MaxItems is the most messages at a time; 0: as many as fit.
+	MaxItems uint32
+	// Capacity is the room for messages in bytes; each takes its length rounded up to 8, plus 8. Rounded up to
+	// a power of two. 0: 1 MiB.
+	Capacity uint64
+}
+
+func (o *QueueOptions) flags() uint32 {
+	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin)
+}
+
+// QueueState says what a queue still does.
+type QueueState uint32
+
+// The states of a queue.
+const (
+	QueueOpen     QueueState = cmproc.QueueOpen     // producers and consumers work
+	QueueDraining QueueState = cmproc.QueueDraining // nothing goes in, what is inside can be taken
+	QueueClosed   QueueState = cmproc.QueueClosed   // nothing goes in or out
+)
+
+// String is the state in one word.
+func (s QueueState) String() string {
+	switch s {
+	case QueueOpen:
+		return "open"
+	case QueueDraining:
+		return "draining"
+	case QueueClosed:
+		return "closed"
+	}
+	return "unknown"
+}
+
+// QueueInfo is what a queue is and how full it is.
+type QueueInfo struct {
+	Capacity   uint64 // bytes for messages
+	Used       uint64 // bytes in use
+	Items      uint64 // messages inside
+	MaxItems   uint64 // most messages at a time; 0: no such bound
+	MaxMessage uint64 // the longest message that can ever fit
+	State      QueueState
+	Steals     uint32 // how often an internal lock was taken over from a dead process
+}
+
+// CreateQueue creates a queue. options may be nil.
+func CreateQueue(domain *Domain, name string, options *QueueOptions) (*Queue, error) {
+	cname, err := objectName(name)
+	if err != nil {
+		return nil, err
+	}
+	return makeQueue(false, domain, cname, options)
+}
+
+// OpenQueue opens an existing queue. options may be nil.
+func OpenQueue(domain *Domain, name string, options *QueueOptions) (*Queue, error) {
+	cname, err := cstring(name, ErrName)
+	if err != nil {
+		return nil, err
+	}
+	return makeQueue(true, domain, cname, options)
+}
+
+func makeQueue(open bool, domain *Domain, name *byte, o *QueueOptions) (*Queue, error) {
+	if o == nil {
+		o = &QueueOptions{}
+	}
+	raw, err := domain.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer domain.leave()
+	var made cmproc.Made
+	var e cmproc.Error
+	status := cmproc.QueueMake(open, raw, name, o.flags(), o.MaxItems, o.Capacity, &made, &e)
+	if status < 0 {
+		return nil, failure(status, &e)
+	}
+	q := &Queue{existed: status == cmproc.Existed}
+	q.h.own(cmproc.KindQueue, &made)
+	return q, nil
+}
+
+// Existed reports whether ExistOK opened a queue that was there already.
+func (q *Queue) Existed() bool { return q.existed }
+
+// Put puts a message at the end, waiting for room as long as ctx allows. Empty messages are legal; one that can
+// never fit is ErrTooBig at once. On any error the message is not in the queue.
+func (q *Queue) Put(ctx context.Context, message []byte) error {
+	if !q.h.enter() {
+		return ErrClosedHandle
+	}
+	w, err := q.h.wait(ctx)
+	if err == nil {
+		var e cmproc.Error
+		status := cmproc.QueuePut(q.h.res.raw, message, w.timeout, w.token, &e)
+		err = q.h.done(ctx, w, status, &e)
+	}
+	q.h.leave()
+	return err
+}
+
+// TryPut puts a message if there is room right now, and fails with ErrTimeout if not.
+func (q *Queue) TryPut(message []byte) error {
+	if !q.h.enter() {
+		return ErrClosedHandle
+	}
+	var e cmproc.Error
+	status := cmproc.QueuePut(q.h.res.raw, message, 0, nil, &e)
+	q.h.leave()
+	return check(status, &e)
+}
+
+// Get takes the message at the front, waiting for one as long as ctx allows. The slice is the caller's own.
+func (q *Queue) Get(ctx context.Context) ([]byte, error) {
+	if !q.h.enter() {
+		return nil, ErrClosedHandle
+	}
+	defer q.h.leave()
+	s := q.scratch(0)
+	defer scratches.Put(s)
+	for {
+		n, err := q.getInto(ctx, s.buf)
+		if err == nil {
+			return s.take(n), nil
+		}
+		if !s.tooSmall(q, n, err) {
+			return nil, err
+		}
+	}
+}
+
+// TryGet takes the message at the front if there is one right now, and fails with ErrTimeout if not.
+func (q *Queue) TryGet() ([]byte, error) {
+	if !q.h.enter() {
+		return nil, ErrClosedHandle
+	}
+	defer q.h.leave()
+	s := q.scratch(0)
+	defer scratches.Put(s)
+	for {
+		var n uintptr
+		var e cmproc.Error
+		err := check(cmproc.QueueGet(q.h.res.raw, s.buf, &n, 0, nil, &e), &e)
+		if err == nil {
+			return s.take(int(n)), nil
+		}
+		if !s.tooSmall(q, int(n), err) {
+			return nil, err
+		}
+	}
+}
+
+// GetInto takes the message at the front into buf, without an allocation, and gives its length. If buf is too
+// small the message stays where it is, the error is ErrMessageSize, and n is the size needed.
+func (q *Queue) GetInto(ctx context.Context, buf []byte) (n int, err error) {
+	if !q.h.enter() {
+		return 0, ErrClosedHandle
+	}
+	n, err = q.getInto(ctx, buf)
+	q.h.leave()
+	return n, err
+}
+
+func (q *Queue) getInto(ctx context.Context, buf []byte) (int, error) {
+	w, err := q.h.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n uintptr
+	var e cmproc.Error
+	status := cmproc.QueueGet(q.h.res.raw, buf, &n, w.timeout, w.token, &e)
+	return int(n), q.h.done(ctx, w, status, &e)
+}
+
+// PutMany puts several messages, in order, waiting for room as often as needed, and gives how many of them
+// are in the queue: all, or on an error the first few. If one can never fit none is put (ErrTooBig).
+// Other producers' messages may come in between.
+func (q *Queue) PutMany(ctx context.Context, messages [][]byte) (put int, err error) {
+	if !q.h.enter() {
+		return 0, ErrClosedHandle
+	}
+	defer q.h.leave()
+	total := 0
+	for _, m := range messages {
+		total += len(m)
+	}
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	s.buf = slices.Grow(s.buf[:0], max(total, 1))
+	s.lens = s.lens[:0]
+	for _, m := range messages {
+		s.buf = append(s.buf, m...)
+		s.lens = append(s.lens, uintptr(len(m)))
+	}
+	flat := s.buf[:max(total, 1)]
+	s.buf = s.buf[:cap(s.buf)]
+
+	w, err := q.h.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n uintptr
+	var e cmproc.Error
+	status := cmproc.QueuePutMany(q.h.res.raw, flat, s.lens, &n, w.timeout, w.token, &e)
+	return int(n), q.h.done(ctx, w, status, &e)
+}
+
+// GetMany waits for a message as long as ctx allows, then takes as many as are there, up to limit. A batch is
+// kept to 64 KiB (or one longer message) and 4096 messages. The slices are the caller's own and share one
+// allocation.
+func (q *Queue) GetMany(ctx context.Context, limit int) ([][]byte, error) {
+	if !q.h.enter() {
+		return nil, ErrClosedHandle
+	}
+	defer q.h.leave()
+	if limit < 1 {
+		return nil, refuse(ErrInvalid, "at most %d messages are wanted", limit)
+	}
+	s := q.scratch(batchBytes)
+	defer scratches.Put(s)
+	limit = min(limit, batchItems) // it sizes a list: keep absurd wishes from becoming absurd memory
+	s.lens = slices.Grow(s.lens[:0], limit)[:limit]
+	for {
+		w, err := q.h.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var count uintptr
+		var e cmproc.Error
+		status := cmproc.QueueGetMany(q.h.res.raw, s.buf, s.lens, &count, w.timeout, w.token, &e)
+		if err = q.h.done(ctx, w, status, &e); err == nil {
+			return s.takeMany(int(count)), nil
+		}
+		if !s.tooSmall(q, int(s.lens[0]), err) {
+			return nil, err
+		}
+	}
+}
+
+// Len is how many messages are inside right now.
+func (q *Queue) Len() (int, error) {
+	if !q.h.enter() {
+		return 0, ErrClosedHandle
+	}
+	var n uintptr
+	var e cmproc.Error
+	status := cmproc.QueueSize(q.h.res.raw, &n, &e)
+	q.h.leave()
+	return int(n), check(status, &e)
+}
+
+// Empty reports whether there is no message inside right now.
+func (q *Queue) Empty() (bool, error) {
+	if !q.h.enter() {
+		return false, ErrClosedHandle
+	}
+	var empty int32
+	var e cmproc.Error
+	status := cmproc.QueueEmpty(q.h.res.raw, &empty, &e)
+	q.h.leave()
+	return empty != 0, check(status, &e)
+}
+
+// Full reports whether not even an empty message would fit right now.
+func (q *Queue) Full() (bool, error) {
+	if !q.h.enter() {
+		return false, ErrClosedHandle
+	}
+	var full int32
+	var e cmproc.Error
+	status := cmproc.QueueFull(q.h.res.raw, &full, &e)
+	q.h.leave()
+	return full != 0, check(status, &e)
+}
+
+// Shutdown ends the queue for every process, for good. Gracefully: puts fail with ErrClosed, gets go on until the
+// queue is empty, then fail too. Immediately: what is inside is dropped and both fail at once. Everyone who
+// waits is woken.
+func (q *Queue) Shutdown(immediate bool) error {
+	if !q.h.enter() {
+		return ErrClosedHandle
+	}
+	var e cmproc.Error
+	status := cmproc.QueueShutdown(q.h.res.raw, immediate, &e)
+	q.h.leave()
+	return check(status, &e)
+}
+
+// Info gives bounds, fill and state of the queue.
+func (q *Queue) Info() (QueueInfo, error) {
+	if !q.h.enter() {
+		return QueueInfo{}, ErrClosedHandle
+	}
+	var c cmproc.QueueInfo
+	var e cmproc.Error
+	status := cmproc.GetQueueInfo(q.h.res.raw, &c, &e)
+	q.h.leave()
+	if status < 0 {
+		return QueueInfo{}, failure(status, &e)
+	}
+	return QueueInfo{
+		Capacity: c.Capacity, Used: c.Used, Items: c.Items, MaxItems: c.MaxItems, MaxMessage: c.MaxMessage,
+		State: QueueState(c.State), Steals: c.Steals,
+	}, nil
+}
+
+// Close ends the handle; calls that wait on it return ErrClosedHandle. Messages stay in the queue. To end the
+// queue for everybody, see Shutdown.
+func (q *Queue) Close() error {
+	if q == nil {
+		return nil
+	}
+	return q.h.close()
+}
+
+// scratch is where messages land before their length is known; the caller gets a copy of the right size.
+type scratch struct {
+	buf  []byte
+	lens []uintptr
+}
+
+const (
+	messageBytes = 4 << 10  // room offered to a first message
+	batchBytes   = 64 << 10 // room offered to a batch
+	batchItems   = 4096
+)
+
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, messageBytes)} }}
+
+func (q *Queue) scratch(least int) *scratch {
+	s := scratches.Get().(*scratch)
+	s.grow(max(least, int(q.longest.Load())))
+	return s
+}
+
+func (s *scratch) grow(least int) {
+	if len(s.buf) < least {
+		s.buf = make([]byte, least)
+	}
+}
+
+func (s *scratch) take(n int) []byte {
+	return append(make([]byte, 0, n), s.buf[:n]...)
+}
+
+// takeMany copies messages that each start at a multiple of 8.
+func (s *scratch) takeMany(count int) [][]byte {
+	end := 0
+	for _, n := range s.lens[:count] {
+		end = (end+7)&^7 + int(n)
+	}
+	all, out, at := s.take(end), make([][]byte, count), 0
+	for i, n := range s.lens[:count] {
+		at = (at + 7) &^ 7
+		out[i] = all[at : at+int(n) : at+int(n)]
+		at += int(n)
+	}
+	return out
+}
+
+// tooSmall makes room if that is what err asks for, and remembers how much for the next time.
+func (s *scratch) tooSmall(q *Queue, needed int, err error) bool {
+	failed, ok := err.(*Error)
+	if !ok || failed.Status != ErrMessageSize || needed <= len(s.buf) {
+		return false
+	}
+	s.grow(needed)
+	for {
+		longest := q.longest.Load()
+		if int64(needed) <= longest || q.longest.CompareAndSwap(longest, int64(needed)) {
+			return true
+		}
+	}
+}

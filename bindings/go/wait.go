@@ -1,0 +1,194 @@
+package mproc
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
+)
+
+// wait is how long one call may wait, and the token that ends it.
+type wait struct {
+	timeout int64
+	token   unsafe.Pointer
+	bond    *bond // nil without a cancellable context
+}
+
+// wait prepares a call that may wait; h must be entered. done must follow.
+func (h *handle) wait(ctx context.Context) (wait, error) {
+	w := wait{timeout: cmproc.Forever, token: h.res.closing}
+	if ctx == nil {
+		return w, refuse(ErrInvalid, "the context is nil")
+	}
+	if ctx.Err() != nil {
+		return w, contextError(ctx)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		w.timeout = max(int64(time.Until(deadline)), 0)
+	}
+	if done := ctx.Done(); done != nil {
+		b, err := h.res.waits.bind(ctx, done)
+		if err != nil {
+			return w, err
+		}
+		w.bond, w.token = b, b.token.raw
+	}
+	return w, nil
+}
+
+// done ends a call that wait began, and says in Go's terms how it went.
+func (h *handle) done(ctx context.Context, w wait, status int32, e *cmproc.Error) error {
+	if w.bond != nil {
+		w.bond.release()
+	}
+	if status >= 0 {
+		return nil
+	}
+	switch Status(status) {
+	case ErrTimeout:
+		if w.timeout >= 0 {
+			// The library's clock may be a little ahead of the context's timer.
+			failed := failure(status, e)
+			failed.cause = context.DeadlineExceeded
+			return failed
+		}
+	case ErrCanceled:
+		if ctx.Err() != nil {
+			return contextError(ctx)
+		}
+		if h.closed() {
+			return ErrClosedHandle
+		}
+	}
+	return failure(status, e)
+}
+
+// waits are a handle's bonds with contexts. The one used last is kept: a loop that calls with the same
+// context over and over registers with it once.
+type waits struct {
+	last  atomic.Pointer[bond]
+	mu    sync.Mutex
+	bonds map[*bond]struct{}
+	ended bool
+}
+
+// bond is a token that is set when one context is done (or the handle is closed).
+type bond struct {
+	waits *waits
+	done  <-chan struct{} // identifies the context's cancellation; holding it keeps its address unique
+	token *token
+	stop  func() bool
+	refs  atomic.Int32 // waits.last, and the calls that use it
+	spent bool         // the token was set by end; under waits.mu
+}
+
+// bind gives the bond with ctx, whose channel is done, to one call.
+func (ws *waits) bind(ctx context.Context, done <-chan struct{}) (*bond, error) {
+	if b := ws.last.Load(); b != nil && b.done == done && b.acquire() {
+		return b, nil
+	}
+	t, err := newToken()
+	if err != nil {
+		return nil, err
+	}
+	b := &bond{waits: ws, done: done, token: t}
+	b.refs.Store(2)
+	b.stop = context.AfterFunc(ctx, b.fire)
+	ws.mu.Lock()
+	if ws.ended {
+		ws.mu.Unlock()
+		b.unhook(false)
+		return nil, ErrClosedHandle
+	}
+	if ws.bonds == nil {
+		ws.bonds = make(map[*bond]struct{})
+	}
+	ws.bonds[b] = struct{}{}
+	old := ws.last.Swap(b)
+	ws.mu.Unlock()
+	if old != nil {
+		old.release()
+	}
+	return b, nil
+}
+
+// end wakes every call that waits under a context and lets go of the contexts. Nothing binds afterwards.
+func (ws *waits) end() {
+	ws.mu.Lock()
+	ws.ended = true
+	for b := range ws.bonds {
+		b.spent = true
+		b.token.set()
+	}
+	last := ws.last.Swap(nil)
+	ws.mu.Unlock()
+	if last != nil {
+		last.release()
+	}
+}
+
+// fire is called by the context, in a goroutine of its own, when it is done.
+func (b *bond) fire() {
+	b.token.set()
+	// The context will not be waited for again: do not keep it.
+	if b.waits.last.CompareAndSwap(b, nil) {
+		b.release()
+	}
+}
+
+func (b *bond) acquire() bool {
+	for {
+		n := b.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if b.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (b *bond) release() {
+	if b.refs.Add(-1) != 0 {
+		return
+	}
+	b.waits.mu.Lock()
+	delete(b.waits.bonds, b)
+	spent := b.spent
+	b.waits.mu.Unlock()
+	b.unhook(spent)
+}
+
+// unhook parts from the context. The token can serve again if it was not set and never will be.
+func (b *bond) unhook(spent bool) {
+	if b.stop() && !spent {
+		tokens.Put(b.token)
+	}
+}
+
+// token owns a C cancel token. Tokens that were set are left to the collector, unset ones are pooled.
+type token struct{ raw unsafe.Pointer }
+
+var tokens sync.Pool
+
+func newToken() (*token, error) {
+	if t, ok := tokens.Get().(*token); ok {
+		return t, nil
+	}
+	raw := cmproc.CancelCreate()
+	if raw == nil {
+		return nil, refuse(ErrNoMemory, "no memory for a cancel token")
+	}
+	t := &token{raw: raw}
+	runtime.AddCleanup(t, cmproc.CancelClose, raw)
+	return t, nil
+}
+
+func (t *token) set() {
+	cmproc.CancelSet(t.raw)
+	runtime.KeepAlive(t)
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# The proof: every step of `make test`, in order, each with a heading, stopping at the first that fails.
+# A step that passes says so in a line or two, one that fails prints its log. The last line is
+# "N passed, N failed" over the steps.
+#
+# usage: run-tests.sh [PATTERN]    with PATTERN (a bash regular expression) only the steps whose name matches
+set -u
+cd "$(dirname "$0")/.."
+only=${1:-}
+logs=$PWD/target/test-logs
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+# shellcheck source=scripts/stage-env.sh
+. scripts/stage-env.sh
+: "${CC:=cc}" "${CXX:=c++}" "${GO:=go}" "${CARGO:=cargo}" "${MAKE:=make}"
+
+passed=0 failed=0 number=0 child=
+# Where the steps put their private domains: nothing but them and what the tests name themselves.
+export MPROC_DOMAIN=/dev/shm/mproc-test-$$
+tidy() {
+    rm -rf "$MPROC_DOMAIN" "$MPROC_DOMAIN"-*
+}
+finish() {
+    tidy
+    echo
+    echo "$passed passed, $failed failed"
+    exit "$1"
+}
+interrupted() {
+    [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
+    wait
+    echo "interrupted"
+    finish 130
+}
+trap interrupted INT TERM HUP
+
+# step NAME SECONDS COMMAND...: SECONDS is far beyond what it takes; only a hang gets there.
+step() {
+    local name=$1 limit=$2 log status started=$SECONDS
+    shift 2
+    [[ -z $only || $name =~ $only ]] || return 0
+    number=$((number + 1))
+    log=$logs/$(printf '%02d' $number)-${name//[^A-Za-z0-9]/-}.log
+    printf '== %s\n' "$name"
+    # In the background, so that an interrupt reaches this script at once; a background job would ignore
+    # the interrupts that some tests send, hence env.
+    timeout -k 10 "$limit" env --default-signal=INT,QUIT "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    wait "$child"
+    status=$?
+    child=
+    if [ $status -eq 0 ]; then
+        passed=$((passed + 1))
+        grep -E '^(SKIPPED|NOTE)' "$log" | sed 's/^/   /'
+        printf '   ok, %d s: %s\n' $((SECONDS - started)) "$(summary "$log")"
+    else
+        failed=$((failed + 1))
+        if [ $status -eq 124 ] || [ $status -eq 137 ]; then
+            echo "   stopped after $limit s; the log's last line is where it hung"
+        fi
+        sed 's/^/   | /' "$log"
+        echo "   FAILED (exit $status): $name; log: ${log#"$PWD"/}"
+        finish 1
+    fi
+}
+
+# What a passing log says in one line: the tallies added up, or its last line.
+summary() {
+    awk '
+        /^test result: ok\. / { p += $4; n++ }
+        /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; n++ }
+        NF { last = $0 }
+        END { if (n) printf "%d checks passed\n", p; else print last }' "$1" | cut -c 1-150
+}
+
+
+step "tools" 600 scripts/need-tools.sh cargo cc c++ go pkg-config
+step "build" 1200 "$MAKE" --no-print-directory stage
+step "lint" 1200 "$MAKE" --no-print-directory lint
+
+# ---- Rust: begin ------------------------------------------------------------------------------------
+# Builds with other features or flags have target directories of their own: cargo would otherwise leave a
+# library of theirs at target/release/libmproc.so.
+step "rust: unit and integration tests, header, symbols" 1800 \
+    "$CARGO" test --release --locked --target-dir target/cargo-test
+step "rust: crash points" 1800 \
+    "$CARGO" test --release --locked --target-dir target/cargo-crash --features crash-points --test crash
+step "rust: loom models" 1800 \
+    "$CARGO" test --release --locked --target-dir target/cargo-loom --test loom
+# ---- Rust: end --------------------------------------------------------------------------------------
+
+step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so
+step "headers alone, C99 to C++20" 120 tests/c/header_test.sh
+step "C, C++ tests, examples and demo: compile" 900 "$MAKE" --no-print-directory c-tests cpp-tests examples demo-programs
+step "C tests" 600 tests/c/run.sh c99 c11
+step "C tests under AddressSanitizer and UBSan" 600 tests/c/run.sh sanitize
+step "C tests under valgrind" 900 tests/c/run.sh valgrind
+step "C++ tests" 600 scripts/run-programs.sh target/cpptest/c++17 target/cpptest/c++20
+step "Go tests" 900 env -C bindings/go "$GO" test -count=1 ./...
+step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=1 -race ./...
+step "examples in C, C++ and Go" 300 scripts/check-examples.sh
+step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
+step "scenarios: fork, exec, stop, closed descriptors, pid namespaces" 600 target/ctest/scenarios
+step "kill loop: 2,000 kills" 900 target/ctest/killloop --kills 2000
+step "demo" 300 target/demo/director target/demo
+finish 0

@@ -1,0 +1,95 @@
+//! Options and steps that all kinds of object share.
+
+use crate::shm::{header, Created, Domain, Segment};
+use crate::sync::{Limits, Mutex};
+use crate::{Acquired, Error, Owner, Result};
+
+/// Options of every object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ObjectOptions {
+    /// Keep name and memory until unlinked, also when nobody uses the object.
+    pub persist: bool,
+    /// If a matching object of that name exists, open it.
+    pub exist_ok: bool,
+    /// This handle never spins before it sleeps.
+    pub no_spin: bool,
+    /// Struct values: one copy in place, with a pointer, instead of a SNAPSHOT.
+    pub raw: bool,
+}
+
+impl ObjectOptions {
+    /// From the C flags of every kind but the value.
+    pub(crate) fn lock(flags: u32) -> Result<ObjectOptions> {
+        ObjectOptions::known(flags, 7)
+    }
+
+    /// From the C flags of a value.
+    pub(crate) fn value(flags: u32) -> Result<ObjectOptions> {
+        ObjectOptions::known(flags, 15)
+    }
+
+    fn known(flags: u32, known: u32) -> Result<ObjectOptions> {
+        if flags & !known != 0 {
+            return Err(Error::invalid("unknown flags"));
+        }
+        let bit = |n: u32| flags & n != 0;
+        Ok(ObjectOptions { persist: bit(1), exist_ok: bit(2), no_spin: bit(4), raw: bit(8) })
+    }
+
+    pub(super) fn header_flags(self) -> u32 {
+        if self.persist { header::FLAG_PERSIST } else { 0 }
+    }
+}
+
+/// Creates an object, or opens the one that is there if that is allowed; `true`: opened.
+pub(super) fn create_or_open<T>(
+    name: Option<&str>,
+    options: ObjectOptions,
+    create: impl Fn() -> Result<Created>,
+    open: impl Fn(&str) -> Result<T>,
+    made: impl FnOnce(Segment) -> Result<T>,
+) -> Result<(T, bool)> {
+    // Somebody may create or remove the name between the two steps: look again, for a while.
+    for _ in 0..100 {
+        if let (true, Some(name)) = (options.exist_ok, name) {
+            match open(name) {
+                Err(Error::NotFound(_)) => {}
+                other => return Ok((other?, true)),
+            }
+        }
+        match create()? {
+            Created::New(segment) => return Ok((made(segment)?, false)),
+            Created::Taken if options.exist_ok => {}
+            Created::Taken => return Err(Error::Exists),
+        }
+    }
+    Err(Error::Busy)
+}
+
+/// The lock a user sees on an object.
+pub(super) struct UserLock(Mutex);
+
+impl UserLock {
+    pub(super) fn new(segment: &Segment, options: ObjectOptions) -> Result<UserLock> {
+        Ok(UserLock(Mutex::new(segment.region().word32(header::AT_USER_LOCK)?, !options.no_spin)))
+    }
+
+    #[inline]
+    pub(super) fn lock(&self, segment: &Segment, limits: Limits) -> Result<Acquired> {
+        let acquired = self.0.lock(segment.domain(), limits)?;
+        if acquired == Acquired::Recovered {
+            segment.count_steal();
+        }
+        Ok(acquired)
+    }
+
+    #[inline]
+    pub(super) fn unlock(&self, segment: &Segment) -> Result<()> {
+        self.0.unlock(segment.domain())
+    }
+
+    pub(super) fn owner(&self, domain: &Domain) -> Result<Option<Owner>> {
+        domain.me()?;
+        Ok(domain.describe(self.0.owner()))
+    }
+}

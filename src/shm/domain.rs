@@ -1,0 +1,452 @@
+//! The domain: a directory with a registry and one file for each named object, or anonymous.
+
+use super::header::Header;
+use super::liveness::Probe;
+use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE, REGISTRY_LEN};
+use crate::sys::file::{self, FileLock, Stat};
+use crate::sys::{clock, fork, process};
+use crate::{Error, Result};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+
+const REGISTRY: &str = ".registry";
+const BUSY_NS: u64 = 5_000_000_000;
+/// How often opening and creating sweep the rest of the domain.
+const SWEEP_EVERY_MS: u64 = 1000;
+
+/// How to open a domain. The default is `MPROC_DOMAIN`, else `/dev/shm/mproc-<euid>`.
+#[derive(Debug, Clone, Default)]
+pub struct DomainOptions {
+    /// Directory, absolute.
+    pub path: Option<PathBuf>,
+    /// For a group: modes 2770 and 0660 instead of 0700 and 0600.
+    pub group: bool,
+    /// Without a directory: lives in memory descriptors, shared with forked children.
+    pub anonymous: bool,
+    /// Do not create it.
+    pub existing: bool,
+    /// Nanoseconds an internal lock may be held by a living process before a call gives up; 0: 5 s.
+    pub busy_timeout_ns: u64,
+}
+
+impl DomainOptions {
+    /// A domain in the directory `path`.
+    pub fn at(path: impl Into<PathBuf>) -> DomainOptions {
+        DomainOptions { path: Some(path.into()), ..DomainOptions::default() }
+    }
+
+    pub(crate) fn flags(mut self, flags: u32, reserved: u32) -> Result<DomainOptions> {
+        if flags & !7 != 0 || reserved != 0 {
+            return Err(Error::invalid("unknown domain flags"));
+        }
+        (self.group, self.anonymous, self.existing) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0);
+        if self.anonymous && (self.path.is_some() || self.group || self.existing) {
+            return Err(Error::invalid("an anonymous domain has no path, group or earlier life"));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn busy_timeout_ns(mut self, ns: i64) -> Result<DomainOptions> {
+        self.busy_timeout_ns = u64::try_from(ns).map_err(|_| Error::invalid("busy_timeout_ns is negative"))?;
+        Ok(self)
+    }
+}
+
+/// A set of processes and objects that know each other. Clones and further handles in this process share
+/// one membership; it ends with the last of them.
+#[derive(Clone)]
+pub struct Domain {
+    inner: Arc<Inner>,
+    busy_ns: u64,
+}
+
+struct Inner {
+    place: Place,
+    id: [u8; 16],
+    group: bool,
+    registry: Registry,
+    probe: Probe,
+}
+
+enum Place {
+    Directory(PathBuf),
+    /// The registry's descriptor, which forked children inherit.
+    Anonymous(OwnedFd),
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.probe.close(&self.registry.stat);
+    }
+}
+
+/// Domains this process has open. Only used inside [`fork::exclusive`].
+static OPEN: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+
+impl Domain {
+    /// Opens a domain, creating it if need be, and joins it.
+    ///
+    /// # Errors
+    /// [`Error::Access`] for a wrong owner, mode or type of directory or registry, [`Error::NotFound`],
+    /// [`Error::Slots`], [`Error::Version`], [`Error::Corrupt`], [`Error::NoSpace`], [`Error::Sys`].
+    pub fn open(options: &DomainOptions) -> Result<Domain> {
+        let inner = fork::exclusive(|| if options.anonymous { Inner::anonymous() } else { Inner::directory(options) })?;
+        let busy_ns = if options.busy_timeout_ns == 0 { BUSY_NS } else { options.busy_timeout_ns };
+        let domain = Domain { inner, busy_ns };
+        domain.me()?;
+        Ok(domain)
+    }
+
+    /// Opens the default domain. Errors as [`Domain::open`].
+    pub fn open_default() -> Result<Domain> {
+        Domain::open(&DomainOptions::default())
+    }
+
+    /// The directory; empty for an anonymous domain.
+    pub fn path(&self) -> &Path {
+        match &self.inner.place {
+            Place::Directory(path) => path,
+            Place::Anonymous(_) => Path::new(""),
+        }
+    }
+
+    /// The domain's identity.
+    pub fn id(&self) -> [u8; 16] {
+        self.inner.id
+    }
+
+    /// Who this process is in the domain. A forked child joins here on its first operation.
+    #[inline]
+    pub fn me(&self) -> Result<Me> {
+        self.inner.registry.me(|| self.open_registry())
+    }
+
+    #[inline]
+    pub(crate) fn busy_ns(&self) -> u64 {
+        self.busy_ns
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(super) fn probe(&self) -> &Probe {
+        &self.inner.probe
+    }
+
+    /// Mode of this domain's files.
+    pub(super) fn file_mode(&self) -> u32 {
+        if self.inner.group { 0o660 } else { 0o600 }
+    }
+
+    /// A description of the registry file that this process opened itself.
+    pub(super) fn open_registry(&self) -> Result<OwnedFd> {
+        let fd = match &self.inner.place {
+            Place::Directory(path) => match file::open_dir(path).and_then(|dir| file::open_at(dir.as_fd(), REGISTRY)) {
+                Err(Error::NotFound(_)) => return Err(Error::Stale),
+                other => other?,
+            },
+            Place::Anonymous(fd) => {
+                let still_ours = file::stat_number(fd.as_raw_fd()).is_some_and(|s| s.same_file(&self.inner.registry.stat));
+                if !still_ours {
+                    return Err(Error::Stale); // the program closed our descriptor: no way back in
+                }
+                file::reopen(fd.as_fd())?
+            }
+        };
+        if !file::stat(fd.as_fd())?.same_file(&self.inner.registry.stat) {
+            return Err(Error::Stale);
+        }
+        Ok(fd)
+    }
+
+    /// The directory, checked to be the one this domain lives in.
+    pub(super) fn dir(&self) -> Result<OwnedFd> {
+        let Place::Directory(path) = &self.inner.place else {
+            return Err(Error::NotSupported("an anonymous domain has no names"));
+        };
+        let dir = match file::open_dir(path) {
+            Err(Error::NotFound(_)) => return Err(Error::Stale),
+            other => other?,
+        };
+        match file::stat_at(dir.as_fd(), REGISTRY) {
+            Ok(s) if s.same_file(&self.inner.registry.stat) => Ok(dir),
+            Ok(_) | Err(Error::NotFound(_)) => Err(Error::Stale),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Checks that a file of this domain belongs to who it should and is not more open than it should be.
+    pub(super) fn check_file(&self, stat: &Stat) -> Result<()> {
+        check_owner(stat, self.inner.group)?;
+        if !stat.is_regular() {
+            return Err(Error::Access("not a regular file"));
+        }
+        if stat.links > 1 {
+            return Err(Error::Access("the file has another name"));
+        }
+        Ok(())
+    }
+
+    /// Removes an object's name; its users go on.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::NotFound`], [`Error::NotSupported`] (anonymous domain), [`Error::Busy`],
+    /// [`Error::Access`], [`Error::Stale`].
+    pub fn unlink(&self, name: &str) -> Result<()> {
+        check_name(name)?;
+        let dir = self.dir()?;
+        let _names = self.lock_names()?;
+        object(file::unlink_at(dir.as_fd(), name))
+    }
+
+    /// Whoever removes a name holds this, so that between looking at a name and removing it nobody else
+    /// can have replaced the object behind it.
+    fn lock_names(&self) -> Result<OwnedFd> {
+        let fd = self.open_registry()?;
+        let deadline = clock::now_ns().saturating_add(self.busy_ns);
+        while !file::try_lock(fd.as_fd(), FileLock::Exclusive, NAMES_BYTE, 1)? {
+            if clock::now_ns() >= deadline {
+                return Err(Error::Busy);
+            }
+            clock::nap();
+        }
+        Ok(fd)
+    }
+
+    /// Removes every object that nobody uses and that is not persistent; returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Access`], [`Error::Sys`]. What cannot be judged is left alone.
+    pub fn sweep(&self) -> Result<usize> {
+        let Place::Directory(path) = &self.inner.place else { return Ok(0) };
+        let dir = self.dir()?;
+        let mut removed = 0;
+        for name in file::list(path)? {
+            if check_name(&name).is_ok() && self.sweep_name(&dir, &name, false).unwrap_or(false) {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Sweeps if nobody in the domain did for a while.
+    pub(super) fn sweep_sometimes(&self) {
+        if self.inner.registry.sweep_is_due(clock::now_ns() / 1_000_000, SWEEP_EVERY_MS) {
+            // Housekeeping on the side of another operation: what fails here is left for the next time.
+            let _ = self.sweep();
+        }
+    }
+
+    /// Removes the name if it leads to an object that nobody uses (and, unless `also_persistent`, that is
+    /// not persistent). Returns whether it did.
+    pub(super) fn sweep_name(&self, dir: &OwnedFd, name: &str, also_persistent: bool) -> Result<bool> {
+        let fd = match file::open_at(dir.as_fd(), name) {
+            Err(Error::NotFound(_)) => return Ok(false),
+            other => other?,
+        };
+        if !file::stat(fd.as_fd())?.is_regular() {
+            return Ok(false);
+        }
+        let mut start = [0u8; 64];
+        let n = file::read_start(fd.as_fd(), &mut start)?;
+        let ours = if also_persistent { Header::is_segment(&start[..n]) } else { Header::may_sweep(&start[..n]) };
+        if !ours || !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)? {
+            return Ok(false);
+        }
+        self.remove_locked(dir, name, &fd)
+    }
+
+    /// Removes the name if it still leads to `fd`, on which the caller holds the exclusive use lock.
+    pub(super) fn remove_locked(&self, dir: &OwnedFd, name: &str, fd: &OwnedFd) -> Result<bool> {
+        let _names = self.lock_names()?;
+        match file::stat_at(dir.as_fd(), name) {
+            Ok(s) if s.same_file(&file::stat(fd.as_fd())?) => {
+                file::unlink_at(dir.as_fd(), name)?;
+                Ok(true)
+            }
+            Ok(_) | Err(Error::NotFound(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Removes a whole domain directory if nobody lives in it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if somebody does, [`Error::Access`], [`Error::Invalid`], [`Error::Sys`].
+    pub fn remove(path: &Path) -> Result<()> {
+        if !path.is_absolute() {
+            return Err(Error::invalid("the path is not absolute"));
+        }
+        let dir = match file::open_dir(path) {
+            Err(Error::NotFound(_)) => return Ok(()),
+            other => other?,
+        };
+        check_owner(&file::stat(dir.as_fd())?, true)?;
+        if let Ok(registry) = file::open_at(dir.as_fd(), REGISTRY) {
+            if !file::try_lock(registry.as_fd(), FileLock::Exclusive, LOCK_BASE, ALL_BYTES)? {
+                return Err(Error::Busy);
+            }
+            for name in file::list(path)? {
+                if check_name(&name).is_ok() {
+                    remove_unused(&dir, &name)?;
+                }
+            }
+            // Last: whoever comes later finds no registry and begins a new domain.
+            match file::unlink_at(dir.as_fd(), REGISTRY) {
+                Ok(()) | Err(Error::NotFound(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        match file::remove_dir(path) {
+            Ok(()) | Err(Error::NotFound(_)) => Ok(()),
+            Err(Error::Sys { errno: libc::ENOTEMPTY, .. }) | Err(Error::Exists) => Ok(()), // foreign files stay
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// Removes an object of a domain that nobody has joined, persistent or not.
+fn remove_unused(dir: &OwnedFd, name: &str) -> Result<()> {
+    let Ok(fd) = file::open_at(dir.as_fd(), name) else { return Ok(()) };
+    let mut start = [0u8; 64];
+    let n = file::read_start(fd.as_fd(), &mut start)?;
+    if !Header::is_segment(&start[..n]) {
+        return Ok(()); // not ours
+    }
+    if !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)? {
+        return Err(Error::Busy);
+    }
+    file::unlink_at(dir.as_fd(), name)
+}
+
+impl Inner {
+    /// The domain in a directory; the one this process has open already, if it has.
+    fn directory(options: &DomainOptions) -> Result<Arc<Inner>> {
+        let path = match &options.path {
+            Some(path) => path.clone(),
+            None => match std::env::var_os("MPROC_DOMAIN") {
+                Some(path) if !path.is_empty() => path.into(),
+                _ => PathBuf::from(format!("/dev/shm/mproc-{}", process::euid())),
+            },
+        };
+        if !path.is_absolute() || path.as_os_str().len() > 3800 {
+            return Err(Error::invalid("the domain's path is relative or too long"));
+        }
+        // Another process may be creating or removing the domain right now: look again, for a while.
+        for _ in 0..1000 {
+            if let Some(inner) = Inner::try_directory(&path, options)? {
+                return Ok(inner);
+            }
+            clock::nap();
+        }
+        Err(Error::Busy)
+    }
+
+    /// One attempt; `None`: look again.
+    fn try_directory(path: &Path, options: &DomainOptions) -> Result<Option<Arc<Inner>>> {
+        if !options.existing {
+            make_domain_dir(path, options.group)?;
+        }
+        let dir = match file::open_dir(path) {
+            Err(Error::NotFound(_)) if options.existing => return Err(Error::NotFound("the domain")),
+            Err(Error::NotFound(_)) => return Ok(None),
+            other => other?,
+        };
+        check_owner(&file::stat(dir.as_fd())?, options.group)?;
+        let fd = match file::open_at(dir.as_fd(), REGISTRY) {
+            Err(Error::NotFound(_)) if options.existing => return Err(Error::NotFound("the domain")),
+            Err(Error::NotFound(_)) => {
+                let fd = file::unnamed(dir.as_fd(), if options.group { 0o660 } else { 0o600 })?;
+                file::reserve(fd.as_fd(), REGISTRY_LEN as u64)?;
+                Registry::format(&fd)?;
+                match file::publish(fd.as_fd(), dir.as_fd(), REGISTRY) {
+                    // Opened by name like everybody else's: one way in.
+                    Ok(()) | Err(Error::Exists | Error::NotFound(_)) => return Ok(None),
+                    Err(other) => return Err(other),
+                }
+            }
+            other => other?,
+        };
+        let stat = file::stat(fd.as_fd())?;
+        check_owner(&stat, options.group)?;
+        if !stat.is_regular() {
+            return Err(Error::Access("the registry is not a regular file"));
+        }
+        let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
+        open.retain(|inner| inner.strong_count() > 0);
+        if let Some(inner) = open.iter().filter_map(Weak::upgrade).find(|i| i.registry.stat.same_file(&stat)) {
+            return Ok(Some(inner));
+        }
+        // The lock stays with the mapping made below, in forked children too.
+        if !file::try_lock(fd.as_fd(), FileLock::Shared, GUARD_BYTE, 1)? || file::stat(fd.as_fd())?.links == 0 {
+            return Ok(None); // being removed
+        }
+        let inner = Arc::new(Inner::map(&fd, stat, Place::Directory(path.to_path_buf()), options.group)?);
+        open.push(Arc::downgrade(&inner));
+        Ok(Some(inner))
+    }
+
+    fn anonymous() -> Result<Arc<Inner>> {
+        let fd = file::memory(c"mproc-registry")?;
+        file::reserve(fd.as_fd(), REGISTRY_LEN as u64)?;
+        Registry::format(&fd)?;
+        file::seal(fd.as_fd())?;
+        let stat = file::stat(fd.as_fd())?;
+        let place = Place::Anonymous(file::reopen(fd.as_fd())?);
+        Ok(Arc::new(Inner::map(&fd, stat, place, false)?))
+    }
+
+    fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool) -> Result<Inner> {
+        let mut start = [0u8; super::header::PAGE];
+        let n = file::read_start(fd.as_fd(), &mut start)?;
+        let header = Header::parse(&start[..n], stat.size)?;
+        header.expect_kind(super::header::Kind::Registry)?;
+        if stat.size != REGISTRY_LEN as u64 {
+            return Err(Error::Corrupt("the registry has the wrong size"));
+        }
+        Ok(Inner { place, id: header.domain(), group, registry: Registry::map(fd, stat)?, probe: Probe::new() })
+    }
+}
+
+fn make_domain_dir(path: &Path, group: bool) -> Result<()> {
+    let mode = if group { 0o2770 } else { 0o700 };
+    match file::make_dir(path, mode & 0o777) {
+        Ok(true) => match file::open_dir(path) {
+            Ok(dir) => file::set_mode(dir.as_fd(), mode),
+            Err(Error::NotFound(_)) => Ok(()), // removed again at once: the caller looks again
+            Err(other) => Err(other),
+        },
+        Ok(false) => Ok(()),
+        Err(Error::NotFound(_)) => Err(Error::NotFound("the directory above the domain's")),
+        Err(other) => Err(other),
+    }
+}
+
+/// Owner and mode of a directory or file of a domain.
+fn check_owner(stat: &Stat, group: bool) -> Result<()> {
+    if stat.mode & if group { 0o007 } else { 0o077 } != 0 {
+        return Err(Error::Access("the domain is open to others than it should be (see MPROC_DOMAIN_GROUP)"));
+    }
+    // Members of a group's domain own their own files; the directory's mode decides who is a member.
+    if !group && stat.uid != process::euid() {
+        return Err(Error::Access("the domain belongs to another user"));
+    }
+    Ok(())
+}
+
+/// A name of an object: 1 to 200 of `[A-Za-z0-9._-]`, not starting with a dot.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=200).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(fine) {
+        Ok(())
+    } else {
+        Err(Error::Name)
+    }
+}
+
+/// "Does not exist" about an object.
+pub(super) fn object<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|e| if matches!(e, Error::NotFound(_)) { Error::NotFound("the object") } else { e })
+}

@@ -1,0 +1,19 @@
+//! Shared memory: domain registry and slots, liveness, segment header, checked region access, the store
+//! function. Nothing here knows what an object does with its bytes.
+#![allow(unsafe_code)]
+
+mod domain;
+pub(crate) mod header;
+mod liveness;
+mod region;
+mod registry;
+mod segment;
+pub(crate) mod store;
+
+pub use domain::{Domain, DomainOptions};
+pub use liveness::Owner;
+pub(crate) use region::{filled, Region};
+
+pub use registry::Me;
+pub(crate) use segment::{Created, Segment, Shape};
+pub(crate) use store::{Word16, Word32, Word64, Word8};

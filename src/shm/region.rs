@@ -1,0 +1,191 @@
+//! Checked access to a mapped segment. [`Region::get`] is the only way to form an address in it.
+
+use super::store::{self, Word, Word16, Word32, Word64, Word8};
+use crate::sys::crash;
+use crate::sys::mapping::Mapping;
+use crate::{Error, Result};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+/// What keeps a mapping alive.
+pub(super) type Hold = Arc<Held>;
+
+/// A mapping, and what is to be done once it is gone.
+pub(super) struct Held {
+    mapping: ManuallyDrop<Mapping>,
+    after: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here; nobody holds an address any more (they would hold the Arc).
+        unsafe { ManuallyDrop::drop(&mut self.mapping) };
+        if let Some(after) = self.after.take() {
+            after();
+        }
+    }
+}
+
+/// A mapped segment. Clones share the mapping.
+#[derive(Clone)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    len: usize,
+    hold: Hold,
+}
+
+// SAFETY: access goes through atomics and raw copies only; the hold is Send and Sync.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// `after` runs when the mapping is gone.
+    pub(super) fn new(mapping: Mapping, after: Option<Box<dyn FnOnce() + Send + Sync>>) -> Region {
+        let (base, len) = (mapping.base(), mapping.len());
+        Region { base, len, hold: Arc::new(Held { mapping: ManuallyDrop::new(mapping), after }) }
+    }
+
+    /// The address of `len` bytes at `offset`, if they lie inside.
+    #[inline]
+    fn get(&self, offset: usize, len: usize) -> Result<NonNull<u8>> {
+        match offset.checked_add(len) {
+            // SAFETY: offset + len is within the mapping, so the sum stays inside one allocation.
+            Some(end) if end <= self.len => Ok(unsafe { self.base.add(offset) }),
+            _ => Err(Error::Corrupt("an offset leads out of the segment")),
+        }
+    }
+
+    #[inline]
+    fn aligned<A>(&self, offset: usize) -> Result<NonNull<A>> {
+        let at = self.get(offset, size_of::<A>())?.cast::<A>();
+        if at.is_aligned() { Ok(at) } else { Err(Error::Corrupt("a word is misaligned")) }
+    }
+
+    fn word<A>(&self, offset: usize) -> Result<Word<A>> {
+        let at = self.aligned::<A>(offset)?;
+        // SAFETY: inside the mapping (get) and aligned; the hold keeps it mapped.
+        Ok(unsafe { Word::new(at, self.hold.clone()) })
+    }
+
+    pub(crate) fn word8(&self, offset: usize) -> Result<Word8> {
+        self.word(offset)
+    }
+
+    pub(crate) fn word16(&self, offset: usize) -> Result<Word16> {
+        self.word(offset)
+    }
+
+    pub(crate) fn word32(&self, offset: usize) -> Result<Word32> {
+        self.word(offset)
+    }
+
+    pub(crate) fn word64(&self, offset: usize) -> Result<Word64> {
+        self.word(offset)
+    }
+
+    /// The address of a range, for a user who wants to point at it.
+    pub(crate) fn address(&self, offset: usize, len: usize) -> Result<*mut u8> {
+        Ok(self.get(offset, len)?.as_ptr())
+    }
+
+    /// Copies bytes in.
+    #[inline]
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        let to = self.get(offset, bytes.len())?;
+        // SAFETY: inside the mapping (get), which self keeps alive.
+        unsafe { store::copy_in(to.as_ptr(), bytes) };
+        Ok(())
+    }
+
+    /// Copies bytes out; all of `to` is initialised on success.
+    #[inline]
+    pub(crate) fn read(&self, offset: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let from = self.get(offset, to.len())?;
+        // SAFETY: inside the mapping (get), which self keeps alive; `to` has to.len() bytes of its own.
+        unsafe { store::copy_out(from.as_ptr(), to.as_mut_ptr().cast(), to.len()) };
+        Ok(())
+    }
+
+    /// Reads an aligned u64.
+    #[inline]
+    pub(crate) fn read_u64(&self, offset: usize) -> Result<u64> {
+        // SAFETY: inside the mapping and aligned (aligned); atomics allow concurrent change.
+        Ok(unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() }.load(Ordering::Relaxed))
+    }
+
+    /// Writes an aligned u64.
+    #[inline]
+    pub(crate) fn write_u64(&self, offset: usize, value: u64) -> Result<()> {
+        crash::point("write_u64");
+        // SAFETY: as in read_u64.
+        unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() }.store(value, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Copies bytes out into a new vector.
+    pub(crate) fn read_vec(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
+        self.get(offset, len)?; // before allocating by a length from shared memory
+        filled(len, |to| self.read(offset, to))
+    }
+
+    /// Whether the bytes at `offset` are these.
+    pub(crate) fn equals(&self, offset: usize, bytes: &[u8]) -> Result<bool> {
+        let mut chunk = [MaybeUninit::uninit(); 256];
+        for (i, part) in bytes.chunks(chunk.len()).enumerate() {
+            let seen = &mut chunk[..part.len()];
+            self.read(offset + i * 256, seen)?;
+            // SAFETY: read() has initialised all of `seen`.
+            if part.iter().zip(&*seen).any(|(a, b)| *a != unsafe { b.assume_init() }) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Copies bytes within the segment; the ranges do not overlap.
+    pub(crate) fn copy(&self, from: usize, to: usize, len: usize) -> Result<()> {
+        let (source, target) = (self.get(from, len)?, self.get(to, len)?);
+        if from.abs_diff(to) < len {
+            return Err(Error::Corrupt("overlapping copy"));
+        }
+        // SAFETY: both inside the mapping (get), which self keeps alive, and apart (checked).
+        unsafe { store::copy_between(target.as_ptr(), source.as_ptr(), len) };
+        Ok(())
+    }
+
+    /// Copies elements of 1, 2, 4 or 8 bytes in, each old or new at every instant.
+    pub(crate) fn write_elements(&self, offset: usize, bytes: &[u8], width: usize) -> Result<()> {
+        let to = self.elements(offset, bytes.len(), width)?;
+        // SAFETY: inside the mapping and aligned (elements), whole elements.
+        unsafe { store::copy_elements_in(to.as_ptr(), bytes, width) };
+        Ok(())
+    }
+
+    /// Copies elements of 1, 2, 4 or 8 bytes out, none torn; all of `to` is initialised on success.
+    pub(crate) fn read_elements(&self, offset: usize, to: &mut [MaybeUninit<u8>], width: usize) -> Result<()> {
+        let from = self.elements(offset, to.len(), width)?;
+        // SAFETY: inside the mapping and aligned (elements), whole elements; `to` is private.
+        unsafe { store::copy_elements_out(from.as_ptr(), to.as_mut_ptr().cast(), to.len(), width) };
+        Ok(())
+    }
+
+    fn elements(&self, offset: usize, len: usize, width: usize) -> Result<NonNull<u8>> {
+        let at = self.get(offset, len)?;
+        if !matches!(width, 1 | 2 | 4 | 8) || at.as_ptr() as usize % width != 0 || len % width != 0 {
+            return Err(Error::Corrupt("elements are misaligned"));
+        }
+        Ok(at)
+    }
+}
+
+/// A new vector of `len` bytes that `fill` initialises: all of them whenever it succeeds.
+pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    // SAFETY: MaybeUninit<u8> has the layout of u8; the bytes stay initialised whatever `fill` writes.
+    let to = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast::<MaybeUninit<u8>>(), len) };
+    fill(to)?;
+    Ok(bytes)
+}

@@ -1,0 +1,218 @@
+//! The registry: a table of slots, one for each process that has joined the domain.
+//!
+//! A slot is claimed by an OFD lock on its byte of the registry file; the process lives exactly as long
+//! as the byte is locked. The lock is carried by a mapping that fork does not copy (`sys::mapping::
+//! carrier`), so that it survives a loop that closes every descriptor and ends at exec and at death.
+//! One file holds the table and carries the locks: they can never disagree about which domain they mean.
+
+use super::header::{Header, Kind, PAGE};
+use super::region::Region;
+use super::store::{Word32, Word64};
+use crate::sys::{file, fork, mapping, process};
+use crate::{Error, Result};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+/// Most processes that can live in a domain at a time.
+pub(crate) const SLOTS: usize = 1022;
+
+/// u64: how often a slot was claimed; the order of claims.
+const AT_JOINS: usize = 64;
+/// u64: when the domain was last swept, CLOCK_MONOTONIC in milliseconds.
+const AT_SWEPT: usize = 72;
+const AT_SLOTS: usize = PAGE;
+const SLOT_LEN: usize = 64;
+// Within a slot.
+/// u64: how often this slot was claimed. Odd or even has no meaning; 0: never.
+const GENERATION: usize = 0;
+/// u64: the number of its latest claim, so that the longest unused slot is taken first.
+const CLAIM: usize = 8;
+/// u32, for people.
+const PID: usize = 16;
+/// u64, for people.
+const START_TIME: usize = 24;
+/// 32 bytes, for people.
+const COMMAND: usize = 32;
+
+/// Size of the registry file.
+pub(crate) const REGISTRY_LEN: usize = (AT_SLOTS + SLOTS * SLOT_LEN).next_multiple_of(PAGE);
+
+/// Locked bytes lie far behind the end of any file; they are only numbers.
+pub(super) const LOCK_BASE: i64 = 1 << 60;
+/// Shared by everybody who has the registry mapped; a forked child inherits it.
+pub(super) const GUARD_BYTE: i64 = LOCK_BASE + 4096;
+/// Exclusive for a moment by whoever removes a name.
+pub(super) const NAMES_BYTE: i64 = LOCK_BASE + 4097;
+/// All of the above.
+pub(super) const ALL_BYTES: i64 = 8192;
+
+/// An owner word: slot + 1 in bits 0..10, the generation's low 21 bits above, bit 31 left to the lock.
+const SLOT_BITS: u32 = 10;
+const GENERATION_MASK: u32 = (1 << 21) - 1;
+
+/// The calling process as an owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Me {
+    word: u32,
+}
+
+impl Me {
+    /// The 31 bits that stand for this process in a lock word; never 0.
+    #[inline]
+    pub fn word(self) -> u32 {
+        self.word
+    }
+}
+
+fn owner_word(slot: usize, generation: u64) -> u32 {
+    (slot as u32 + 1) | ((generation as u32 & GENERATION_MASK) << SLOT_BITS)
+}
+
+/// The slot an owner word names, if there is such a slot.
+pub(crate) fn owner_slot(word: u32) -> Option<usize> {
+    let slot = ((word & ((1 << SLOT_BITS) - 1)) as usize).checked_sub(1)?;
+    (slot < SLOTS).then_some(slot)
+}
+
+/// The mapped registry, and who this process is in it.
+pub(super) struct Registry {
+    region: Region,
+    joins: Word64,
+    swept: Word64,
+    generations: Vec<Word64>,
+    pub(super) me: fork::WipedOnFork,
+    /// The registry file, to recognise it by.
+    pub(super) stat: file::Stat,
+}
+
+impl Registry {
+    /// Maps a registry file of the right size whose header was checked.
+    pub(super) fn map(fd: &OwnedFd, stat: file::Stat) -> Result<Registry> {
+        let region = Region::new(mapping::Mapping::new(fd.as_fd(), REGISTRY_LEN, 0)?, None);
+        let generations =
+            (0..SLOTS).map(|i| region.word64(AT_SLOTS + i * SLOT_LEN + GENERATION)).collect::<Result<_>>()?;
+        Ok(Registry {
+            joins: region.word64(AT_JOINS)?,
+            swept: region.word64(AT_SWEPT)?,
+            generations,
+            region,
+            me: fork::WipedOnFork::new()?,
+            stat,
+        })
+    }
+
+    /// Writes the header of a new registry, with a new domain id, into a reserved, unnamed file.
+    pub(super) fn format(fd: &OwnedFd) -> Result<()> {
+        let header = Header::new(Kind::Registry, 0, &process::random_id()?, REGISTRY_LEN as u64);
+        let region = Region::new(mapping::Mapping::new(fd.as_fd(), REGISTRY_LEN, 0)?, None);
+        region.write(0, header.bytes())
+    }
+
+    /// Who this process is; joins on first use, and anew in a forked child. `open` gives a description of
+    /// the registry file that this process opened itself.
+    #[inline]
+    pub(super) fn me(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Result<Me> {
+        let word = self.me.words().me.load(Ordering::Relaxed);
+        if word != 0 {
+            return Ok(Me { word });
+        }
+        self.join(open)
+    }
+
+    #[cold]
+    fn join(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Result<Me> {
+        fork::exclusive(|| {
+            let words = self.me.words();
+            let word = words.me.load(Ordering::Relaxed);
+            if word != 0 {
+                return Ok(Me { word }); // another thread was faster
+            }
+            let fd = open()?;
+            let slot = self.claim(&fd)?;
+            let word = self.announce(slot)?;
+            let carrier = mapping::carrier(fd.as_fd())?;
+            words.carrier.store(carrier, Ordering::Relaxed);
+            words.me64.store(
+                (self.generations[slot].load(Ordering::Relaxed) << SLOT_BITS) | (slot as u64 + 1),
+                Ordering::Relaxed,
+            );
+            words.me.store(word, Ordering::Release);
+            Ok(Me { word })
+        })
+    }
+
+    /// Locks the byte of a slot nobody lives in: of those, the one claimed longest ago, so that an owner
+    /// word comes back as late as possible.
+    fn claim(&self, fd: &OwnedFd) -> Result<usize> {
+        let mut order = Vec::with_capacity(SLOTS);
+        for slot in 0..SLOTS {
+            order.push((self.region.word64(AT_SLOTS + slot * SLOT_LEN + CLAIM)?.load(Ordering::Relaxed), slot));
+        }
+        order.sort_unstable();
+        // While a domain is being removed every byte is locked for a moment.
+        for _ in 0..50 {
+            for &(_, slot) in &order {
+                if file::try_lock(fd.as_fd(), file::FileLock::Exclusive, LOCK_BASE + slot as i64, 1)? {
+                    if file::stat(fd.as_fd())?.links == 0 && self.stat.links != 0 {
+                        return Err(Error::Stale);
+                    }
+                    return Ok(slot);
+                }
+            }
+            crate::sys::clock::nap();
+        }
+        Err(Error::Slots)
+    }
+
+    /// The slot's byte is ours: a new generation makes everything that names the old one dead.
+    fn announce(&self, slot: usize) -> Result<u32> {
+        let at = AT_SLOTS + slot * SLOT_LEN;
+        let claim = self.joins.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        self.region.word64(at + CLAIM)?.store(claim, Ordering::Relaxed);
+        let generation = self.generations[slot].fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        let facts = process::facts();
+        self.region.word32(at + PID)?.store(facts.pid, Ordering::Relaxed);
+        self.region.word64(at + START_TIME)?.store(facts.start_time, Ordering::Relaxed);
+        self.region.write(at + COMMAND, &facts.command)?;
+        Ok(owner_word(slot, generation))
+    }
+
+    /// Whether the slot's current generation is the one `word` names.
+    pub(super) fn is_current(&self, word: u32, slot: usize) -> bool {
+        let generation = self.generations[slot].load(Ordering::Acquire);
+        owner_word(slot, generation) == word
+    }
+
+    pub(super) fn generation(&self, slot: usize) -> u64 {
+        self.generations[slot].load(Ordering::Relaxed)
+    }
+
+    /// Pid, start time and command of a slot, for people; whatever stands there.
+    pub(super) fn facts(&self, slot: usize) -> Result<(i32, u64, String)> {
+        let at = AT_SLOTS + slot * SLOT_LEN;
+        let pid: Word32 = self.region.word32(at + PID)?;
+        let mut command = [std::mem::MaybeUninit::new(0u8); 32];
+        self.region.read(at + COMMAND, &mut command)?;
+        // SAFETY: initialised at its declaration, and bytes stay bytes.
+        let command = command.map(|b| unsafe { b.assume_init() });
+        let end = command.iter().position(|&b| b == 0).unwrap_or(command.len());
+        let text = String::from_utf8_lossy(&command[..end]).chars().filter(|c| !c.is_control()).collect();
+        let start = self.region.word64(at + START_TIME)?.load(Ordering::Relaxed);
+        Ok((pid.load(Ordering::Relaxed) as i32, start, text))
+    }
+
+    /// True for one caller in the domain each `every_ms` milliseconds.
+    pub(super) fn sweep_is_due(&self, now_ms: u64, every_ms: u64) -> bool {
+        let last = self.swept.load(Ordering::Relaxed);
+        // A time in the future is another boot's or garbage: due.
+        (last > now_ms || now_ms - last >= every_ms)
+            && self.swept.compare_exchange(last, now_ms, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // In a forked child that never joined the page reads zero: nothing of ours to release.
+        mapping::drop_carrier(self.me.words().carrier.load(Ordering::Relaxed));
+    }
+}

@@ -1,0 +1,250 @@
+//! Segments: atomic creation, opening with checks, the use lock, sweeping when the last user is gone.
+//!
+//! A named object's mapping carries a shared OFD lock on [`USE_BYTE`], taken on a description of its own
+//! and inherited by fork with the mapping: the object is in use exactly while somebody holds it. Whoever
+//! gets the exclusive lock knows that nobody does, and may remove the name.
+
+use super::domain::{check_name, object, Domain};
+use super::header::{self, Header, Kind};
+use super::region::Region;
+use super::store::Word32;
+use crate::sys::file::{self, FileLock};
+use crate::sys::mapping::Mapping;
+use crate::sys::{clock, crash, memory};
+use crate::{Error, Result};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+/// Locked while the object is in use; far behind the end of any file.
+pub(super) const USE_BYTE: i64 = 1 << 60;
+
+/// Objects larger than this ask how much memory is left before they take it.
+const LARGE: u64 = 1 << 20;
+
+/// The size of a segment and how it is mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Bytes of the file; a multiple of the page size.
+    pub len: u64,
+    /// How many of the last bytes appear a second time behind the end: a ring.
+    pub mirror: u64,
+}
+
+/// A mapped object and its domain.
+pub(crate) struct Segment {
+    domain: Domain,
+    region: Region,
+    flags: u32,
+    poison: Word32,
+    steals: Word32,
+    rollbacks: Word32,
+}
+
+/// What [`Segment::create`] came to.
+pub(crate) enum Created {
+    /// A new object.
+    New(Segment),
+    /// The name is taken by a living object.
+    Taken,
+}
+
+impl Segment {
+    /// Creates an object: visible whole, under its name, or not at all. `params` fills in the object's own
+    /// parameters, `init` writes its first content; everything else is zero.
+    pub(crate) fn create(
+        domain: &Domain,
+        name: Option<&str>,
+        kind: Kind,
+        flags: u32,
+        shape: Shape,
+        params: impl FnOnce(&mut Header),
+        init: impl FnOnce(&Region) -> Result<()>,
+    ) -> Result<Created> {
+        if let Some(name) = name {
+            check_name(name)?;
+        }
+        let dir = name.map(|_| domain.dir()).transpose()?;
+        if dir.is_some() {
+            domain.sweep_sometimes();
+        }
+        if shape.len >= LARGE {
+            let free = dir.as_ref().map_or(u64::MAX, |dir| file::free_space(dir.as_fd()));
+            if free < shape.len {
+                return Err(Error::NoSpace(shape.len));
+            }
+            if memory::available() < shape.len {
+                return Err(Error::NoMemory(shape.len));
+            }
+        }
+        let fd = match &dir {
+            Some(dir) => file::unnamed(dir.as_fd(), domain.file_mode())?,
+            None => file::memory(c"mproc")?,
+        };
+        // In use from the very beginning: the sweeper never sees it unlocked.
+        file::try_lock(fd.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
+        file::reserve(fd.as_fd(), shape.len)?;
+        let mut header = Header::new(kind, flags, &domain.id(), shape.len);
+        params(&mut header);
+        let after = dir.is_some().then(|| sweep_after(domain, name));
+        let region = Region::new(map(&fd, shape)?, after.flatten());
+        if crash::mutant(crash::Mutant::LinkFirst) {
+            if let (Some(dir), Some(name)) = (&dir, name) {
+                publish(domain, &fd, dir, name)?;
+            }
+        }
+        init(&region)?;
+        region.write(0, header.bytes())?;
+        match (&dir, name) {
+            (Some(dir), Some(name)) => {
+                if !crash::mutant(crash::Mutant::LinkFirst) && !publish(domain, &fd, dir, name)? {
+                    return Ok(Created::Taken);
+                }
+            }
+            _ => file::seal(fd.as_fd())?,
+        }
+        Segment::new(domain, region, flags).map(Created::New)
+    }
+
+    /// Opens an object by name. `shape` reads the parameters and says how to map it.
+    pub(crate) fn open(
+        domain: &Domain,
+        name: &str,
+        kind: Kind,
+        shape: impl FnOnce(&Header) -> Result<Shape>,
+    ) -> Result<Segment> {
+        check_name(name)?;
+        let dir = domain.dir()?;
+        domain.sweep_sometimes();
+        let (fd, header, stat) = Segment::open_used(domain, &dir, name)?;
+        header.expect(kind, &domain.id())?;
+        let shape = shape(&header)?;
+        if shape.len != stat.size {
+            return Err(Error::Corrupt("size and parameters disagree"));
+        }
+        if stat.allocated < stat.size {
+            return Err(Error::Corrupt("the segment has holes: touching them could fail"));
+        }
+        let region = Region::new(map(&fd, shape)?, sweep_after(domain, Some(name)));
+        Segment::new(domain, region, header.flags())
+    }
+
+    /// Opens the file, takes the use lock and reads the header. An object that nobody used any more is
+    /// removed here instead, unless it is persistent.
+    fn open_used(domain: &Domain, dir: &OwnedFd, name: &str) -> Result<(OwnedFd, Header, file::Stat)> {
+        let deadline = clock::now_ns().saturating_add(domain.busy_ns());
+        loop {
+            let fd = object(file::open_at(dir.as_fd(), name))?;
+            let stat = file::stat(fd.as_fd())?;
+            domain.check_file(&stat)?;
+            let mut start = [0u8; header::PAGE];
+            if file::try_lock(fd.as_fd(), FileLock::Exclusive, USE_BYTE, 1)? {
+                let n = file::read_start(fd.as_fd(), &mut start)?;
+                if stat.links > 0 && Header::may_sweep(&start[..n]) {
+                    domain.remove_locked(dir, name, &fd)?;
+                    continue; // a new object may have taken the name; usually: not found
+                }
+            }
+            // Shared from here on (converting our own exclusive lock never fails).
+            if file::try_lock(fd.as_fd(), FileLock::Shared, USE_BYTE, 1)? && file::stat(fd.as_fd())?.links > 0 {
+                let n = file::read_start(fd.as_fd(), &mut start)?;
+                return Ok((fd, Header::parse(&start[..n], stat.size)?, stat));
+            }
+            // Somebody is removing it right now.
+            if clock::now_ns() >= deadline {
+                return Err(Error::Busy);
+            }
+            clock::nap();
+        }
+    }
+
+    fn new(domain: &Domain, region: Region, flags: u32) -> Result<Segment> {
+        Ok(Segment {
+            domain: domain.clone(),
+            poison: region.word32(header::AT_POISON)?,
+            steals: region.word32(header::AT_STEALS)?,
+            rollbacks: region.word32(header::AT_ROLLBACKS)?,
+            region,
+            flags,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    #[inline]
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(crate) fn is_persistent(&self) -> bool {
+        self.flags & header::FLAG_PERSIST != 0
+    }
+
+    /// Marks the object corrupt for every process; returns the error to report.
+    #[cold]
+    pub(crate) fn poison(&self, why: &'static str) -> Error {
+        self.poison.store(1, Ordering::Relaxed);
+        Error::Corrupt(why)
+    }
+
+    /// Fails if the object was found corrupt before.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.poison.load(Ordering::Relaxed) != 0 {
+            return Err(Error::Corrupt("found corrupt by an earlier call"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn steals(&self) -> u32 {
+        self.steals.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_steal(&self) {
+        self.steals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn rollbacks(&self) -> u32 {
+        self.rollbacks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_rollback(&self) {
+        self.rollbacks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn map(fd: &OwnedFd, shape: Shape) -> Result<Mapping> {
+    let len = usize::try_from(shape.len).map_err(|_| Error::invalid("absurd size"))?;
+    Mapping::new(fd.as_fd(), len, usize::try_from(shape.mirror).map_err(|_| Error::invalid("absurd size"))?)
+}
+
+/// Gives the object its name; `false` if a living object has it.
+fn publish(domain: &Domain, fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<bool> {
+    for _ in 0..100 {
+        match file::publish(fd.as_fd(), dir.as_fd(), name) {
+            Ok(()) => return Ok(true),
+            Err(Error::Exists) => {}
+            // The directory was removed between looking and linking.
+            Err(Error::NotFound(_)) => return Err(Error::Stale),
+            Err(other) => return Err(other),
+        }
+        // Taken, or left behind by the dead.
+        if !domain.sweep_name(dir, name, false)? && file::stat_at(dir.as_fd(), name).is_ok() {
+            return Ok(false);
+        }
+    }
+    Ok(false)
+}
+
+/// What to do when this process has unmapped a named object: remove the name if it was the last user.
+fn sweep_after(domain: &Domain, name: Option<&str>) -> Option<Box<dyn FnOnce() + Send + Sync>> {
+    let (domain, name) = (domain.clone(), name?.to_owned());
+    Some(Box::new(move || {
+        // A leftover is harmless: whoever comes next sweeps it.
+        if let Ok(dir) = domain.dir() {
+            let _ = domain.sweep_name(&dir, &name, false);
+        }
+    }))
+}

@@ -1,0 +1,245 @@
+//! Words in shared memory, and the one way to change them: every store passes a crash point first.
+//!
+//! Other processes change these words at any time, so they are atomics and nothing else; a reference to
+//! plain data in shared memory never exists.
+
+use super::region::Hold;
+use crate::sys::crash;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering};
+
+/// A checked, aligned word in a mapped segment. It keeps the mapping alive.
+pub(crate) struct Word<A> {
+    at: NonNull<A>,
+    _hold: Hold,
+}
+
+/// One byte.
+pub(crate) type Word8 = Word<AtomicU8>;
+/// Two bytes.
+pub(crate) type Word16 = Word<AtomicU16>;
+/// Four bytes; the size of a futex.
+pub(crate) type Word32 = Word<AtomicU32>;
+/// Eight bytes.
+pub(crate) type Word64 = Word<AtomicU64>;
+
+// SAFETY: an atomic in shared memory may be used from any thread; the hold is Send and Sync.
+unsafe impl<A: Sync> Send for Word<A> {}
+// SAFETY: as above.
+unsafe impl<A: Sync> Sync for Word<A> {}
+
+impl<A> Word<A> {
+    /// # Safety
+    /// `at` is aligned and inside the mapping that `hold` keeps alive.
+    pub(super) unsafe fn new(at: NonNull<A>, hold: Hold) -> Word<A> {
+        Word { at, _hold: hold }
+    }
+
+    /// The bare atomic, for the futex calls, which only read.
+    #[inline]
+    pub(crate) fn atomic(&self) -> &A {
+        // SAFETY: aligned and mapped as long as self lives (new's contract); atomics allow any bytes and
+        // concurrent change.
+        unsafe { self.at.as_ref() }
+    }
+
+    /// The address, for a user who wants to point at the word.
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        self.at.as_ptr().cast()
+    }
+}
+
+macro_rules! word_ops {
+    ($atomic:ty, $int:ty) => {
+        impl Word<$atomic> {
+            /// Reads.
+            #[inline]
+            pub(crate) fn load(&self, order: Ordering) -> $int {
+                self.atomic().load(order)
+            }
+
+            /// Writes.
+            #[inline]
+            pub(crate) fn store(&self, value: $int, order: Ordering) {
+                crash::point("store");
+                self.atomic().store(value, order);
+            }
+
+            /// Writes and returns the old value.
+            #[inline]
+            pub(crate) fn swap(&self, value: $int, order: Ordering) -> $int {
+                crash::point("swap");
+                self.atomic().swap(value, order)
+            }
+
+            /// Writes if the word is `current`; returns what it was.
+            #[inline]
+            pub(crate) fn compare_exchange(&self, current: $int, new: $int, ok: Ordering) -> Result<$int, $int> {
+                crash::point("compare_exchange");
+                self.atomic().compare_exchange(current, new, ok, Ordering::Relaxed)
+            }
+
+            /// Adds, wrapping; returns the old value.
+            #[inline]
+            pub(crate) fn fetch_add(&self, value: $int, order: Ordering) -> $int {
+                crash::point("fetch_add");
+                self.atomic().fetch_add(value, order)
+            }
+
+            /// Replaces the value by `f` of it; returns the old value.
+            #[inline]
+            #[allow(dead_code)] // not every width needs every operation
+            pub(crate) fn update(&self, mut f: impl FnMut($int) -> $int) -> $int {
+                let mut old = self.load(Ordering::Relaxed);
+                loop {
+                    match self.compare_exchange(old, f(old), Ordering::AcqRel) {
+                        Ok(old) => return old,
+                        Err(seen) => old = seen,
+                    }
+                }
+            }
+        }
+    };
+}
+
+word_ops!(AtomicU8, u8);
+word_ops!(AtomicU16, u16);
+word_ops!(AtomicU32, u32);
+word_ops!(AtomicU64, u64);
+
+/// Copies private bytes into shared memory.
+///
+/// # Safety
+/// `to` has `from.len()` bytes inside a live mapping. Others may read or write them meanwhile: they are
+/// only ever looked at as raw bytes, so a race means stale or mixed bytes and nothing worse.
+#[inline]
+pub(super) unsafe fn copy_in(to: *mut u8, from: &[u8]) {
+    // SAFETY: this function's contract; private and shared memory do not overlap.
+    unsafe { copy_between(to, from.as_ptr(), from.len()) };
+}
+
+/// Copies bytes into shared memory, from wherever they are.
+///
+/// # Safety
+/// As [`copy_in`]; both sides have `len` bytes and do not overlap.
+#[inline]
+pub(super) unsafe fn copy_between(to: *mut u8, from: *const u8, len: usize) {
+    if cfg!(feature = "crash-points") {
+        // First, middle and last: a process may die anywhere in a bulk copy.
+        let half = len / 2;
+        crash::point("copy: first");
+        // SAFETY: this function's contract.
+        unsafe { copy_run(to, from, half) };
+        crash::point("copy: middle");
+        // SAFETY: this function's contract.
+        unsafe { copy_run(to.add(half), from.add(half), len - half) };
+        crash::point("copy: last");
+    } else {
+        // SAFETY: this function's contract.
+        unsafe { copy_run(to, from, len) };
+    }
+}
+
+/// Copies shared bytes out.
+///
+/// # Safety
+/// `from` has `len` bytes inside a live mapping, `to` has `len` private bytes. As [`copy_in`].
+#[inline]
+pub(super) unsafe fn copy_out(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: this function's contract.
+    unsafe { copy_run(to, from, len) };
+}
+
+/// Longer runs than this go through memcpy; below, its call costs more than the copy.
+const SHORT: usize = 128;
+
+/// # Safety
+/// Both sides have `len` bytes and do not overlap.
+#[inline]
+unsafe fn copy_run(mut to: *mut u8, mut from: *const u8, mut len: usize) {
+    if len > SHORT {
+        // SAFETY: this function's contract.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
+        return;
+    }
+    // SAFETY: each step stays within `len` bytes of both sides; accesses are unaligned-tolerant.
+    unsafe {
+        while len >= 8 {
+            to.cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned());
+            (to, from, len) = (to.add(8), from.add(8), len - 8);
+        }
+        if len >= 4 {
+            to.cast::<u32>().write_unaligned(from.cast::<u32>().read_unaligned());
+            (to, from, len) = (to.add(4), from.add(4), len - 4);
+        }
+        while len > 0 {
+            to.write(from.read());
+            (to, from, len) = (to.add(1), from.add(1), len - 1);
+        }
+    }
+}
+
+/// Copies elements of 1, 2, 4 or 8 bytes into shared memory so that each one is old or new at every
+/// instant: one store each, or one aligned 8-byte store for several whole ones.
+///
+/// # Safety
+/// As [`copy_in`]; moreover `to` is aligned to `width` and `from.len()` is a multiple of `width`.
+pub(super) unsafe fn copy_elements_in(to: *mut u8, from: &[u8], width: usize) {
+    // SAFETY: this function's contract; the private side is read unaligned.
+    unsafe {
+        each_unit(to, from.len(), width, |offset, unit| {
+            if cfg!(feature = "crash-points") {
+                crash::point("element");
+            }
+            let (to, from) = (to.add(offset), from.as_ptr().add(offset));
+            match unit {
+                8 => AtomicU64::from_ptr(to.cast()).store(from.cast::<u64>().read_unaligned(), Ordering::Relaxed),
+                4 => AtomicU32::from_ptr(to.cast()).store(from.cast::<u32>().read_unaligned(), Ordering::Relaxed),
+                2 => AtomicU16::from_ptr(to.cast()).store(from.cast::<u16>().read_unaligned(), Ordering::Relaxed),
+                _ => AtomicU8::from_ptr(to).store(from.read(), Ordering::Relaxed),
+            }
+        });
+    }
+}
+
+/// Copies elements of 1, 2, 4 or 8 bytes out, none of them torn.
+///
+/// # Safety
+/// As [`copy_out`]; moreover `from` is aligned to `width` and `len` is a multiple of `width`.
+pub(super) unsafe fn copy_elements_out(from: *mut u8, to: *mut u8, len: usize, width: usize) {
+    // SAFETY: this function's contract; the private side is written unaligned.
+    unsafe {
+        each_unit(from, len, width, |offset, unit| {
+            let (from, to) = (from.add(offset), to.add(offset));
+            match unit {
+                8 => to.cast::<u64>().write_unaligned(AtomicU64::from_ptr(from.cast()).load(Ordering::Relaxed)),
+                4 => to.cast::<u32>().write_unaligned(AtomicU32::from_ptr(from.cast()).load(Ordering::Relaxed)),
+                2 => to.cast::<u16>().write_unaligned(AtomicU16::from_ptr(from.cast()).load(Ordering::Relaxed)),
+                _ => to.write(AtomicU8::from_ptr(from).load(Ordering::Relaxed)),
+            }
+        });
+    }
+}
+
+/// Cuts `len` bytes at `shared` into units: single elements up to the first 8-byte boundary and after the
+/// last one, whole aligned words in between.
+#[inline(always)]
+fn each_unit(shared: *mut u8, len: usize, width: usize, mut f: impl FnMut(usize, usize)) {
+    debug_assert!(matches!(width, 1 | 2 | 4 | 8) && shared as usize % width == 0 && len % width == 0);
+    let head = (shared as usize).wrapping_neg() % 8;
+    let head = head.min(len);
+    let words = (len - head) / 8 * 8;
+    let mut at = 0;
+    while at < head {
+        f(at, width);
+        at += width;
+    }
+    while at < head + words {
+        f(at, 8);
+        at += 8;
+    }
+    while at < len {
+        f(at, width);
+        at += width;
+    }
+}

@@ -1,0 +1,89 @@
+//! The eventcount on two words in shared memory.
+
+use super::mutex::{Spin, Wait, DATA_SPIN, EVENT_SLICE_NS};
+use super::raw::{self, Env};
+use super::Limits;
+use crate::shm::{Domain, Region, Word32};
+use crate::Result;
+
+/// Sleep until something changes, without state that a killed sleeper could leave behind.
+pub(crate) struct Event {
+    sequence: Word32,
+    hint: Word32,
+    spin: Spin,
+}
+
+impl Event {
+    /// On the two words at `offset`, which begin as zero.
+    pub(crate) fn new(region: &Region, offset: usize, spin: bool) -> Result<Event> {
+        Ok(Event {
+            sequence: region.word32(offset)?,
+            hint: region.word32(offset + 4)?,
+            spin: if spin { DATA_SPIN } else { Spin { rounds: 0, ..DATA_SPIN } },
+        })
+    }
+
+    /// Waits until `attempt` has a result. `attempt` is called before the first wait, after each change,
+    /// and at least every 100 ms; `ready` is a cheap look whether an attempt is worth it.
+    pub(crate) fn wait<T>(
+        &self,
+        domain: &Domain,
+        limits: Limits,
+        ready: impl Fn() -> bool,
+        mut attempt: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let env = Wait::new(domain, limits, EVENT_SLICE_NS, self.spin);
+        let mut slept = false;
+        loop {
+            if let Some(done) = attempt()? {
+                return Ok(done);
+            }
+            let mut round = 0;
+            while env.spin(round) && !ready() {
+                round += 1;
+            }
+            if let Err(stop) = env.stop() {
+                if let Some(done) = attempt()? {
+                    return Ok(done);
+                }
+                if slept {
+                    // Whoever gives up passes on a wake-up it may have swallowed.
+                    self.notify(domain, 1);
+                }
+                return Err(stop.into());
+            }
+            if ready() {
+                continue;
+            }
+            let seen = raw::announce(&self.sequence, &self.hint, &env);
+            if !ready() {
+                raw::sleep(&self.sequence, seen, &env);
+                slept = true;
+            }
+        }
+    }
+
+    /// Wakes up to `n` sleepers, after a change that other processors may not have seen yet.
+    #[inline]
+    pub(crate) fn notify(&self, domain: &Domain, n: u32) {
+        self.notify_if(domain, n, false);
+    }
+
+    /// As [`Event::notify`], right after the release of a lock: on x86 that is a full fence already.
+    #[inline]
+    pub(crate) fn notify_after_unlock(&self, domain: &Domain, n: u32) {
+        // Every locked instruction of x86 orders earlier stores before later loads (Intel SDM 8.2.3.9);
+        // the compiler must keep the order too, which the fence of the language does for it elsewhere.
+        let fenced = cfg!(any(target_arch = "x86_64", target_arch = "x86"));
+        if fenced {
+            std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+        }
+        self.notify_if(domain, n, fenced);
+    }
+
+    #[inline]
+    fn notify_if(&self, domain: &Domain, n: u32, fenced: bool) {
+        let env = Wait::new(domain, Limits::none(), 0, self.spin);
+        raw::notify(&self.sequence, &self.hint, n, fenced, &env);
+    }
+}

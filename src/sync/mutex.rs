@@ -1,0 +1,272 @@
+//! The robust lock on a word in shared memory, and how this process waits.
+
+use super::raw::{self, Acquired, Env, Slept, Stop, Word};
+use super::{Cancel, Limits, Timeout};
+use crate::shm::{Domain, Me, Word32};
+use crate::sys::{clock, crash, futex, process};
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+impl Word for Word32 {
+    #[inline]
+    fn load(&self, order: Ordering) -> u32 {
+        self.load(order)
+    }
+    #[inline]
+    fn store(&self, value: u32, order: Ordering) {
+        self.store(value, order);
+    }
+    #[inline]
+    fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.swap(value, order)
+    }
+    #[inline]
+    fn compare_exchange(&self, current: u32, new: u32, ok: Ordering) -> std::result::Result<u32, u32> {
+        self.compare_exchange(current, new, ok)
+    }
+    #[inline]
+    fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.fetch_add(value, order)
+    }
+}
+
+/// A dead holder is noticed after at most this long.
+pub(super) const LOCK_SLICE_NS: u64 = 10_000_000;
+/// Everything else is looked at again after at most this long.
+pub(super) const EVENT_SLICE_NS: u64 = 100_000_000;
+
+/// How the calling thread waits: the real [`Env`].
+pub(super) struct Wait<'a> {
+    domain: &'a Domain,
+    /// CLOCK_MONOTONIC; `u64::MAX`: never. 0: do not wait at all.
+    deadline: std::cell::Cell<Option<u64>>,
+    timeout: Timeout,
+    cancel: Option<&'a Cancel>,
+    slice_ns: u64,
+    spin: Spin,
+}
+
+/// How long to spin before sleeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spin {
+    /// Rounds; 0: never spin.
+    pub rounds: u32,
+    /// Pauses in the first round, doubled each round up to `most`.
+    pub first: u32,
+    pub most: u32,
+}
+
+/// For locks, whose holders are quick.
+pub(super) const LOCK_SPIN: Spin = Spin { rounds: 30, first: 4, most: 64 };
+/// For data, whose producer may need a little longer.
+pub(super) const DATA_SPIN: Spin = Spin { rounds: 60, first: 4, most: 64 };
+
+impl<'a> Wait<'a> {
+    #[inline]
+    pub(super) fn new(domain: &'a Domain, limits: Limits<'a>, slice_ns: u64, spin: Spin) -> Wait<'a> {
+        Wait {
+            domain,
+            deadline: std::cell::Cell::new(None),
+            timeout: limits.timeout,
+            cancel: limits.cancel,
+            slice_ns,
+            spin,
+        }
+    }
+
+    /// The deadline, fixed when it is first asked for: the fast path never reads the clock.
+    fn deadline(&self) -> u64 {
+        if let Some(deadline) = self.deadline.get() {
+            return deadline;
+        }
+        let deadline = match self.timeout {
+            Timeout::Forever => u64::MAX,
+            Timeout::Ns(ns) => clock::now_ns().saturating_add(ns),
+        };
+        self.deadline.set(Some(deadline));
+        deadline
+    }
+
+    fn is_try(&self) -> bool {
+        self.timeout == Timeout::Ns(0)
+    }
+}
+
+impl Env for Wait<'_> {
+    type Word = Word32;
+
+    fn sleep(&self, word: &Word32, expected: u32) -> Slept {
+        let left = self.deadline().saturating_sub(clock::now_ns());
+        let ns = self.slice_ns.min(left);
+        let woken = match self.cancel {
+            Some(cancel) => futex::wait_or_cancel(word.atomic(), expected, cancel.word(), ns),
+            None => futex::wait(word.atomic(), expected, ns),
+        };
+        match woken {
+            futex::Woken::TimedOut => Slept::Slice,
+            futex::Woken::LookAgain => Slept::LookAgain,
+        }
+    }
+
+    fn wake(&self, word: &Word32, n: u32) -> u32 {
+        crash::point("wake");
+        futex::wake(word.atomic(), n)
+    }
+
+    fn is_dead(&self, owner: u32) -> bool {
+        if crash::mutant(crash::Mutant::NoSteal) {
+            return false;
+        }
+        if self.is_try() {
+            self.domain.is_dead_rate_limited(owner)
+        } else {
+            self.domain.is_dead(owner)
+        }
+    }
+
+    #[inline]
+    fn spin(&self, round: u32) -> bool {
+        if round == 0 {
+            self.deadline(); // the time spent spinning counts
+        }
+        if round >= self.spin.rounds || self.is_try() || !spinning_helps() {
+            return false;
+        }
+        let pauses = self.spin.most.min(self.spin.first << round.min(16));
+        for _ in 0..pauses {
+            std::hint::spin_loop();
+        }
+        true
+    }
+
+    fn stop(&self) -> std::result::Result<(), Stop> {
+        if self.cancel.is_some_and(Cancel::is_set) {
+            return Err(Stop::Canceled);
+        }
+        if self.is_try() || clock::now_ns() >= self.deadline() {
+            return Err(Stop::TimedOut);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn fence(&self) {
+        std::sync::atomic::fence(Ordering::SeqCst);
+    }
+}
+
+/// Whether another processor can be running the one we wait for.
+fn spinning_helps() -> bool {
+    static PROCESSORS: AtomicU32 = AtomicU32::new(0);
+    let mut n = PROCESSORS.load(Ordering::Relaxed);
+    if n == 0 {
+        n = process::processors() as u32;
+        PROCESSORS.store(n, Ordering::Relaxed);
+    }
+    n > 1
+}
+
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Error {
+        match stop {
+            Stop::TimedOut => Error::TimedOut,
+            Stop::Canceled => Error::Canceled,
+        }
+    }
+}
+
+/// A robust lock on one word.
+pub(crate) struct Mutex {
+    word: Word32,
+    spin: bool,
+}
+
+impl Mutex {
+    pub(crate) fn new(word: Word32, spin: bool) -> Mutex {
+        Mutex { word, spin }
+    }
+
+    fn spin(&self) -> Spin {
+        if self.spin { LOCK_SPIN } else { Spin { rounds: 0, ..LOCK_SPIN } }
+    }
+
+    /// Takes the lock for this process.
+    #[inline]
+    pub(crate) fn lock(&self, domain: &Domain, limits: Limits) -> Result<Acquired> {
+        let me = domain.me()?.word();
+        if raw::try_lock(&self.word, me) {
+            return Ok(Acquired::Clean);
+        }
+        self.lock_slow(domain, me, limits)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slow(&self, domain: &Domain, me: u32, limits: Limits) -> Result<Acquired> {
+        Ok(raw::lock(&self.word, me, &Wait::new(domain, limits, LOCK_SLICE_NS, self.spin()))?)
+    }
+
+    /// Releases the lock.
+    #[inline]
+    pub(crate) fn unlock(&self, domain: &Domain) -> Result<()> {
+        let me = domain.me()?;
+        if self.unlock_as(domain, me) { Ok(()) } else { Err(Error::NotOwner) }
+    }
+
+    /// Releases the lock that `me` holds; `false` if it does not.
+    #[inline]
+    pub(crate) fn unlock_as(&self, domain: &Domain, me: Me) -> bool {
+        raw::unlock(&self.word, me.word(), &Wait::new(domain, Limits::none(), 0, self.spin()))
+    }
+
+    /// The owner's bits, 0 if free.
+    pub(crate) fn owner(&self) -> u32 {
+        self.word.load(Ordering::Relaxed) & !raw::WAITERS
+    }
+
+    /// Takes the lock for the library's own short critical sections: bounded by the domain's busy timeout.
+    /// `recover` runs first when the previous holder died inside.
+    #[inline]
+    pub(crate) fn enter<'a>(&'a self, domain: &'a Domain, recover: impl FnOnce() -> Result<()>) -> Result<Inside<'a>> {
+        let me = domain.me()?;
+        if !raw::try_lock(&self.word, me.word()) {
+            return self.enter_slow(domain, me, recover);
+        }
+        Ok(Inside { mutex: self, domain, me })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_slow<'a>(
+        &'a self,
+        domain: &'a Domain,
+        me: Me,
+        recover: impl FnOnce() -> Result<()>,
+    ) -> Result<Inside<'a>> {
+        let limits = Limits::new(Timeout::Ns(domain.busy_ns()), None);
+        let acquired = match self.lock_slow(domain, me.word(), limits) {
+            Err(Error::TimedOut) => return Err(Error::Busy),
+            other => other?,
+        };
+        let inside = Inside { mutex: self, domain, me };
+        if acquired == Acquired::Recovered {
+            recover()?;
+        }
+        Ok(inside)
+    }
+}
+
+/// Being inside the library's own critical section; leaves it on drop.
+pub(crate) struct Inside<'a> {
+    mutex: &'a Mutex,
+    domain: &'a Domain,
+    me: Me,
+}
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Not held any more only if shared memory was tampered with: then there is nothing to release.
+        self.mutex.unlock_as(self.domain, self.me);
+    }
+}

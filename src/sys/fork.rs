@@ -1,0 +1,103 @@
+//! Fork: an exclusion that keeps forks out of the join, and memory that a forked child finds empty.
+
+use super::last;
+use crate::Result;
+use std::cell::UnsafeCell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+
+/// A POSIX mutex, because only its behaviour across fork() in an atfork handler is specified.
+struct Mutex(UnsafeCell<libc::pthread_mutex_t>);
+// SAFETY: a pthread mutex is made for use from several threads.
+unsafe impl Sync for Mutex {}
+
+static EXCLUSION: Mutex = Mutex(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
+static REGISTERED: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn lock() {
+    // SAFETY: a statically initialised mutex that is never destroyed.
+    unsafe { libc::pthread_mutex_lock(EXCLUSION.0.get()) };
+}
+
+extern "C" fn unlock() {
+    // SAFETY: as above; the caller holds it (after fork: its copy in the child, by the same thread).
+    unsafe { libc::pthread_mutex_unlock(EXCLUSION.0.get()) };
+}
+
+/// Runs `f` while no other thread of this process is in `exclusive` and none forks. Not recursive.
+pub(crate) fn exclusive<T>(f: impl FnOnce() -> T) -> T {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            unlock();
+        }
+    }
+    lock();
+    let _guard = Guard;
+    if REGISTERED.swap(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+        // SAFETY: the handlers live as long as the library, which is never unloaded (-z nodelete).
+        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
+    }
+    f()
+}
+
+/// Words that a forked child finds zero (MADV_WIPEONFORK, Linux 4.14): who this process is in a domain.
+pub(crate) struct WipedOnFork(NonNull<Words>);
+
+/// The content of the page.
+#[repr(C)]
+pub(crate) struct Words {
+    /// The owner word of this process; 0: not joined (or just forked).
+    pub me: AtomicU32,
+    /// The 64-bit owner.
+    pub me64: AtomicU64,
+    /// Address of the mapping that carries the slot's lock, which a child does not inherit either.
+    pub carrier: AtomicUsize,
+}
+
+const PAGE: usize = 4096;
+
+impl WipedOnFork {
+    pub(crate) fn new() -> Result<WipedOnFork> {
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
+        let page = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                PAGE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if page == libc::MAP_FAILED {
+            return Err(last("mmap"));
+        }
+        // SAFETY: the page was mapped just above.
+        if unsafe { libc::madvise(page, PAGE, libc::MADV_WIPEONFORK) } != 0 {
+            let error = last("madvise(MADV_WIPEONFORK)");
+            // SAFETY: as above; nobody uses the page yet.
+            unsafe { libc::munmap(page, PAGE) };
+            return Err(error);
+        }
+        NonNull::new(page.cast()).map(WipedOnFork).ok_or(last("mmap"))
+    }
+
+    #[inline]
+    pub(crate) fn words(&self) -> &Words {
+        // SAFETY: the page is mapped and page-aligned until drop; all-zero bytes are valid atomics.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for WipedOnFork {
+    fn drop(&mut self) {
+        // SAFETY: mapped by new(), and nobody has a reference any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), PAGE) };
+    }
+}
+
+// SAFETY: the page holds only atomics.
+unsafe impl Send for WipedOnFork {}
+// SAFETY: as above.
+unsafe impl Sync for WipedOnFork {}

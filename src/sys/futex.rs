@@ -1,0 +1,104 @@
+//! Futexes. Words in shared memory are waited on without the PRIVATE flag (a private futex loses wake-ups
+//! between processes); a cancel token's word is process-private.
+
+use super::{clock, errno};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Woken, interrupted, or the word had already changed: look again.
+    LookAgain,
+    /// The time given to this wait passed.
+    TimedOut,
+}
+
+/// Set when the kernel has no futex_waitv (before 5.16), or by a test.
+static NO_WAITV: AtomicBool = AtomicBool::new(false);
+
+/// Makes cancellable waits use the fallback for kernels without futex_waitv. For tests.
+#[doc(hidden)]
+pub fn force_fallback(on: bool) {
+    NO_WAITV.store(on, Ordering::SeqCst);
+}
+
+/// The longest a wait without futex_waitv sleeps before it looks at its cancel token.
+const CANCEL_SLICE_NS: u64 = 10_000_000;
+
+/// Sleeps while `word` is `expected`, at most `ns` nanoseconds.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, ns: u64) -> Woken {
+    let time = timespec(ns);
+    // SAFETY: the address is valid for the call (a reference), the timespec too; FUTEX_WAIT only reads.
+    let result = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, &time, 0, 0) };
+    outcome(result)
+}
+
+/// As [`wait`], and also ends when `cancel` is no longer 0.
+pub(crate) fn wait_or_cancel(word: &AtomicU32, expected: u32, cancel: &AtomicU32, ns: u64) -> Woken {
+    if NO_WAITV.load(Ordering::Relaxed) {
+        if cancel.load(Ordering::Acquire) != 0 {
+            return Woken::LookAgain;
+        }
+        return wait(word, expected, ns.min(CANCEL_SLICE_NS));
+    }
+    #[repr(C)]
+    struct WaitV {
+        val: u64,
+        uaddr: u64,
+        flags: u32,
+        reserved: u32,
+    }
+    const SIZE_U32: u32 = 2;
+    const PRIVATE: u32 = 128;
+    let words = [
+        WaitV { val: u64::from(expected), uaddr: word.as_ptr() as u64, flags: SIZE_U32, reserved: 0 },
+        WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 },
+    ];
+    let until = timespec(clock::now_ns().saturating_add(ns)); // futex_waitv takes an absolute time
+    // SAFETY: both addresses are valid for the call (references), the array and timespec too.
+    let result = unsafe {
+        libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC)
+    };
+    if result < 0 && matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EINVAL) {
+        // Not in this kernel, or filtered by a sandbox.
+        NO_WAITV.store(true, Ordering::Relaxed);
+        return Woken::LookAgain;
+    }
+    outcome(result)
+}
+
+/// Wakes up to `n` waiters of a shared word; returns how many.
+pub(crate) fn wake(word: &AtomicU32, n: u32) -> u32 {
+    wake_op(word, n, libc::FUTEX_WAKE)
+}
+
+/// Wakes every waiter of a process-private word. Async-signal-safe.
+pub(crate) fn wake_private(word: &AtomicU32) {
+    wake_op(word, u32::MAX, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG);
+}
+
+fn wake_op(word: &AtomicU32, n: u32, op: i32) -> u32 {
+    let n = n.min(i32::MAX as u32);
+    // SAFETY: the address is valid (a reference); FUTEX_WAKE does not access the word.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, n, 0, 0, 0) };
+    u32::try_from(woken).unwrap_or(0)
+}
+
+fn outcome(result: i64) -> Woken {
+    if result >= 0 {
+        return Woken::LookAgain;
+    }
+    match errno() {
+        libc::ETIMEDOUT => Woken::TimedOut,
+        libc::EAGAIN | libc::EINTR => Woken::LookAgain,
+        _ => {
+            // EFAULT: a peer truncated the file under us. Do not turn a wait into a busy loop.
+            clock::nap();
+            Woken::TimedOut
+        }
+    }
+}
+
+fn timespec(ns: u64) -> libc::timespec {
+    libc::timespec { tv_sec: (ns / 1_000_000_000) as libc::time_t, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
+}

@@ -1,0 +1,114 @@
+//! Mappings. memmap2 is not used: the ring needs a mirrored mapping at a chosen address, and liveness a
+//! PROT_NONE mapping with MADV_DONTFORK; both are a few lines over mmap.
+
+use super::last;
+use crate::{Error, Result};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+
+/// A shared, writable mapping of a file from its start; unmapped on drop.
+pub(crate) struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    /// Maps `len` bytes. With `mirror`, the last `mirror` bytes appear once more right behind, so that
+    /// whatever wraps around the end of a ring is contiguous.
+    pub(crate) fn new(fd: BorrowedFd, len: usize, mirror: usize) -> Result<Mapping> {
+        let total = len.checked_add(mirror).ok_or(Error::invalid("absurd size"))?;
+        // One reservation, then the file over it: the address range is ours in any case.
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                total,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        let base = match NonNull::new(base.cast::<u8>()) {
+            Some(base) if base.as_ptr().cast() != libc::MAP_FAILED => base,
+            _ => return Err(last("mmap")),
+        };
+        let mapping = Mapping { base, len: total };
+        mapping.cover(fd, 0, len, 0)?;
+        if mirror > 0 {
+            mapping.cover(fd, len, mirror, len - mirror)?;
+        }
+        Ok(mapping)
+    }
+
+    fn cover(&self, fd: BorrowedFd, at: usize, len: usize, offset: usize) -> Result<()> {
+        debug_assert!(at + len <= self.len);
+        // SAFETY: [at, at + len) lies inside the reservation this Mapping owns, and nobody uses it yet.
+        let got = unsafe {
+            libc::mmap(
+                self.base.as_ptr().add(at).cast(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_FIXED,
+                fd.as_raw_fd(),
+                offset as libc::off_t,
+            )
+        };
+        if got == libc::MAP_FAILED {
+            return Err(last("mmap"));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by new(); users of its addresses keep the Mapping alive.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+// SAFETY: a Mapping only owns an address range; access goes through shm's checked atomics and copies.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+/// Maps one inaccessible page of `fd` that a forked child does not inherit, and returns its address. The
+/// mapping keeps the open file description, and with it the locks taken on it, until this process image
+/// ends: it outlives close(), dies with exec and with the process.
+pub(crate) fn carrier(fd: BorrowedFd) -> Result<usize> {
+    // SAFETY: a fresh mapping at an address of the kernel's choice; never accessed.
+    let page = unsafe {
+        libc::mmap(std::ptr::null_mut(), CARRIER_LEN, libc::PROT_NONE, libc::MAP_SHARED, fd.as_raw_fd(), 0)
+    };
+    if page == libc::MAP_FAILED {
+        return Err(last("mmap"));
+    }
+    // SAFETY: the page was mapped just above.
+    if unsafe { libc::madvise(page, CARRIER_LEN, libc::MADV_DONTFORK) } != 0 {
+        let error = last("madvise(MADV_DONTFORK)");
+        drop_carrier(page as usize);
+        return Err(error);
+    }
+    Ok(page as usize)
+}
+
+/// Unmaps a carrier, which releases its locks.
+pub(crate) fn drop_carrier(address: usize) {
+    if address != 0 {
+        // SAFETY: from carrier() of this very process (the address is kept in memory wiped on fork).
+        unsafe { libc::munmap(address as *mut libc::c_void, CARRIER_LEN) };
+    }
+}
+
+const CARRIER_LEN: usize = 4096;

@@ -1,0 +1,23 @@
+//! The only place that makes system calls: futex, files and mappings, file locks, fork detection, clock.
+//! Nothing here knows what a domain or an object is.
+#![allow(unsafe_code)]
+
+pub mod crash;
+pub(crate) mod clock;
+pub(crate) mod file;
+pub(crate) mod fork;
+pub mod futex;
+pub(crate) mod mapping;
+pub(crate) mod memory;
+pub(crate) mod process;
+
+use crate::Error;
+
+/// The error of the system call that just failed.
+pub(crate) fn last(call: &'static str) -> Error {
+    Error::Sys { call, errno: errno() }
+}
+
+pub(crate) fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}

@@ -1,0 +1,553 @@
+/*
+ * Bad input: every exported function with NULL in every pointer position, and then unknown types and
+ * flags, absurd sizes, names that are none, mismatches, use after shutdown. Each has its documented status.
+ *
+ * argv[1] is the list of exported symbols: a function that is not called here fails the test.
+ */
+#include "check.h"
+
+#include <stdint.h>
+
+enum { MOST_FUNCTIONS = 256 };
+
+static const char *covered[MOST_FUNCTIONS];
+static int covered_count;
+
+static void cover(const char *name) {
+    int i;
+    for (i = 0; i < covered_count; i++) {
+        if (strcmp(covered[i], name) == 0) {
+            return;
+        }
+    }
+    if (covered_count < MOST_FUNCTIONS) {
+        covered[covered_count++] = name;
+    }
+}
+
+/* A call whose pointer arguments are under test here. */
+#define CALL(status, function, ...) (cover(#function), CHECK_IS(status, function(__VA_ARGS__)))
+/* A function that has no pointers or returns nothing. */
+#define COVER(function) (cover(#function), (void)0)
+
+#define FOREVER MPROC_FOREVER
+/* An output that must still be what it was after a failed call. */
+#define SENTINEL(type) ((type *)(void *)&sentinel)
+
+static char sentinel;
+
+static struct {
+    mproc_domain_t *domain;
+    mproc_cancel_t *cancel;
+    mproc_lock_t *lock;
+    mproc_value_t *number; /* named "number", i32 */
+    mproc_value_t *real;
+    mproc_value_t *record; /* a SNAPSHOT struct of 16 bytes */
+    mproc_array_t *array;  /* 10 of i32 */
+    mproc_queue_t *queue;
+} ok;
+
+static mproc_value_options_t value_options(int32_t type) {
+    mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    options.type_code = type;
+    return options;
+}
+
+static mproc_array_options_t array_options(int32_t type, size_t length) {
+    mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+    options.type_code = type;
+    options.ndim = 1;
+    options.shape[0] = length;
+    return options;
+}
+
+static void make_good_ones(void) {
+    mproc_value_options_t number = value_options(MPROC_TYPE_I32), real = value_options(MPROC_TYPE_F64),
+                          record = value_options(MPROC_TYPE_STRUCT);
+    mproc_array_options_t array = array_options(MPROC_TYPE_I32, 10);
+    record.elem_size = 16;
+    NEED_OK(mproc_domain_open(NULL, &ok.domain));
+    NEED_OK(mproc_cancel_create(&ok.cancel));
+    NEED_OK(mproc_lock_create(ok.domain, "lock", NULL, &ok.lock));
+    NEED_OK(mproc_value_create(ok.domain, "number", &number, &ok.number));
+    NEED_OK(mproc_value_create(ok.domain, NULL, &real, &ok.real));
+    NEED_OK(mproc_value_create(ok.domain, NULL, &record, &ok.record));
+    NEED_OK(mproc_array_create(ok.domain, "array", &array, &ok.array));
+    NEED_OK(mproc_queue_create(ok.domain, "queue", NULL, &ok.queue));
+}
+
+static void close_good_ones(void) {
+    mproc_queue_close(ok.queue);
+    mproc_array_close(ok.array);
+    mproc_value_close(ok.record);
+    mproc_value_close(ok.real);
+    mproc_value_close(ok.number);
+    mproc_lock_close(ok.lock);
+    mproc_cancel_close(ok.cancel);
+    mproc_domain_close(ok.domain);
+}
+
+static void null_nowhere_needed(void) {
+    COVER(mproc_version);
+    CHECK(mproc_version() != NULL);
+    COVER(mproc_abi_version);
+    COVER(mproc_layout_version);
+    COVER(mproc_strerror);
+    CHECK(mproc_strerror(INT32_MIN) != NULL && mproc_strerror(INT32_MAX) != NULL);
+    COVER(mproc_status_name);
+    CHECK(mproc_status_name(INT32_MIN) != NULL && mproc_status_name(INT32_MAX) != NULL);
+    COVER(mproc_domain_close);
+    mproc_domain_close(NULL);
+    COVER(mproc_cancel_close);
+    mproc_cancel_close(NULL);
+    COVER(mproc_lock_close);
+    mproc_lock_close(NULL);
+    COVER(mproc_value_close);
+    mproc_value_close(NULL);
+    COVER(mproc_array_close);
+    mproc_array_close(NULL);
+    COVER(mproc_queue_close);
+    mproc_queue_close(NULL);
+}
+
+static void null_small(void) {
+    mproc_error_t error;
+    int set = 0;
+
+    CALL(MPROC_EINVAL, mproc_last_error, NULL, sizeof error);
+    CALL(MPROC_EINVAL, mproc_last_error, &error, 0);
+    CALL(MPROC_OK, mproc_last_error, &error, sizeof error);
+    CALL(MPROC_EINVAL, mproc_type_from_typecode, 'i', NULL);
+    CALL(MPROC_EINVAL, mproc_type_size, MPROC_TYPE_I32, NULL);
+    CALL(MPROC_EINVAL, mproc_cancel_create, NULL);
+    CALL(MPROC_EINVAL, mproc_cancel_set, NULL);
+    CALL(MPROC_EINVAL, mproc_cancel_clear, NULL);
+    CALL(MPROC_EINVAL, mproc_cancel_is_set, NULL, &set);
+    CALL(MPROC_EINVAL, mproc_cancel_is_set, ok.cancel, NULL);
+}
+
+static void null_domain(void) {
+    mproc_domain_t *domain = SENTINEL(mproc_domain_t);
+    mproc_domain_options_t options = MPROC_DOMAIN_OPTIONS_INIT;
+    mproc_owner_t owner;
+    uint8_t id[16];
+    char path[256];
+    size_t len;
+
+    CALL(MPROC_EINVAL, mproc_domain_open, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_domain_open, &options, NULL);
+    CALL(MPROC_OK, mproc_domain_open, &options, &domain); /* path NULL: the default domain */
+    mproc_domain_close(domain);
+    CALL(MPROC_EINVAL, mproc_domain_path, ok.domain, NULL, sizeof path, &len);
+    CALL(MPROC_EINVAL, mproc_domain_path, ok.domain, NULL, 0, &len);
+    CALL(MPROC_OK, mproc_domain_path, NULL, path, sizeof path, &len);
+    CALL(MPROC_OK, mproc_domain_path, ok.domain, path, sizeof path, NULL);
+    CALL(MPROC_EMSGSIZE, mproc_domain_path, ok.domain, path, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_domain_id, ok.domain, NULL);
+    CALL(MPROC_OK, mproc_domain_id, NULL, id);
+    CALL(MPROC_EINVAL, mproc_domain_self, ok.domain, NULL, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_domain_self, ok.domain, &owner, 0);
+    CALL(MPROC_OK, mproc_domain_self, NULL, &owner, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_domain_unlink, ok.domain, NULL);
+    CALL(MPROC_EINVAL, mproc_domain_unlink, NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_domain_unlink, NULL, "nothing");
+    CALL(MPROC_OK, mproc_domain_sweep, NULL, NULL);
+    CALL(MPROC_OK, mproc_domain_sweep, ok.domain, NULL);
+    CALL(MPROC_OK, mproc_domain_sweep, NULL, &len);
+    CALL(MPROC_EINVAL, mproc_domain_remove, NULL);
+}
+
+static void null_lock(void) {
+    mproc_lock_t *lock = SENTINEL(mproc_lock_t);
+    mproc_owner_t owner;
+
+    CALL(MPROC_EINVAL, mproc_lock_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_lock_open, ok.domain, "new", NULL, &lock); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_lock_open, ok.domain, NULL, NULL, &lock);
+    CALL(MPROC_EINVAL, mproc_lock_open, ok.domain, "lock", NULL, NULL);
+    CHECK(lock == SENTINEL(mproc_lock_t));
+    CALL(MPROC_OK, mproc_lock_open, NULL, "lock", NULL, &lock);
+    mproc_lock_close(lock);
+    CALL(MPROC_OK, mproc_lock_create, NULL, NULL, NULL, &lock);
+    mproc_lock_close(lock);
+    CALL(MPROC_EINVAL, mproc_lock_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_lock_lock, NULL, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_lock_try, NULL);
+    CALL(MPROC_EINVAL, mproc_lock_unlock, NULL);
+    CALL(MPROC_EINVAL, mproc_lock_owner, NULL, &owner, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_lock_owner, ok.lock, NULL, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_lock_owner, ok.lock, &owner, 0);
+}
+
+static void null_value(void) {
+    mproc_value_t *value = SENTINEL(mproc_value_t);
+    mproc_value_options_t options = value_options(MPROC_TYPE_I32);
+    mproc_value_info_t info;
+    mproc_owner_t owner;
+    int32_t in = 1, out = 2;
+    int swapped = 7;
+    int64_t number = 0;
+    double real = 0;
+    void *pointer = NULL;
+
+    CALL(MPROC_EINVAL, mproc_value_create, ok.domain, "new", NULL, &value);
+    CALL(MPROC_EINVAL, mproc_value_create, ok.domain, "new", &options, NULL);
+    CALL(MPROC_ENOENT, mproc_value_open, ok.domain, "new", NULL, &value);
+    CALL(MPROC_EINVAL, mproc_value_open, ok.domain, NULL, &options, &value);
+    CALL(MPROC_EINVAL, mproc_value_open, ok.domain, "number", &options, NULL);
+    CHECK(value == SENTINEL(mproc_value_t));
+    CALL(MPROC_OK, mproc_value_open, NULL, "number", NULL, &value);
+    mproc_value_close(value);
+    CALL(MPROC_OK, mproc_value_create, NULL, NULL, &options, &value);
+    mproc_value_close(value);
+
+    CALL(MPROC_EINVAL, mproc_value_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_value_info, ok.number, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_value_load, NULL, &out, sizeof out);
+    CALL(MPROC_EINVAL, mproc_value_load, ok.number, NULL, sizeof out);
+    CALL(MPROC_EINVAL, mproc_value_store, NULL, &in, sizeof in);
+    CALL(MPROC_EINVAL, mproc_value_store, ok.number, NULL, sizeof in);
+    CALL(MPROC_EINVAL, mproc_value_exchange, NULL, &in, &out, sizeof in);
+    CALL(MPROC_EINVAL, mproc_value_exchange, ok.number, NULL, &out, sizeof in);
+    CALL(MPROC_OK, mproc_value_exchange, ok.number, &in, NULL, sizeof in);
+    CALL(MPROC_EINVAL, mproc_value_compare_exchange, NULL, &in, &in, sizeof in, &out, &swapped);
+    CALL(MPROC_EINVAL, mproc_value_compare_exchange, ok.number, NULL, &in, sizeof in, &out, &swapped);
+    CALL(MPROC_EINVAL, mproc_value_compare_exchange, ok.number, &in, NULL, sizeof in, &out, &swapped);
+    CALL(MPROC_EINVAL, mproc_value_compare_exchange, ok.number, &in, &in, sizeof in, &out, NULL);
+    CHECK_INT(7, swapped);
+    CHECK_INT(2, out);
+    CALL(MPROC_OK, mproc_value_compare_exchange, ok.number, &in, &in, sizeof in, NULL, &swapped);
+    CALL(MPROC_EINVAL, mproc_value_fetch_i64, NULL, MPROC_OP_ADD, 1, &number);
+    CALL(MPROC_OK, mproc_value_fetch_i64, ok.number, MPROC_OP_ADD, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_value_fetch_f64, NULL, MPROC_OP_ADD, 1.0, &real);
+    CALL(MPROC_OK, mproc_value_fetch_f64, ok.real, MPROC_OP_ADD, 1.0, NULL);
+    CALL(MPROC_EINVAL, mproc_value_add, NULL, 1, &number);
+    CALL(MPROC_OK, mproc_value_add, ok.number, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_value_get_i64, NULL, &number);
+    CALL(MPROC_EINVAL, mproc_value_get_i64, ok.number, NULL);
+    CALL(MPROC_EINVAL, mproc_value_set_i64, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_value_get_f64, NULL, &real);
+    CALL(MPROC_EINVAL, mproc_value_get_f64, ok.real, NULL);
+    CALL(MPROC_EINVAL, mproc_value_set_f64, NULL, 1.0);
+    CALL(MPROC_EINVAL, mproc_value_ptr, NULL, &pointer);
+    CALL(MPROC_EINVAL, mproc_value_ptr, ok.number, NULL);
+    CALL(MPROC_EINVAL, mproc_value_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_value_unlock, NULL);
+    CALL(MPROC_EINVAL, mproc_value_lock_owner, NULL, &owner, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_value_lock_owner, ok.number, NULL, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_value_lock_owner, ok.number, &owner, 0);
+}
+
+static void null_array(void) {
+    mproc_array_t *array = SENTINEL(mproc_array_t);
+    mproc_array_options_t options = array_options(MPROC_TYPE_I32, 10);
+    mproc_array_info_t info;
+    mproc_owner_t owner;
+    int32_t two[2] = {1, 2};
+    size_t zero = 0, flat = 7;
+    void *pointer = NULL;
+
+    CALL(MPROC_EINVAL, mproc_array_create, ok.domain, "new", NULL, &array);
+    CALL(MPROC_EINVAL, mproc_array_create, ok.domain, "new", &options, NULL);
+    CALL(MPROC_ENOENT, mproc_array_open, ok.domain, "new", NULL, &array);
+    CALL(MPROC_EINVAL, mproc_array_open, ok.domain, NULL, &options, &array);
+    CALL(MPROC_EINVAL, mproc_array_open, ok.domain, "array", &options, NULL);
+    CHECK(array == SENTINEL(mproc_array_t));
+    CALL(MPROC_OK, mproc_array_open, NULL, "array", NULL, &array);
+    mproc_array_close(array);
+    CALL(MPROC_OK, mproc_array_create, NULL, NULL, &options, &array);
+    mproc_array_close(array);
+
+    CALL(MPROC_EINVAL, mproc_array_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_array_info, ok.array, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_array_info, ok.array, &info, 0);
+    CALL(MPROC_EINVAL, mproc_array_ptr, NULL, &pointer);
+    CALL(MPROC_EINVAL, mproc_array_ptr, ok.array, NULL);
+    CALL(MPROC_EINVAL, mproc_array_get, NULL, 0, two, 4);
+    CALL(MPROC_EINVAL, mproc_array_get, ok.array, 0, NULL, 4);
+    CALL(MPROC_EINVAL, mproc_array_set, NULL, 0, two, 4);
+    CALL(MPROC_EINVAL, mproc_array_set, ok.array, 0, NULL, 4);
+    CALL(MPROC_EINVAL, mproc_array_index, NULL, &zero, 1, &flat);
+    CALL(MPROC_EINVAL, mproc_array_index, ok.array, NULL, 1, &flat);
+    CALL(MPROC_EINVAL, mproc_array_index, ok.array, &zero, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_array_read, NULL, 0, 2, two, 8);
+    CALL(MPROC_EINVAL, mproc_array_read, ok.array, 0, 2, NULL, 8);
+    CALL(MPROC_EINVAL, mproc_array_write, NULL, 0, 2, two, 8);
+    CALL(MPROC_EINVAL, mproc_array_write, ok.array, 0, 2, NULL, 8);
+    CALL(MPROC_EINVAL, mproc_array_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_array_unlock, NULL);
+    CALL(MPROC_EINVAL, mproc_array_lock_owner, NULL, &owner, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_array_lock_owner, ok.array, NULL, sizeof owner);
+    CALL(MPROC_EINVAL, mproc_array_lock_owner, ok.array, &owner, 0);
+    CHECK_INT(7, flat);
+}
+
+static void null_queue(void) {
+    mproc_queue_t *queue = SENTINEL(mproc_queue_t);
+    mproc_queue_info_t info;
+    mproc_message_t none[2] = {{"good", 4}, {NULL, 4}};
+    char buf[16];
+    size_t len = 7, lens[2], count = 7, items = 0;
+    int flag = 0;
+
+    CALL(MPROC_EINVAL, mproc_queue_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_queue_open, ok.domain, "new", NULL, &queue);
+    CALL(MPROC_EINVAL, mproc_queue_open, ok.domain, NULL, NULL, &queue);
+    CALL(MPROC_EINVAL, mproc_queue_open, ok.domain, "queue", NULL, NULL);
+    CHECK(queue == SENTINEL(mproc_queue_t));
+    CALL(MPROC_OK, mproc_queue_open, NULL, "queue", NULL, &queue);
+    mproc_queue_close(queue);
+    CALL(MPROC_OK, mproc_queue_create, NULL, NULL, NULL, &queue);
+    mproc_queue_close(queue);
+
+    CALL(MPROC_EINVAL, mproc_queue_put, NULL, "x", 1, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_put, ok.queue, NULL, 1, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_many, NULL, none, 1, &count, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_put_many, ok.queue, NULL, 1, &count, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_many, ok.queue, none, 2, &count, FOREVER, NULL);
+    CHECK_INT(7, count);
+    CALL(MPROC_OK, mproc_queue_size, ok.queue, &items);
+    CHECK_INT(0, items);
+    CALL(MPROC_OK, mproc_queue_put_many, ok.queue, none, 1, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get, NULL, buf, sizeof buf, &len, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_get, ok.queue, NULL, sizeof buf, &len, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get, ok.queue, buf, sizeof buf, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_many, NULL, buf, sizeof buf, lens, 2, &count, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_get_many, ok.queue, NULL, sizeof buf, lens, 2, &count, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_many, ok.queue, buf, sizeof buf, NULL, 2, &count, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_many, ok.queue, buf, sizeof buf, lens, 2, NULL, FOREVER, NULL);
+    CHECK_INT(7, len);
+    CHECK_INT(7, count);
+    CALL(MPROC_OK, mproc_queue_get, ok.queue, buf, sizeof buf, &len, 0, NULL); /* none of these took it */
+    CHECK(len == 4 && memcmp(buf, "good", 4) == 0);
+    CALL(MPROC_EINVAL, mproc_queue_size, NULL, &items);
+    CALL(MPROC_EINVAL, mproc_queue_size, ok.queue, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_empty, NULL, &flag);
+    CALL(MPROC_EINVAL, mproc_queue_empty, ok.queue, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_full, NULL, &flag);
+    CALL(MPROC_EINVAL, mproc_queue_full, ok.queue, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_shutdown, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_queue_shutdown, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_queue_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, &info, 0);
+}
+
+/* A name is 1 to 200 of [A-Za-z0-9._-], not starting with a dot: wherever one is taken. */
+static void names(void) {
+    static char too_long[202];
+    const char *bad[] = {"", ".", "..", ".hidden", "a/b", "/a", "a/", "../a", "a b", "a\n", "\xc3\xa9", "\xff\xfe",
+                         "a\\b", "a:b", "a%2f", "~", "*", too_long};
+    mproc_value_options_t value_is = value_options(MPROC_TYPE_I32);
+    mproc_array_options_t array_is = array_options(MPROC_TYPE_I32, 1);
+    mproc_lock_t *lock = NULL;
+    mproc_value_t *value = NULL;
+    mproc_array_t *array = NULL;
+    mproc_queue_t *queue = NULL;
+    size_t i;
+
+    memset(too_long, 'x', 201);
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_IS(MPROC_ENAME, mproc_lock_create(ok.domain, bad[i], NULL, &lock));
+        CHECK_IS(MPROC_ENAME, mproc_lock_open(ok.domain, bad[i], NULL, &lock));
+        CHECK_IS(MPROC_ENAME, mproc_value_create(ok.domain, bad[i], &value_is, &value));
+        CHECK_IS(MPROC_ENAME, mproc_value_open(ok.domain, bad[i], NULL, &value));
+        CHECK_IS(MPROC_ENAME, mproc_array_create(ok.domain, bad[i], &array_is, &array));
+        CHECK_IS(MPROC_ENAME, mproc_array_open(ok.domain, bad[i], NULL, &array));
+        CHECK_IS(MPROC_ENAME, mproc_queue_create(ok.domain, bad[i], NULL, &queue));
+        CHECK_IS(MPROC_ENAME, mproc_queue_open(ok.domain, bad[i], NULL, &queue));
+        CHECK_IS(MPROC_ENAME, mproc_domain_unlink(ok.domain, bad[i]));
+    }
+    CHECK(lock == NULL && value == NULL && array == NULL && queue == NULL);
+}
+
+static void types_and_flags(void) {
+    static const int32_t no_types[] = {0, -1, MPROC_TYPE_STRUCT + 1, INT32_MAX, INT32_MIN};
+    static const uint32_t no_flags[] = {16, 1u << 31, UINT32_MAX};
+    mproc_domain_options_t domain_is = MPROC_DOMAIN_OPTIONS_INIT;
+    mproc_lock_options_t lock_is = MPROC_LOCK_OPTIONS_INIT;
+    mproc_queue_options_t queue_is = MPROC_QUEUE_OPTIONS_INIT;
+    mproc_value_options_t value_is;
+    mproc_array_options_t array_is;
+    mproc_domain_t *domain = NULL;
+    mproc_lock_t *lock = NULL;
+    mproc_value_t *value = NULL;
+    mproc_array_t *array = NULL;
+    mproc_queue_t *queue = NULL;
+    size_t size = 0, i;
+    int32_t type = 0;
+
+    for (i = 0; i < sizeof no_types / sizeof *no_types; i++) {
+        value_is = value_options(no_types[i]);
+        array_is = array_options(no_types[i], 4);
+        CHECK_IS(MPROC_EINVAL, mproc_value_create(ok.domain, NULL, &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_array_create(ok.domain, NULL, &array_is, &array));
+        CHECK_IS(MPROC_EINVAL, mproc_type_size(no_types[i], &size));
+        if (no_types[i] != 0) { /* on open, 0 accepts any */
+            CHECK_IS(MPROC_EINVAL, mproc_value_open(ok.domain, "number", &value_is, &value));
+            array_is.ndim = 0;
+            CHECK_IS(MPROC_EINVAL, mproc_array_open(ok.domain, "array", &array_is, &array));
+        }
+    }
+    CHECK_IS(MPROC_EINVAL, mproc_type_from_typecode('x', &type));
+    CHECK_IS(MPROC_EINVAL, mproc_type_from_typecode('\0', &type));
+    for (i = 0; i < sizeof no_flags / sizeof *no_flags; i++) {
+        value_is = value_options(MPROC_TYPE_I32);
+        array_is = array_options(MPROC_TYPE_I32, 10);
+        value_is.flags = array_is.flags = lock_is.flags = queue_is.flags = domain_is.flags = no_flags[i];
+        CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+        CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
+        CHECK_IS(MPROC_EINVAL, mproc_lock_open(ok.domain, "lock", &lock_is, &lock));
+        CHECK_IS(MPROC_EINVAL, mproc_value_create(ok.domain, NULL, &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_value_open(ok.domain, "number", &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_array_create(ok.domain, NULL, &array_is, &array));
+        CHECK_IS(MPROC_EINVAL, mproc_array_open(ok.domain, "array", &array_is, &array));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_open(ok.domain, "queue", &queue_is, &queue));
+    }
+    lock_is.flags = queue_is.flags = MPROC_RAW; /* of values only */
+    CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
+    CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
+    CHECK(domain == NULL && lock == NULL && value == NULL && array == NULL && queue == NULL);
+
+    domain_is.flags = 0;
+    domain_is.path = "";
+    CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+    {
+        static char long_path[8192];
+        memset(long_path, 'p', sizeof long_path - 1);
+        long_path[0] = '/';
+        domain_is.path = long_path;
+        CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+    }
+    CHECK(domain == NULL);
+}
+
+static void timeouts(void) {
+    static const int64_t bad[] = {-2, -1000, INT64_MIN};
+    mproc_message_t message = {"x", 1};
+    char buf[8];
+    size_t i, len, lens[2], count;
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_IS(MPROC_EINVAL, mproc_lock_lock(ok.lock, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_value_lock(ok.number, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_array_lock(ok.array, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_put(ok.queue, "x", 1, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_get(ok.queue, buf, sizeof buf, &len, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_put_many(ok.queue, &message, 1, NULL, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_get_many(ok.queue, buf, sizeof buf, lens, 2, &count, bad[i], NULL));
+    }
+    CHECK_OK(mproc_lock_lock(ok.lock, INT64_MAX, NULL)); /* the longest timeout there is */
+    CHECK_OK(mproc_lock_unlock(ok.lock));
+    CHECK_OK(mproc_queue_put(ok.queue, "x", 1, INT64_MAX, NULL));
+    CHECK_OK(mproc_queue_get(ok.queue, buf, sizeof buf, &len, INT64_MAX, NULL));
+}
+
+/* Lengths beyond any object are refused before anything is touched. */
+static void absurd_lengths(void) {
+    mproc_message_t message = {"x", SIZE_MAX};
+    char buf[8] = "#######";
+    size_t len = 0, items = 99;
+    int status = mproc_queue_put(ok.queue, buf, SIZE_MAX, 0, NULL);
+    CHECK(status == MPROC_EINVAL || status == MPROC_E2BIG);
+    status = mproc_queue_put_many(ok.queue, &message, 1, NULL, 0, NULL);
+    CHECK(status == MPROC_EINVAL || status == MPROC_E2BIG);
+    CHECK_IS(MPROC_EINVAL, mproc_queue_put_many(ok.queue, &message, SIZE_MAX, NULL, 0, NULL));
+    status = mproc_value_load(ok.record, buf, SIZE_MAX);
+    CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
+    status = mproc_array_get(ok.array, 0, buf, SIZE_MAX);
+    CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
+    CHECK_IS(MPROC_EINVAL, mproc_last_error((mproc_error_t *)(void *)buf, SIZE_MAX));
+    CHECK(strcmp(buf, "#######") == 0);
+    CHECK_OK(mproc_queue_size(ok.queue, &items));
+    CHECK_INT(0, items);
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_queue_get(ok.queue, buf, sizeof buf, &len, 0, NULL));
+}
+
+/* Every kind of object opened as every other kind. */
+static void other_kinds(void) {
+    static const char *const things[] = {"lock", "number", "array", "queue"};
+    size_t i;
+    for (i = 0; i < 4; i++) {
+        mproc_lock_t *lock = NULL;
+        mproc_value_t *value = NULL;
+        mproc_array_t *array = NULL;
+        mproc_queue_t *queue = NULL;
+        CHECK_IS(i == 0 ? MPROC_OK : MPROC_EKIND, mproc_lock_open(NULL, things[i], NULL, &lock));
+        CHECK_IS(i == 1 ? MPROC_OK : MPROC_EKIND, mproc_value_open(NULL, things[i], NULL, &value));
+        CHECK_IS(i == 2 ? MPROC_OK : MPROC_EKIND, mproc_array_open(NULL, things[i], NULL, &array));
+        CHECK_IS(i == 3 ? MPROC_OK : MPROC_EKIND, mproc_queue_open(NULL, things[i], NULL, &queue));
+        mproc_lock_close(lock);
+        mproc_value_close(value);
+        mproc_array_close(array);
+        mproc_queue_close(queue);
+    }
+}
+
+static void after_shutdown(void) {
+    mproc_message_t message = {"x", 1};
+    char buf[8];
+    size_t len = 0, lens[2], count = 0, items = 9;
+    int immediate;
+    for (immediate = 0; immediate < 2; immediate++) {
+        mproc_queue_t *queue = NULL;
+        NEED_OK(mproc_queue_create(NULL, NULL, NULL, &queue));
+        CHECK_OK(mproc_queue_shutdown(queue, immediate));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_put(queue, "x", 1, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_put_many(queue, &message, 1, &count, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_get(queue, buf, sizeof buf, &len, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_get_many(queue, buf, sizeof buf, lens, 2, &count, FOREVER, NULL));
+        CHECK_OK(mproc_queue_size(queue, &items));
+        CHECK_INT(0, items);
+        mproc_queue_close(queue);
+    }
+}
+
+static const char *symbols_path;
+
+/* The list and what was called here have to be the same. */
+static void nothing_forgotten(void) {
+    char line[256];
+    int found = 0, i;
+    FILE *list = fopen(symbols_path, "r");
+    if (list == NULL) {
+        perror(symbols_path);
+        exit(1);
+    }
+    while (fgets(line, sizeof line, list) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        for (i = 0; i < covered_count && strcmp(covered[i], line) != 0; i++) {
+        }
+        if (i == covered_count) {
+            fprintf(stderr, "%s is exported, but no test here calls it with NULL\n", line);
+        }
+        CHECK(i < covered_count);
+        found++;
+    }
+    fclose(list);
+    CHECK_INT(covered_count, found);
+}
+
+static void all(void) {
+    make_good_ones();
+    null_nowhere_needed();
+    null_small();
+    null_domain();
+    null_lock();
+    null_value();
+    null_array();
+    null_queue();
+    names();
+    types_and_flags();
+    timeouts();
+    absurd_lengths();
+    other_kinds();
+    after_shutdown();
+    nothing_forgotten();
+    close_good_ones();
+}
+
+int main(int argc, char **argv) {
+    symbols_path = argc > 1 ? argv[1] : "tests/symbols.txt";
+    return check_main("bad_input_test", all);
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# include/mproc.h and mproc.hpp compile alone, with all warnings as errors, in every standard they promise.
+set -u
+cd "$(dirname "$0")/../.."
+: "${CC:=cc}" "${CXX:=c++}"
+passed=0 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# check LABEL COMMAND...: counts, and shows the compiler's words when it fails.
+check() {
+    local label=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "failed: $label"
+        cat "$work/log"
+    fi
+}
+
+# Twice and alone: include guards work, and no header is needed before it.
+printf '#include <mproc.h>\n#include <mproc.h>\nint mproc_header_test;\n' >"$work/header.c"
+cp "$work/header.c" "$work/header.cpp"
+warnings=(-Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only)
+for std in c99 c11; do
+    check "mproc.h as $std" "$CC" -std=$std "${warnings[@]}" "$work/header.c"
+done
+for std in c++17 c++20; do
+    check "mproc.h as $std" "$CXX" -std=$std "${warnings[@]}" "$work/header.cpp"
+done
+
+printf '#include <mproc.hpp>\n#include <mproc.hpp>\nint mproc_header_test;\n' >"$work/header.cpp"
+for std in c++17 c++20; do
+    check "mproc.hpp as $std" "$CXX" -std=$std "${warnings[@]}" -Ibindings/cpp/include "$work/header.cpp"
+done
+
+# Every ..._INIT macro initialises every field.
+cat >"$work/init.c" <<'C'
+#include <mproc.h>
+int main(void) {
+    mproc_domain_options_t a = MPROC_DOMAIN_OPTIONS_INIT;
+    mproc_lock_options_t b = MPROC_LOCK_OPTIONS_INIT;
+    mproc_value_options_t c = MPROC_VALUE_OPTIONS_INIT;
+    mproc_array_options_t d = MPROC_ARRAY_OPTIONS_INIT;
+    mproc_queue_options_t e = MPROC_QUEUE_OPTIONS_INIT;
+    return (int)(a.flags + b.flags + c.flags + d.flags + e.flags);
+}
+C
+cp "$work/init.c" "$work/init.cpp"
+check "INIT macros in C" "$CC" -std=c99 "${warnings[@]}" -Wmissing-field-initializers "$work/init.c"
+check "INIT macros in C++" "$CXX" -std=c++17 "${warnings[@]}" -Wmissing-field-initializers "$work/init.cpp"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

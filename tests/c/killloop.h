@@ -1,0 +1,142 @@
+/*
+ * The kill loop: workers use an object as hard as they can while the driver kills one after the other
+ * with SIGKILL at random moments and puts a fresh one in its place. This header is what the scenes (one
+ * for each kind of object) share: workers, what they publish about themselves, and the killing.
+ */
+#ifndef MPROC_TESTS_KILLLOOP_H
+#define MPROC_TESTS_KILLLOOP_H
+
+#include "proc.h"
+
+#include <mproc.h>
+
+#define MAX_WORKERS 12
+#define MAX_THREADS 2
+#define STALL_LIMIT (20 * SEC) /* no finished operation for this long: something hangs */
+
+/* One thread of one worker, in shared memory: what it does (a string literal) and how much it has done. */
+struct seat {
+    _Alignas(64) _Atomic(const char *) phase;
+    _Atomic uint64_t ops;
+};
+
+struct worker {
+    struct seat seat[MAX_THREADS];
+    _Atomic uint32_t incarnation; /* counts the processes that have had this place; the first is 1 */
+    _Atomic uint32_t condemned;   /* the last incarnation that the driver has decided to kill */
+};
+
+/* Shared by the driver and all workers of a run. */
+struct board {
+    struct worker worker[MAX_WORKERS];
+    _Alignas(64) _Atomic int64_t killed_at; /* when the last victim was gone; 0: somebody has finished an operation since */
+    _Atomic int64_t longest_wait;           /* from a victim's end to the next finished operation, at most */
+    _Alignas(64) _Atomic uint32_t stop;
+    _Atomic uint32_t failed;
+    char failure[600];
+};
+
+extern struct board *board;
+
+/* One thread's work order. */
+struct job {
+    unsigned worker, thread;
+    uint32_t incarnation;
+    bool fresh; /* opens everything by name itself; otherwise it uses what it inherited by fork */
+    struct rng rng;
+    struct seat *seat;
+    void *scene;
+};
+
+struct crew {
+    const char *object;
+    unsigned workers;
+    unsigned immortals;         /* so many, from the first on, are never killed: they see the whole run */
+    unsigned two_threads_in;    /* one of so many incarnations works with two threads; 0: none */
+    bool all_must_work;         /* at the end every worker must get its turn, not just some */
+    const char *const *targets; /* phases worth a kill, NULL-terminated */
+    void (*work)(struct job *job);
+    void *scene;
+    pid_t pid[MAX_WORKERS];
+};
+
+/* What a scene reports. */
+struct tally {
+    uint64_t kills;
+    uint64_t recovered;      /* MPROC_RECOVERED seen */
+    uint64_t steals;         /* internal and user's locks taken over from the dead */
+    uint64_t rollbacks;
+    int64_t longest_wait;
+    char note[160];
+};
+
+/* The run as a whole. */
+struct run {
+    uint64_t kills, done;       /* wanted and done, over all scenes */
+    uint64_t seed;
+    bool progress;
+    const char *scene;
+    int64_t began, shown;
+    struct rng rng;
+};
+
+extern struct run run;
+extern volatile sig_atomic_t interrupted;
+
+/* For workers and the driver: notes why the run fails. In a worker it does not return. */
+void kl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A call that may only return OK. */
+#define KL_OK(call)                                                                                        \
+    do {                                                                                                   \
+        int kl_status_ = (call);                                                                           \
+        if (kl_status_ != MPROC_OK) {                                                                      \
+            kl_fail_call(#call, kl_status_, __FILE__, __LINE__);                                           \
+        }                                                                                                  \
+    } while (0)
+
+void kl_fail_call(const char *call, int status, const char *file, int line);
+
+static inline void kl_phase(struct job *job, const char *phase)
+{
+    atomic_store_explicit(&job->seat->phase, phase, memory_order_relaxed);
+}
+
+static inline bool kl_stopping(void)
+{
+    return atomic_load_explicit(&board->stop, memory_order_relaxed) != 0;
+}
+
+void kl_note_wait(void);
+
+/* An operation has finished. */
+static inline void kl_done(struct job *job)
+{
+    atomic_store_explicit(&job->seat->ops, atomic_load_explicit(&job->seat->ops, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    if (atomic_load_explicit(&board->killed_at, memory_order_relaxed) != 0) {
+        kl_note_wait();
+    }
+}
+
+/* Starts all workers. */
+void crew_start(struct crew *crew);
+/* Kills and replaces `kills` workers. False when the run has failed or was interrupted. */
+bool crew_kills(struct crew *crew, uint64_t kills);
+/* Nobody dies any more: everyone (or at least someone) must still get work done. */
+bool crew_quiet(struct crew *crew);
+/* Waits for the end of workers first..last-1, which were told to stop. */
+bool crew_join(struct crew *crew, unsigned first, unsigned last);
+/* Kills whoever is left, without replacement. */
+void crew_end(struct crew *crew);
+/* Waits until no child is left at all, adopted grandchildren included. */
+bool crew_no_strays(void);
+
+/* Every scene takes the kills it may spend and fills in what it saw. False: failed or interrupted. */
+bool scene_lock(uint64_t kills, struct tally *tally);
+bool scene_value(uint64_t kills, struct tally *tally);
+bool scene_array(uint64_t kills, struct tally *tally);
+bool scene_queue(uint64_t kills, struct tally *tally);
+bool scene_lifecycle(uint64_t kills, struct tally *tally);
+
+#endif
