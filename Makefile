@@ -177,7 +177,7 @@ c-tests: $(C_TESTS) target/ctest/killloop target/ctest/scenarios
 # Each C example is a program of one file.
 EXAMPLES_C := $(patsubst examples-c/%.c,target/examples/c/%,$(wildcard examples-c/*.c))
 EXAMPLES_CPP := $(patsubst bindings/cpp/examples/%.cpp,target/examples/cpp/%,$(wildcard bindings/cpp/examples/*.cpp))
-CPP_TESTS := $(foreach std,c++17 c++20,$(patsubst bindings/cpp/tests/%.cpp,target/cpptest/$(std)/%,$(wildcard bindings/cpp/tests/*.cpp)))
+CPP_TESTS := target/cpptest/c++17/cpp_tests target/cpptest/c++20/cpp_tests
 .PHONY: examples cpp-tests
 examples: $(EXAMPLES_C) $(EXAMPLES_CPP)
 cpp-tests: $(CPP_TESTS)
@@ -190,9 +190,10 @@ target/examples/cpp/%: bindings/cpp/examples/%.cpp $(STAGED)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CXXFLAGS) $(WARNINGS) $< -o $@ $(STAGED_FLAGS) -pthread
 
+# The C++ tests are one program of several translation units.
 define cpp_variant
-target/cpptest/$(1)/%: bindings/cpp/tests/%.cpp $(wildcard bindings/cpp/tests/*.hpp bindings/cpp/tests/*.h) $(STAGED)
+target/cpptest/$(1)/cpp_tests: $(wildcard bindings/cpp/tests/*.cpp bindings/cpp/tests/*.hpp) $(STAGED)
 	@mkdir -p $$(@D)
-	$$(CXX) -std=$(1) $$(CXXFLAGS) $$(WARNINGS) $$< -o $$@ $$(STAGED_FLAGS) -pthread
+	$$(CXX) -std=$(1) $$(CXXFLAGS) $$(WARNINGS) $$(filter %.cpp,$$^) -o $$@ $$(STAGED_FLAGS) -pthread
 endef
 $(foreach std,c++17 c++20,$(eval $(call cpp_variant,$(std))))

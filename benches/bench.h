@@ -30,6 +30,7 @@ enum metric { METRIC_NS, METRIC_SHARE, METRIC_P50, METRIC_P99, METRICS };
 
 struct sample {
     double metric[METRICS]; /* nanoseconds for one operation; a share of 1; nanoseconds; nanoseconds */
+    long preempted;         /* how often a member lost its CPU to somebody else meanwhile */
 };
 
 struct team;

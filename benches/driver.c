@@ -32,10 +32,10 @@ struct settings {
 static void usage(FILE *to)
 {
     fputs("usage: run.sh [options]\n"
-          "  --quick          a rough picture in about 15 seconds (5 rounds of 40 ms)\n"
+          "  --quick          a rough picture in about 15 seconds (9 rounds of 20 ms)\n"
           "  --only PATTERN   only rows whose name contains PATTERN or matches it as a glob\n"
-          "  --rounds N       rounds of each comparison (default 11)\n"
-          "  --window MS      length of one measurement (default 120)\n"
+          "  --rounds N       rounds of each comparison (default 40)\n"
+          "  --window MS      length of one measurement (default 30)\n"
           "  --out DIR        where report.json and report.svg go (default target/bench; with --only: nowhere)\n"
           "  --strict         exit with 1 when a target is missed\n"
           "  --side N         with --only: run side N (0: ours, 1..: references) of the first matching case,\n"
@@ -67,12 +67,12 @@ static struct settings settings_parse(int argc, char **argv)
         {"side", required_argument, NULL, 'S'},   {"seconds", required_argument, NULL, 't'},
         {"list", no_argument, NULL, 'l'},    {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
-    struct settings s = {.rounds = 11, .window_ms = 120, .seconds = 5};
+    struct settings s = {.rounds = 40, .window_ms = 30, .seconds = 5};
     bool out_given = false;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
-        case 'q': s.rounds = 5; s.window_ms = 40; break;
+        case 'q': s.rounds = 9; s.window_ms = 20; break;
         case 'o': s.only = optarg; break;
         case 'r': s.rounds = (int)number_of(optarg, 1, MAX_ROUNDS, "--rounds"); break;
         case 'w': s.window_ms = (unsigned)number_of(optarg, 1, 10000, "--window"); break;
@@ -201,17 +201,39 @@ static void case_finish(struct prepared *p)
             p->run[i].side->teardown(&p->run[i]);
 }
 
+/*
+ * One sample. A member that lost its CPU to another program measured that program: try again, and keep the
+ * least disturbed one. The budget bounds what a busy machine can add to the run.
+ */
+static bool sample_best(struct run *run, uint64_t window_ns, struct sample *out, int *retries)
+{
+    if (!team_measure(run, window_ns, out))
+        return false;
+    while (out->preempted > 0 && *retries > 0) {
+        struct sample again;
+        (*retries)--;
+        if (!team_measure(run, window_ns, &again))
+            return false;
+        if (again.preempted < out->preempted)
+            *out = again;
+        else
+            break; /* it does not get better at the moment */
+    }
+    return true;
+}
+
 static bool case_rounds(struct prepared *p, const struct settings *s, struct progress *progress)
 {
     const uint64_t window_ns = (uint64_t)s->window_ms * 1000000u;
     for (int i = 0; i < p->sides; i++)
         if (!p->absent[i] && !team_calibrate(&p->run[i], window_ns))
             return false;
+    int retries = s->rounds * p->sides / 2;
     for (int round = 0; round < s->rounds; round++) {
         progress_round(progress, round + 1, s->rounds);
         for (int turn = 0; turn < p->sides; turn++) {
             const int i = round % 2 ? p->sides - 1 - turn : turn;
-            if (!p->absent[i] && !team_measure(&p->run[i], window_ns, &samples[i][round]))
+            if (!p->absent[i] && !sample_best(&p->run[i], window_ns, &samples[i][round], &retries))
                 return false;
         }
     }
@@ -319,9 +341,10 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
                                   .cpus = cpus,
                                   .load = load,
                                   .version = ours_version()};
-    report_table(&report, stdout);
+    if (count > 0)
+        report_table(&report, stdout);
     if (!ok) {
-        fputs("bench: the run is broken; the rows above are what was measured before\n", stderr);
+        fputs("bench: the run is broken; no report was written\n", stderr);
         return 1;
     }
     if (s->out && (!report_json(&report, s->out) || !report_svg(&report, s->out)))

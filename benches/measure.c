@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 struct member {
     double begin, end;
     uint64_t ops;
+    long preempted; /* how often the kernel took the CPU away */
 };
 
 /* Shared between the driver and the members of one measurement. */
@@ -63,9 +65,16 @@ void die(const char *format, ...)
 
 /* ---- inside a member ---- */
 
+static long preemptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
 void run_start(struct run *run)
 {
     struct team *t = run->team;
+    t->member[run->role].preempted = preemptions();
     __atomic_add_fetch(&t->arrived, 1, __ATOMIC_ACQ_REL);
     for (unsigned spins = 0; __atomic_load_n(&t->arrived, __ATOMIC_ACQUIRE) < run->side->members; spins++) {
         cpu_pause();
@@ -77,8 +86,10 @@ void run_start(struct run *run)
 
 void run_stop(struct run *run, uint64_t ops)
 {
-    run->team->member[run->role].end = now_ns();
-    run->team->member[run->role].ops = ops;
+    struct member *m = &run->team->member[run->role];
+    m->end = now_ns();
+    m->ops = ops;
+    m->preempted = preemptions() - m->preempted;
 }
 
 bool run_goes_on(const struct run *run) { return !__atomic_load_n(&run->team->stop, __ATOMIC_RELAXED); }
@@ -241,10 +252,12 @@ static void sample_take(const struct side *side, struct sample *out)
 
     for (int i = 0; i < METRICS; i++)
         out->metric[i] = NAN;
+    out->preempted = team->member[0].preempted;
     for (int role = 1; role < side->members; role++) {
         const struct member *m = &team->member[role];
         begin = m->begin < begin ? m->begin : begin;
         end = m->end > end ? m->end : end;
+        out->preempted += m->preempted;
         if (side->timed) {
             ops += m->ops;
             least = m->ops < least ? m->ops : least;

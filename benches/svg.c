@@ -61,10 +61,13 @@ static void bar(FILE *f, const struct result *r, double y)
         text(f, x_of(1) + 6, y + 15, "class=\"s\"", r->note);
         return;
     }
-    const double from = x_of(1), to = x_of(advantage(r->row, r->ratio));
+    const double times = advantage(r->row, r->ratio);
+    const double from = x_of(1), to = x_of(times);
     const char *colour = r->row->goal == GOAL_NONE ? "#9aa5b1" : r->met ? "#2e9e5b" : "#d0453e";
     fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"14\" fill=\"%s\"/>\n", fmin(from, to), y + 4,
             fmax(fabs(to - from), 1), colour);
+    if (times < scale_least || times > scale_most) /* the bar goes on beyond the scale */
+        text(f, to, y + 16, times < 1 ? "text-anchor=\"end\"" : "", times < 1 ? "◂" : "▸");
     const double low = x_of(advantage(r->row, r->ratio_min)), high = x_of(advantage(r->row, r->ratio_max));
     fprintf(f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#222\" stroke-opacity=\"0.55\"/>\n", fmin(low, high),
             fmax(low, high), y + 11, y + 11);
@@ -73,7 +76,7 @@ static void bar(FILE *f, const struct result *r, double y)
         fprintf(f, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#111\" stroke-width=\"3\"/>\n", x, x, y + 1, y + 21);
     }
     snprintf(label, sizeof label, "%.2f %s%s%s%s", r->ratio, goal_text(r->row, goal, sizeof goal),
-             r->row->goal == GOAL_NONE ? "" : r->met ? " ✓" : " ✗", r->row->reference ? "  against " : "",
+             r->row->goal == GOAL_NONE ? "" : r->met ? " ✓" : " ✗", r->row->reference ? "  against " : "  (0.5 is fair)",
              reference_name(r->of, r->row));
     text(f, LEFT + PLOT + 12, y + 15, "class=\"s\"", label);
 }

@@ -44,6 +44,16 @@
 
 
 /**
+ * Version of the layout in shared memory. Raised when processes of both sides could not share an object.
+ */
+#define LAYOUT_VERSION 1
+
+/**
+ * The ABI number (the number in the SONAME).
+ */
+#define ABI_VERSION 0
+
+/**
  * Most dimensions an array can have.
  */
 #define MPROC_MAX_DIMS 8
@@ -132,7 +142,7 @@
 #define MPROC_EEXIST -7
 
 /**
- * There is no object of that name.
+ * There is no object of that name, or no such domain.
  */
 #define MPROC_ENOENT -8
 
@@ -362,6 +372,16 @@
  * Version of the layout in shared memory that these declarations belong to.
  */
 #define MPROC_LAYOUT_VERSION 1
+
+/**
+ * Most dimensions.
+ */
+#define MAX_DIMS 8
+
+/**
+ * Set in a lock word when somebody may be asleep.
+ */
+#define WAITERS (1 << 31)
 
 /**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
@@ -679,7 +699,7 @@ typedef struct {
    */
   size_t elem_size;
   /**
-   * Structs: alignment, a power of two up to 4096; 0: 8. Scalars: 0.
+   * Structs: alignment, a power of two up to 4096; 0: the largest up to 8 that divides elem_size. Scalars: 0.
    */
   size_t elem_align;
   /**

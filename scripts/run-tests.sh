@@ -68,7 +68,7 @@ step() {
 summary() {
     awk '
         /^test result: ok\. / { p += $4; n++ }
-        /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; n++ }
+        /^[0-9]+ passed, [0-9]+ failed/ { p += $1; n++ }
         NF { last = $0 }
         END { if (n) printf "%d checks passed\n", p; else print last }' "$1" | cut -c 1-150
 }
@@ -95,7 +95,8 @@ step "C, C++ tests, examples and demo: compile" 900 "$MAKE" --no-print-directory
 step "C tests" 600 tests/c/run.sh c99 c11
 step "C tests under AddressSanitizer and UBSan" 600 tests/c/run.sh sanitize
 step "C tests under valgrind" 900 tests/c/run.sh valgrind
-step "C++ tests" 600 scripts/run-programs.sh target/cpptest/c++17 target/cpptest/c++20
+step "C++ tests, C++17" 600 target/cpptest/c++17/cpp_tests
+step "C++ tests, C++20" 600 target/cpptest/c++20/cpp_tests
 step "Go tests" 900 env -C bindings/go "$GO" test -count=1 ./...
 step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=1 -race ./...
 step "examples in C, C++ and Go" 300 scripts/check-examples.sh

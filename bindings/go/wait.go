@@ -20,7 +20,7 @@ type wait struct {
 
 // wait prepares a call that may wait; h must be entered. done must follow.
 func (h *handle) wait(ctx context.Context) (wait, error) {
-	w := wait{timeout: cmproc.Forever, token: h.res.closing}
+	w := wait{timeout: cmproc.UntilClosed, token: h.res.closing}
 	if ctx == nil {
 		return w, refuse(ErrInvalid, "the context is nil")
 	}
@@ -31,6 +31,9 @@ func (h *handle) wait(ctx context.Context) (wait, error) {
 		w.timeout = max(int64(time.Until(deadline)), 0)
 	}
 	if done := ctx.Done(); done != nil {
+		if w.timeout < 0 {
+			w.timeout = cmproc.Forever
+		}
 		b, err := h.res.waits.bind(ctx, done)
 		if err != nil {
 			return w, err

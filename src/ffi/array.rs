@@ -92,13 +92,17 @@ pub unsafe extern "C" fn mproc_array_create(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented; initial has initial_count elements.
         unsafe {
-            let options = copy_options(options)?.ok_or(Error::invalid("options is NULL: an array needs a type and a shape"))?;
+            let options =
+                copy_options(options)?.ok_or(Error::invalid("options is NULL: an array needs a type and a shape"))?;
             let array_out = out(array_out)?;
             let element = element(&options)?;
             let initial = if options.initial.is_null() {
                 &[]
             } else {
-                let len = options.initial_count.checked_mul(element.size()).ok_or(Error::invalid("initial_count is absurd"))?;
+                let len = options
+                    .initial_count
+                    .checked_mul(element.size())
+                    .ok_or(Error::invalid("initial_count is absurd"))?;
                 bytes(options.initial, len)?
             };
             let wanted = ArrayOptions {
@@ -107,9 +111,14 @@ pub unsafe extern "C" fn mproc_array_create(
                 shape: shape(&options)?.to_vec(),
                 initial,
             };
-            create(domain, name, |d, name| Array::create(d, name, &wanted), |array| {
-                array_out.write(give(mproc_array_t(array)));
-            })
+            create(
+                domain,
+                name,
+                |d, name| Array::create(d, name, &wanted),
+                |array| {
+                    array_out.write(give(mproc_array_t(array)));
+                },
+            )
         }
     })
 }

@@ -43,9 +43,14 @@ pub unsafe extern "C" fn mproc_lock_create(
         unsafe {
             let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
             let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
-            create(domain, name, |d, name| Lock::create(d, name, ObjectOptions::lock(flags)?), |lock| {
-                lock_out.write(give(mproc_lock_t(lock)));
-            })
+            create(
+                domain,
+                name,
+                |d, name| Lock::create(d, name, ObjectOptions::lock(flags)?),
+                |lock| {
+                    lock_out.write(give(mproc_lock_t(lock)));
+                },
+            )
         }
     })
 }

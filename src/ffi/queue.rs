@@ -1,7 +1,8 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, give, out, run, slice, slice_mut, wait,
+    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, give, out, run, slice, slice_mut,
+    wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
@@ -89,9 +90,14 @@ pub unsafe extern "C" fn mproc_queue_create(
         unsafe {
             let (options, queue_out) = (copy_options(options)?, out(queue_out)?);
             let wanted = queue_options(options)?;
-            create(domain, name, |d, name| Queue::create(d, name, &wanted), |queue| {
-                queue_out.write(give(mproc_queue_t(queue)));
-            })
+            create(
+                domain,
+                name,
+                |d, name| Queue::create(d, name, &wanted),
+                |queue| {
+                    queue_out.write(give(mproc_queue_t(queue)));
+                },
+            )
         }
     })
 }
@@ -223,7 +229,8 @@ pub unsafe extern "C" fn mproc_queue_put_many(
                 bytes(m.data, m.len)?;
             }
             // The pointers were checked just above; a length of 0 makes the pointer irrelevant.
-            let (done, result) = queue.0.put_many(messages.len(), |i| bytes(messages[i].data, messages[i].len).unwrap_or(&[]), limits);
+            let (done, result) =
+                queue.0.put_many(messages.len(), |i| bytes(messages[i].data, messages[i].len).unwrap_or(&[]), limits);
             if let Some(done_out) = done_out.as_mut() {
                 *done_out = done;
             }

@@ -23,7 +23,7 @@ pub const MPROC_EMSGSIZE: i32 = -5;
 pub const MPROC_E2BIG: i32 = -6;
 /// The name is taken by a living object.
 pub const MPROC_EEXIST: i32 = -7;
-/// There is no object of that name.
+/// There is no object of that name, or no such domain.
 pub const MPROC_ENOENT: i32 = -8;
 /// The name belongs to another kind of object.
 pub const MPROC_EKIND: i32 = -9;
@@ -84,7 +84,7 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_EMSGSIZE => (c"MPROC_EMSGSIZE", c"the buffer is too small for the message"),
         MPROC_E2BIG => (c"MPROC_E2BIG", c"the message can never fit into the queue"),
         MPROC_EEXIST => (c"MPROC_EEXIST", c"the name is taken"),
-        MPROC_ENOENT => (c"MPROC_ENOENT", c"no object of that name"),
+        MPROC_ENOENT => (c"MPROC_ENOENT", c"no such object or domain"),
         MPROC_EKIND => (c"MPROC_EKIND", c"the name belongs to another kind of object"),
         MPROC_ETYPE => (c"MPROC_ETYPE", c"type, size, shape or schema differ"),
         MPROC_ERANGE => (c"MPROC_ERANGE", c"index out of bounds"),

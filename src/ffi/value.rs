@@ -1,7 +1,8 @@
 //! The value.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run, wait,
+    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
+    wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
@@ -95,9 +96,14 @@ pub unsafe extern "C" fn mproc_value_create(
             let element = element(&options)?;
             let initial = if options.initial.is_null() { None } else { Some(bytes(options.initial, element.size())?) };
             let wanted = ValueOptions { object: ObjectOptions::value(options.flags)?, element, initial };
-            create(domain, name, |d, name| Value::create(d, name, &wanted), |value| {
-                value_out.write(give(mproc_value_t(value)));
-            })
+            create(
+                domain,
+                name,
+                |d, name| Value::create(d, name, &wanted),
+                |value| {
+                    value_out.write(give(mproc_value_t(value)));
+                },
+            )
         }
     })
 }

@@ -200,7 +200,11 @@ impl Array {
             return Err(Error::Range { index: indices.len(), len: self.shape.len() });
         }
         indices.iter().zip(&self.shape).try_fold(0, |flat, (&index, &len)| {
-            if index < len { Ok(flat * len + index) } else { Err(Error::Range { index, len }) }
+            if index < len {
+                Ok(flat * len + index)
+            } else {
+                Err(Error::Range { index, len })
+            }
         })
     }
 
@@ -209,6 +213,7 @@ impl Array {
     /// # Errors
     /// [`Error::Range`], [`Error::Type`] (size); for structs also [`Error::Busy`], [`Error::Corrupt`].
     pub fn get_into(&self, index: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.check_index(index)?;
         self.read_into(index, 1, to)
     }
 
@@ -217,6 +222,7 @@ impl Array {
     /// # Errors
     /// As [`Array::get_into`].
     pub fn set(&self, index: usize, bytes: &[u8]) -> Result<()> {
+        self.check_index(index)?;
         self.write(index, 1, bytes)
     }
 
@@ -272,6 +278,13 @@ impl Array {
                 Ok(())
             }
         }
+    }
+
+    fn check_index(&self, index: usize) -> Result<()> {
+        if index < self.len {
+            return Ok(());
+        }
+        Err(Error::Range { index, len: self.len })
     }
 
     /// Checks a run and returns the offset of its first element.

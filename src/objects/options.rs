@@ -37,7 +37,11 @@ impl ObjectOptions {
     }
 
     pub(super) fn header_flags(self) -> u32 {
-        if self.persist { header::FLAG_PERSIST } else { 0 }
+        if self.persist {
+            header::FLAG_PERSIST
+        } else {
+            0
+        }
     }
 }
 

@@ -205,7 +205,11 @@ impl Value {
     }
 
     fn check_size(&self, len: usize) -> Result<()> {
-        if len == self.element.size() { Ok(()) } else { Err(Error::Type("the value has another size")) }
+        if len == self.element.size() {
+            Ok(())
+        } else {
+            Err(Error::Type("the value has another size"))
+        }
     }
 
     /// Reads the value into `to`, which is all initialised on success.
@@ -585,13 +589,21 @@ fn bits(element: &Element, bytes: &[u8]) -> u64 {
     if cfg!(target_endian = "big") {
         bits = u64::from_be_bytes(all) >> (8 * (8 - bytes.len()));
     }
-    if element.elem_type() == ElemType::Bool { u64::from(bits != 0) } else { bits }
+    if element.elem_type() == ElemType::Bool {
+        u64::from(bits != 0)
+    } else {
+        bits
+    }
 }
 
 /// A number as a scalar's bytes, the first `size` of 8; a bool becomes 0 or 1.
 fn normal_bits(element: &Element, bits: u64) -> [u8; 8] {
     let bits = if element.elem_type() == ElemType::Bool { u64::from(bits != 0) } else { bits };
-    if cfg!(target_endian = "big") { (bits << (64 - 8 * element.size())).to_be_bytes() } else { bits.to_le_bytes() }
+    if cfg!(target_endian = "big") {
+        (bits << (64 - 8 * element.size())).to_be_bytes()
+    } else {
+        bits.to_le_bytes()
+    }
 }
 
 fn normal(element: &Element, bytes: &[u8]) -> Vec<u8> {

@@ -137,7 +137,11 @@ impl Domain {
 
     /// Mode of this domain's files.
     pub(super) fn file_mode(&self) -> u32 {
-        if self.inner.group { 0o660 } else { 0o600 }
+        if self.inner.group {
+            0o660
+        } else {
+            0o600
+        }
     }
 
     /// A description of the registry file that this process opened itself.
@@ -148,7 +152,8 @@ impl Domain {
                 other => other?,
             },
             Place::Anonymous(fd) => {
-                let still_ours = file::stat_number(fd.as_raw_fd()).is_some_and(|s| s.same_file(&self.inner.registry.stat));
+                let still_ours =
+                    file::stat_number(fd.as_raw_fd()).is_some_and(|s| s.same_file(&self.inner.registry.stat));
                 if !still_ours {
                     return Err(Error::Stale); // the program closed our descriptor: no way back in
                 }

@@ -61,7 +61,11 @@ impl Region {
     #[inline]
     fn aligned<A>(&self, offset: usize) -> Result<NonNull<A>> {
         let at = self.get(offset, size_of::<A>())?.cast::<A>();
-        if at.is_aligned() { Ok(at) } else { Err(Error::Corrupt("a word is misaligned")) }
+        if at.is_aligned() {
+            Ok(at)
+        } else {
+            Err(Error::Corrupt("a word is misaligned"))
+        }
     }
 
     fn word<A>(&self, offset: usize) -> Result<Word<A>> {

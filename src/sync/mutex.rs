@@ -187,7 +187,11 @@ impl Mutex {
     }
 
     fn spin(&self) -> Spin {
-        if self.spin { LOCK_SPIN } else { Spin { rounds: 0, ..LOCK_SPIN } }
+        if self.spin {
+            LOCK_SPIN
+        } else {
+            Spin { rounds: 0, ..LOCK_SPIN }
+        }
     }
 
     /// Takes the lock for this process.
@@ -210,7 +214,11 @@ impl Mutex {
     #[inline]
     pub(crate) fn unlock(&self, domain: &Domain) -> Result<()> {
         let me = domain.me()?;
-        if self.unlock_as(domain, me) { Ok(()) } else { Err(Error::NotOwner) }
+        if self.unlock_as(domain, me) {
+            Ok(())
+        } else {
+            Err(Error::NotOwner)
+        }
     }
 
     /// Releases the lock that `me` holds; `false` if it does not.

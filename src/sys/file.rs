@@ -156,15 +156,13 @@ pub(crate) fn publish(fd: BorrowedFd, dir: BorrowedFd, name: &str) -> Result<()>
     let from = c_path(Path::new(&format!("/proc/self/fd/{}", fd.as_raw_fd())))?;
     let name = c_path(Path::new(name))?;
     // SAFETY: live descriptors and NUL-terminated names.
-    let mut result = unsafe {
-        libc::linkat(libc::AT_FDCWD, from.as_ptr(), dir.as_raw_fd(), name.as_ptr(), libc::AT_SYMLINK_FOLLOW)
-    };
+    let mut result =
+        unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), dir.as_raw_fd(), name.as_ptr(), libc::AT_SYMLINK_FOLLOW) };
     if result != 0 && errno() == libc::ENOENT {
         // No /proc. This form needs CAP_DAC_READ_SEARCH (before Linux 6.10).
         // SAFETY: as above.
-        result = unsafe {
-            libc::linkat(fd.as_raw_fd(), c"".as_ptr(), dir.as_raw_fd(), name.as_ptr(), libc::AT_EMPTY_PATH)
-        };
+        result =
+            unsafe { libc::linkat(fd.as_raw_fd(), c"".as_ptr(), dir.as_raw_fd(), name.as_ptr(), libc::AT_EMPTY_PATH) };
     }
     if result != 0 {
         return Err(classify("linkat"));
@@ -275,8 +273,8 @@ pub(crate) fn read_start(fd: BorrowedFd, buf: &mut [u8]) -> Result<usize> {
 
 /// The names in a directory.
 pub(crate) fn list(path: &Path) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(path)
-        .map_err(|e| Error::Sys { call: "readdir", errno: e.raw_os_error().unwrap_or(0) })?;
+    let entries =
+        std::fs::read_dir(path).map_err(|e| Error::Sys { call: "readdir", errno: e.raw_os_error().unwrap_or(0) })?;
     Ok(entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect())
 }
 

@@ -55,10 +55,9 @@ pub(crate) fn wait_or_cancel(word: &AtomicU32, expected: u32, cancel: &AtomicU32
         WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 },
     ];
     let until = timespec(clock::now_ns().saturating_add(ns)); // futex_waitv takes an absolute time
-    // SAFETY: both addresses are valid for the call (references), the array and timespec too.
-    let result = unsafe {
-        libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC)
-    };
+                                                              // SAFETY: both addresses are valid for the call (references), the array and timespec too.
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC) };
     if result < 0 && matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EINVAL) {
         // Not in this kernel, or filtered by a sandbox.
         NO_WAITV.store(true, Ordering::Relaxed);

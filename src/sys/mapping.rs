@@ -88,9 +88,8 @@ unsafe impl Sync for Mapping {}
 /// ends: it outlives close(), dies with exec and with the process.
 pub(crate) fn carrier(fd: BorrowedFd) -> Result<usize> {
     // SAFETY: a fresh mapping at an address of the kernel's choice; never accessed.
-    let page = unsafe {
-        libc::mmap(std::ptr::null_mut(), CARRIER_LEN, libc::PROT_NONE, libc::MAP_SHARED, fd.as_raw_fd(), 0)
-    };
+    let page =
+        unsafe { libc::mmap(std::ptr::null_mut(), CARRIER_LEN, libc::PROT_NONE, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
     if page == libc::MAP_FAILED {
         return Err(last("mmap"));
     }

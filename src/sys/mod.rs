@@ -2,8 +2,8 @@
 //! Nothing here knows what a domain or an object is.
 #![allow(unsafe_code)]
 
-pub mod crash;
 pub(crate) mod clock;
+pub mod crash;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub mod futex;

@@ -32,7 +32,8 @@ typedef struct {
     int line;
 } check_counts_t;
 
-static check_counts_t *check_counts;
+/* One for all source files of a program. */
+__attribute__((weak)) check_counts_t *check_counts;
 
 static inline void check_that(int ok, const char *file, int line, const char *text) {
     check_counts->file = file;

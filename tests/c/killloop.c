@@ -43,17 +43,6 @@ void kl_fail_call(const char *call, int status, const char *file, int line)
             status < 0 ? ": " : "", status < 0 ? e.message : "", (int)e.sys_errno);
 }
 
-/* Whoever finishes first after a death reports how long everybody was held up. */
-void kl_note_wait(void)
-{
-    int64_t at = atomic_exchange(&board->killed_at, 0);
-    if (at != 0) {
-        int64_t waited = proc_now() - at, longest = atomic_load(&board->longest_wait);
-        while (waited > longest && !atomic_compare_exchange_weak(&board->longest_wait, &longest, waited)) {
-        }
-    }
-}
-
 /* ---- workers ---- */
 
 static void *work_thread(void *arg)
@@ -122,7 +111,6 @@ void crew_start(struct crew *crew)
         }
     }
     atomic_store(&board->stop, 0);
-    atomic_store(&board->killed_at, 0);
     for (unsigned w = 0; w < crew->workers; w++) {
         start_worker(crew, w);
     }
@@ -260,13 +248,13 @@ static bool kill_one(struct crew *crew, unsigned worker)
     int status;
     pid_t pid = crew->pid[worker];
     struct worker *w = &board->worker[worker];
+    atomic_store(&w->killed_at, proc_now());
     atomic_store(&w->condemned, atomic_load(&w->incarnation)); /* before: who takes over may look at once */
     kill(pid, SIGKILL);
     if (!proc_wait(pid, STALL_LIMIT, &status)) {
         kl_fail("%s: worker %u (pid %d) cannot be killed, state %c", crew->object, worker, (int)pid, proc_state(pid));
         return false;
     }
-    atomic_store(&board->killed_at, proc_now());
     crew->pid[worker] = 0;
     return check_end(crew, worker, status, false);
 }

@@ -24,13 +24,13 @@ struct worker {
     struct seat seat[MAX_THREADS];
     _Atomic uint32_t incarnation; /* counts the processes that have had this place; the first is 1 */
     _Atomic uint32_t condemned;   /* the last incarnation that the driver has decided to kill */
+    _Atomic int64_t killed_at;    /* when it did */
 };
 
 /* Shared by the driver and all workers of a run. */
 struct board {
     struct worker worker[MAX_WORKERS];
-    _Alignas(64) _Atomic int64_t killed_at; /* when the last victim was gone; 0: somebody has finished an operation since */
-    _Atomic int64_t longest_wait;           /* from a victim's end to the next finished operation, at most */
+    _Alignas(64) _Atomic int64_t longest_wait; /* locks: from the holder's death to its successor; else: the longest call */
     _Alignas(64) _Atomic uint32_t stop;
     _Atomic uint32_t failed;
     char failure[600];
@@ -42,7 +42,8 @@ extern struct board *board;
 struct job {
     unsigned worker, thread;
     uint32_t incarnation;
-    bool fresh; /* opens everything by name itself; otherwise it uses what it inherited by fork */
+    int64_t began; /* the operation in progress */
+    bool fresh;    /* opens everything by name itself; otherwise it uses what it inherited by fork */
     struct rng rng;
     struct seat *seat;
     void *scene;
@@ -107,17 +108,29 @@ static inline bool kl_stopping(void)
     return atomic_load_explicit(&board->stop, memory_order_relaxed) != 0;
 }
 
-void kl_note_wait(void);
-
 /* An operation has finished. */
 static inline void kl_done(struct job *job)
 {
     atomic_store_explicit(&job->seat->ops, atomic_load_explicit(&job->seat->ops, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    if (atomic_load_explicit(&board->killed_at, memory_order_relaxed) != 0) {
-        kl_note_wait();
+}
+
+/* So long has somebody been kept waiting; the longest is reported. */
+static inline void kl_waited(int64_t ns)
+{
+    int64_t longest = atomic_load_explicit(&board->longest_wait, memory_order_relaxed);
+    while (ns > longest && !atomic_compare_exchange_weak(&board->longest_wait, &longest, ns)) {
     }
 }
+
+/* A call that may only return OK, in a phase of its own; its duration bounds what a death can have cost it. */
+#define KL_TIMED(job, phase, call)                                                                         \
+    do {                                                                                                   \
+        int64_t kl_began_ = proc_now();                                                                    \
+        kl_phase(job, phase);                                                                              \
+        KL_OK(call);                                                                                       \
+        kl_waited(proc_now() - kl_began_);                                                                 \
+    } while (0)
 
 /* Starts all workers. */
 void crew_start(struct crew *crew);

@@ -5,14 +5,14 @@
 #include "killloop.h"
 
 #define WORKERS 5
-#define SHARED 3 /* struct arrays that everybody writes */
-#define MAX_BYTES (8 * 65536)
+#define SHARED 4 /* struct arrays that everybody writes */
+#define MAX_BYTES (2 << 20)
 #define OWN_SIZE 520
 #define SCALARS 4096
 
 static const struct {
     size_t size, length;
-} shapes[SHARED] = { { 20, 1000 }, { 4096, 32 }, { 65536, 8 } };
+} shapes[SHARED] = { { 20, 1000 }, { 4096, 32 }, { 65536, 8 }, { 1 << 20, 2 } };
 
 struct ledger {
     _Alignas(64) _Atomic uint64_t announced, returned; /* stamps of the element that only this worker writes */
@@ -55,13 +55,11 @@ static void use_shared(struct job *job, const struct handles *h, unsigned char *
     size_t run_length = 1 + rng_below(&job->rng, shapes[i].length - index);
     switch (rng_below(&job->rng, 5)) {
     case 0:
-        kl_phase(job, reading);
-        KL_OK(mproc_array_get(h->shared[i], index, buf, size));
+        KL_TIMED(job, reading, mproc_array_get(h->shared[i], index, buf, size));
         check(job, buf, size, index, "got");
         break;
     case 1:
-        kl_phase(job, reading);
-        KL_OK(mproc_array_read(h->shared[i], index, run_length, buf, run_length * size));
+        KL_TIMED(job, reading, mproc_array_read(h->shared[i], index, run_length, buf, run_length * size));
         for (size_t e = 0; e < run_length; e++) {
             check(job, buf + e * size, size, index + e, "read");
         }
@@ -70,13 +68,11 @@ static void use_shared(struct job *job, const struct handles *h, unsigned char *
         for (size_t e = 0; e < run_length; e++) {
             pattern_fill(buf + e * size, size, new_stamp(job));
         }
-        kl_phase(job, writing);
-        KL_OK(mproc_array_write(h->shared[i], index, run_length, buf, run_length * size));
+        KL_TIMED(job, writing, mproc_array_write(h->shared[i], index, run_length, buf, run_length * size));
         break;
     default:
         pattern_fill(buf, size, new_stamp(job));
-        kl_phase(job, setting);
-        KL_OK(mproc_array_set(h->shared[i], index, buf, size));
+        KL_TIMED(job, setting, mproc_array_set(h->shared[i], index, buf, size));
     }
 }
 
@@ -85,8 +81,7 @@ static void use_own(struct job *job, const struct handles *h, struct ledger *led
 {
     unsigned char buf[OWN_SIZE];
     uint64_t stamp, returned = atomic_load(&ledger->returned), announced = atomic_load(&ledger->announced);
-    kl_phase(job, reading);
-    KL_OK(mproc_array_get(h->own, job->worker, buf, sizeof buf));
+    KL_TIMED(job, reading, mproc_array_get(h->own, job->worker, buf, sizeof buf));
     check(job, buf, sizeof buf, job->worker, "of its own got");
     memcpy(&stamp, buf, sizeof stamp);
     if (stamp != returned && !(first && stamp == announced)) {
@@ -96,8 +91,7 @@ static void use_own(struct job *job, const struct handles *h, struct ledger *led
     atomic_store(&ledger->returned, stamp); /* seen, so from now on it counts */
     atomic_store(&ledger->announced, stamp + 1);
     pattern_fill(buf, sizeof buf, stamp + 1);
-    kl_phase(job, owning);
-    KL_OK(mproc_array_set(h->own, job->worker, buf, sizeof buf));
+    KL_TIMED(job, owning, mproc_array_set(h->own, job->worker, buf, sizeof buf));
     atomic_store(&ledger->returned, stamp + 1);
 }
 
@@ -115,11 +109,9 @@ static void use_scalars(struct job *job, const struct handles *h, uint64_t *buf)
         for (size_t e = 0; e < n; e++) {
             buf[e] = scalar(low + (uint32_t)e);
         }
-        kl_phase(job, "writing a slice of scalars");
-        KL_OK(mproc_array_write(h->scalars, start, n, buf, n * sizeof *buf));
+        KL_TIMED(job, "writing a slice of scalars", mproc_array_write(h->scalars, start, n, buf, n * sizeof *buf));
     } else {
-        kl_phase(job, "reading a slice of scalars");
-        KL_OK(mproc_array_read(h->scalars, start, n, buf, n * sizeof *buf));
+        KL_TIMED(job, "reading a slice of scalars", mproc_array_read(h->scalars, start, n, buf, n * sizeof *buf));
         for (size_t e = 0; e < n; e++) {
             if (buf[e] != scalar((uint32_t)buf[e])) {
                 kl_fail("array: scalar %zu is torn: %llx", start + e, (unsigned long long)buf[e]);
@@ -128,7 +120,7 @@ static void use_scalars(struct job *job, const struct handles *h, uint64_t *buf)
     }
 }
 
-static const char *const names[] = { "kl-structs-0", "kl-structs-1", "kl-structs-2" };
+static const char *const names[] = { "kl-structs-0", "kl-structs-1", "kl-structs-2", "kl-structs-3" };
 
 static void work(struct job *job)
 {
@@ -236,7 +228,8 @@ bool scene_array(uint64_t kills, struct tally *tally)
         }
     }
     free(buf);
-    mproc_array_t *all[] = { a->handles.shared[0], a->handles.shared[1], a->handles.shared[2], a->handles.own, a->handles.scalars };
+    mproc_array_t *all[] = { a->handles.shared[0], a->handles.shared[1], a->handles.shared[2],
+                             a->handles.shared[3], a->handles.own,       a->handles.scalars };
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
         mproc_array_info_t info = { 0 };
         KL_OK(mproc_array_info(all[i], &info, sizeof info));

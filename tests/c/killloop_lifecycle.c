@@ -256,7 +256,9 @@ static void short_lived_child(struct job *job, struct lifecycle *l, const mproc_
         char name[16];
         snprintf(name, sizeof name, "n%u", (unsigned)rng_below(&job->rng, NAMES));
         note_join(l, domain);
-        if (create(domain, name, 0, &o) == MPROC_OK && o.kind == LOCK) {
+        int status = create(domain, name, 0, &o);
+        EXPECT("create in a forked child", status, MPROC_OK, MPROC_EEXIST);
+        if (status == MPROC_OK && o.kind == LOCK) {
             mproc_lock_try(o.as.lock);
         }
         kill(getpid(), SIGKILL);

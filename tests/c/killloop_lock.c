@@ -57,6 +57,13 @@ static void inside(struct job *job, struct guarded *g, int status)
         if (previous != 0 && !condemned(previous)) {
             kl_fail("lock: worker %u took the lock over from worker %u, which lives", job->worker, (unsigned)(previous >> 8 & 0xff));
         }
+        if (previous != 0) {
+            const struct worker *dead = &board->worker[previous >> 8 & 0xff];
+            int64_t killed = atomic_load(&dead->killed_at);
+            if (atomic_load(&dead->condemned) == previous >> 16) { /* else its successor was killed, too */
+                kl_waited(proc_now() - (killed > job->began ? killed : job->began));
+            }
+        }
         atomic_fetch_add(&g->recovered, 1);
         atomic_store(&g->b, TOTAL - atomic_load(&g->a)); /* the repair */
     } else if (previous != 0) {
@@ -109,6 +116,7 @@ static void work(struct job *job)
         struct guarded *g = &inherited->guarded[favourite];
         uint64_t way = rng_below(&job->rng, 8);
         int64_t timeout = way == 0 ? 0 : way <= 2 ? (int64_t)rng_below(&job->rng, 3 * MS) : MPROC_FOREVER;
+        job->began = proc_now();
         kl_phase(job, waiting);
         int status = take(&mine, favourite, timeout);
         if (status == MPROC_ETIMEDOUT && timeout != MPROC_FOREVER) {

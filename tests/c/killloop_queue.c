@@ -12,7 +12,8 @@
 #define ROUND_KILLS 125
 #define IDS 65536     /* producers' identities in one round */
 #define SEQS 4096     /* messages of one identity; then the thread takes a new one */
-#define MAX_LEN 2000
+#define MAX_LEN 2000     /* of most messages */
+#define MAX_HEAVY 60000  /* of messages in heavy rounds: kills then hit the copying */
 #define MAX_BATCH 16
 
 /* The start of every message that is not empty; the rest is filler that follows from it. */
@@ -36,7 +37,7 @@ struct taking {
 struct queues {
     mproc_queue_t *queue; /* inherited handle */
     uint64_t capacity, max_message;
-    uint32_t max_items;
+    uint32_t max_items, max_len;
     unsigned slow_producers, slow_consumers; /* one pause in so many operations; 0: none */
     char name[32];
     _Atomic uint32_t ids;
@@ -76,12 +77,12 @@ static void put_head(unsigned char *message, size_t len, uint32_t id, uint32_t s
 /* 0, or the length of a whole message; short ones are the most frequent. */
 static size_t random_len(struct job *job, const struct queues *q)
 {
-    size_t most = q->max_message < MAX_LEN ? (size_t)q->max_message : MAX_LEN;
     uint64_t kind = rng_below(&job->rng, 16);
     if (kind == 0) {
         return 0;
     }
-    return sizeof(struct head) + rng_below(&job->rng, (kind < 10 ? 100 : most) - sizeof(struct head) + 1);
+    bool small = kind < 10 && q->max_len <= MAX_LEN;
+    return sizeof(struct head) + rng_below(&job->rng, (small ? 100 : q->max_len) - sizeof(struct head) + 1);
 }
 
 static void pause_sometimes(struct job *job, unsigned one_in)
@@ -100,6 +101,14 @@ static bool passed(int status, int64_t timeout, const char *call)
     return status == MPROC_OK;
 }
 
+/* The duration of a call that began then, if it was one that waited for ever: a bound for what a death can have cost. */
+static void note_duration(int64_t began, int64_t timeout)
+{
+    if (timeout == MPROC_FOREVER) {
+        kl_waited(proc_now() - began);
+    }
+}
+
 static int64_t random_timeout(struct job *job)
 {
     uint64_t way = rng_below(&job->rng, 8);
@@ -110,7 +119,7 @@ static int64_t random_timeout(struct job *job)
 
 struct producer {
     uint32_t id, seq; /* the next message is this one; SEQS: a new identity is due */
-    unsigned char bytes[MAX_BATCH][MAX_LEN];
+    unsigned char bytes[MAX_BATCH][MAX_HEAVY];
 };
 
 static struct maker *next_maker(struct queues *q, struct producer *p)
@@ -142,10 +151,12 @@ static void put_one(struct job *job, struct queues *q, const mproc_queue_t *queu
     struct maker *m = next_maker(q, p);
     put_head(p->bytes[0], len, p->id, p->seq);
     atomic_store(&m->started, p->seq + 1);
+    int64_t began = proc_now();
     kl_phase(job, putting);
     if (passed(mproc_queue_put(queue, p->bytes[0], len, timeout, NULL), timeout, "put")) {
         atomic_store(&m->returned, ++p->seq);
     }
+    note_duration(began, timeout);
 }
 
 static void put_batch(struct job *job, struct queues *q, const mproc_queue_t *queue, struct producer *p)
@@ -177,7 +188,7 @@ static void produce(struct job *job, struct queues *q, const mproc_queue_t *queu
     struct producer *p = &producers[job->thread];
     p->seq = SEQS;
     for (size_t i = 0; i < MAX_BATCH; i++) {
-        pattern_fill(p->bytes[i], MAX_LEN, rng_next(&job->rng));
+        pattern_fill(p->bytes[i], MAX_HEAVY, rng_next(&job->rng));
     }
     while (!kl_stopping()) {
         if (rng_below(&job->rng, 4)) {
@@ -195,24 +206,22 @@ static void produce(struct job *job, struct queues *q, const mproc_queue_t *queu
 
 struct consumer {
     uint32_t next[IDS]; /* of each producer: the least sequence number that may come */
-    unsigned char bytes[MAX_BATCH * (MAX_LEN + 8)];
+    unsigned char bytes[MAX_BATCH * (MAX_HEAVY + 8)];
 };
 
-static void take_in(struct job *job, struct queues *q, struct consumer *c, const unsigned char *bytes, size_t len)
+static void take_in(struct job *job, struct queues *q, struct consumer *c, unsigned char *bytes, size_t len)
 {
     struct head head;
     if (len == 0) {
         atomic_fetch_add(&q->empties_got, 1);
         return;
     }
-    if (len < sizeof head || len > MAX_LEN) {
+    if (len < sizeof head || len > q->max_len) {
         kl_fail("queue: a message of %zu bytes, which nobody has put", len);
     }
-    unsigned char copy[MAX_LEN];
-    memcpy(copy, bytes, len);
-    memcpy(&head, copy, sizeof head);
-    memset(copy + offsetof(struct head, sum), 0, sizeof head.sum);
-    if (head.id >= IDS || head.seq >= SEQS || checksum(copy, len) != head.sum) {
+    memcpy(&head, bytes, sizeof head);
+    memset(bytes + offsetof(struct head, sum), 0, sizeof head.sum);
+    if (head.id >= IDS || head.seq >= SEQS || checksum(bytes, len) != head.sum) {
         kl_fail("queue: worker %u got a corrupt message (%zu bytes, id %u, seq %u)", job->worker, len, (unsigned)head.id,
                 (unsigned)head.seq);
     }
@@ -240,6 +249,7 @@ static bool get_some(struct job *job, struct queues *q, const mproc_queue_t *que
     size_t lens[MAX_BATCH], count = 1, most = 1;
     bool many = rng_below(&job->rng, 3) == 0;
     int status;
+    int64_t began = proc_now();
     if (many) {
         most = 1 + rng_below(&job->rng, MAX_BATCH);
         atomic_store(&taking->batch, (uint32_t)most);
@@ -252,7 +262,7 @@ static bool get_some(struct job *job, struct queues *q, const mproc_queue_t *que
         kl_phase(job, getting);
         status = mproc_queue_get(queue, c->bytes, cap, &lens[0], timeout, NULL);
         if (status == MPROC_EMSGSIZE) {
-            if (lens[0] <= cap || lens[0] > MAX_LEN) {
+            if (lens[0] <= cap || lens[0] > q->max_len) {
                 kl_fail("queue: %zu bytes needed, it says, but the buffer has %zu", lens[0], cap);
             }
             atomic_store(&taking->batch, 0);
@@ -267,6 +277,7 @@ static bool get_some(struct job *job, struct queues *q, const mproc_queue_t *que
     }
     if (passed(status, timeout, many ? "get_many" : "get")) {
         kl_phase(job, "noting what it got");
+        note_duration(began, timeout);
         if (count < 1 || count > most) {
             kl_fail("queue: get_many of %zu got %zu", most, count);
         }
@@ -347,6 +358,10 @@ static struct queues *new_round(uint64_t number)
     mproc_queue_info_t info = { 0 };
     o.capacity_bytes = capacities[rng_below(&run.rng, 5)];
     o.max_items = bounds[rng_below(&run.rng, 5)];
+    bool heavy = number % 4 == 2;
+    if (heavy) {
+        o.capacity_bytes = 1 << 20;
+    }
     switch (number % 3) { /* mostly full, mostly empty, in between */
     case 0:
         q->slow_consumers = 2;
@@ -366,6 +381,10 @@ static struct queues *new_round(uint64_t number)
     q->capacity = info.capacity_bytes;
     q->max_message = info.max_message;
     q->max_items = o.max_items;
+    q->max_len = heavy ? MAX_HEAVY : MAX_LEN;
+    if (q->max_len > q->max_message) {
+        q->max_len = (uint32_t)q->max_message;
+    }
     if (q->capacity < o.capacity_bytes || q->max_message < 100) {
         kl_fail("queue: asked for %llu bytes, got %llu with messages up to %llu", (unsigned long long)o.capacity_bytes,
                 (unsigned long long)q->capacity, (unsigned long long)q->max_message);

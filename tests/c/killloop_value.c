@@ -5,11 +5,11 @@
 #include "killloop.h"
 
 #define WORKERS 5
-#define SHARED 5 /* structs that everybody writes */
+#define SHARED 6 /* structs that everybody writes */
 #define OWN_SIZE 4096
-#define MAX_SIZE 65536
+#define MAX_SIZE (1 << 20)
 
-static const size_t sizes[SHARED] = { 16, 64, 1000, 4096, MAX_SIZE };
+static const size_t sizes[SHARED] = { 16, 64, 1000, 4096, 65536, MAX_SIZE };
 
 enum { COUNTER_I64, COUNTER_I32, COUNTER_F64, COUNTER_CAS, COUNTERS };
 
@@ -58,20 +58,17 @@ static void use_shared(struct job *job, const struct handles *h, unsigned char *
     size_t size = sizes[i];
     switch (rng_below(&job->rng, 4)) {
     case 0:
-        kl_phase(job, loading);
-        KL_OK(mproc_value_load(h->shared[i], buf, size));
+        KL_TIMED(job, loading, mproc_value_load(h->shared[i], buf, size));
         check(job, buf, size, "a load");
         break;
     case 1:
-        kl_phase(job, exchanging);
         pattern_fill(buf, size, new_stamp(job));
-        KL_OK(mproc_value_exchange(h->shared[i], buf, old, size));
+        KL_TIMED(job, exchanging, mproc_value_exchange(h->shared[i], buf, old, size));
         check(job, old, size, "what an exchange returned");
         break;
     default:
         pattern_fill(buf, size, new_stamp(job));
-        kl_phase(job, storing);
-        KL_OK(mproc_value_store(h->shared[i], buf, size));
+        KL_TIMED(job, storing, mproc_value_store(h->shared[i], buf, size));
         break;
     }
 }
@@ -81,8 +78,7 @@ static void use_own(struct job *job, const struct handles *h, struct ledger *led
 {
     uint64_t stamp, returned = atomic_load(&ledger->own_returned), announced = atomic_load(&ledger->own_announced);
     mproc_value_t *own = h->own[job->worker];
-    kl_phase(job, "loading a struct that is mine");
-    KL_OK(mproc_value_load(own, buf, OWN_SIZE));
+    KL_TIMED(job, "loading a struct that is mine", mproc_value_load(own, buf, OWN_SIZE));
     check(job, buf, OWN_SIZE, "a load of an own value");
     memcpy(&stamp, buf, sizeof stamp);
     if (stamp != returned && !(first && stamp == announced)) {
@@ -92,8 +88,7 @@ static void use_own(struct job *job, const struct handles *h, struct ledger *led
     atomic_store(&ledger->own_returned, stamp); /* seen, so from now on it counts */
     atomic_store(&ledger->own_announced, stamp + 1);
     pattern_fill(buf, OWN_SIZE, stamp + 1);
-    kl_phase(job, owning);
-    KL_OK(mproc_value_store(own, buf, OWN_SIZE));
+    KL_TIMED(job, owning, mproc_value_store(own, buf, OWN_SIZE));
     atomic_store(&ledger->own_returned, stamp + 1);
 }
 

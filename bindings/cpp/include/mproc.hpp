@@ -547,9 +547,12 @@ class lockable {
  private:
   bool acquire(std::int64_t timeout_ns, cancel_ref cancel) {
     const int status = Calls::lock(live(handle_), timeout_ns, cancel.native_handle());
-    if (status == MPROC_OK) return true;
     if (!in_time(status, Calls::lock_name)) return false;
-    if (status == MPROC_RECOVERED) taken_over();
+    if (status == MPROC_RECOVERED) {
+      taken_over();
+    } else if (recovered_.get()) {
+      recovered_.set(false);  // left by an acquisition that was released through another handle
+    }
     return true;
   }
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -168,28 +169,29 @@ inline int main() {
 #define CHECK_JOIN_(a, b) a##b
 #define CHECK_JOIN(a, b) CHECK_JOIN_(a, b)
 
+// TEST("what it shows") { ... }
 #define TEST(name) CHECK_TEST(name, CHECK_JOIN(test_, __LINE__))
-#define CHECK_TEST(name, function)                                         \
-  static void function();                                                  \
+#define CHECK_TEST(name, function)                                                  \
+  static void function();                                                           \
   static const check::registration CHECK_JOIN(register_, function){name, function}; \
   static void function()
 
-#define CHECK(...) \
-  do { \
+#define CHECK(...)                                                                \
+  do {                                                                            \
     if (!(__VA_ARGS__)) check::fail(__FILE__, __LINE__, "not so: " #__VA_ARGS__); \
   } while (false)
 
 // The expression throws an mproc::error with that code.
-#define CHECK_THROWS(code_, ...) \
-  do { \
-    bool thrown_ = false; \
-    try { \
-      static_cast<void>(__VA_ARGS__); \
-    } catch (const mproc::error& e_) { \
-      thrown_ = true; \
+#define CHECK_THROWS(code_, ...)                                                                                  \
+  do {                                                                                                            \
+    bool thrown_ = false;                                                                                         \
+    try {                                                                                                         \
+      static_cast<void>(__VA_ARGS__);                                                                             \
+    } catch (const mproc::error& e_) {                                                                            \
+      thrown_ = true;                                                                                             \
       if (e_.code() != (code_)) check::fail(__FILE__, __LINE__, std::string(#__VA_ARGS__ " threw ") + e_.what()); \
-    } \
-    if (!thrown_) check::fail(__FILE__, __LINE__, "did not throw: " #__VA_ARGS__); \
+    }                                                                                                             \
+    if (!thrown_) check::fail(__FILE__, __LINE__, "did not throw: " #__VA_ARGS__);                                \
   } while (false)
 
 #endif

@@ -375,8 +375,8 @@ TEST("recovered: the callback runs with the lock held, once per takeover") {
   m.unlock();
   CHECK(calls == 1);
 
-  mproc::mutex moved = std::move(m);  // the callback belongs to the handle
-  moved.on_recovered([&] { ++calls; });
+  m.on_recovered([&] { ++calls; });
+  mproc::mutex moved = std::move(m);  // the callback goes with the handle
   kill_a_holder(moved);
   moved.lock();
   CHECK(calls == 2);
@@ -447,6 +447,10 @@ TEST("cancel: ends waits for locks and queues") {
   CHECK(!token.is_set());
   mproc::mutex m;
   mproc::queue q;
+  mproc::queue_options bounds;
+  bounds.max_items = 1;
+  mproc::queue full(bounds);
+  full.put("only one");
   m.lock();
   for (int round = 0; round < 2; ++round) {
     int ended = 0;
@@ -464,10 +468,14 @@ TEST("cancel: ends waits for locks and queues") {
       canceled([&] { q.get(token); });
       canceled([&] { q.try_get_for(1h, token); });
       canceled([&] { q.get_many(3, token); });
+      canceled([&] { q.next(token); });
+      canceled([&] { full.put("x", token); });
+      canceled([&] { full.try_put_for("x", 1h, token); });
+      canceled([&] { full.put_many({"x", "y"}, token); });
     });
     token.set();
     waiter.join();
-    CHECK(ended == 6 && token.is_set());
+    CHECK(ended == 10 && token.is_set());
     // What can finish without waiting still does.
     q.put("x", token);
     CHECK(q.get(token) == "x");

@@ -113,7 +113,8 @@ const (
 	EPANIC    = C.MPROC_EPANIC
 	ESTALE    = C.MPROC_ESTALE
 
-	Forever = C.MPROC_FOREVER
+	Forever     = C.MPROC_FOREVER
+	UntilClosed = C.GOMP_UNTIL_CLOSED // Forever, with a token that Close alone sets
 
 	DomainGroup     = C.MPROC_DOMAIN_GROUP
 	DomainAnonymous = C.MPROC_DOMAIN_ANONYMOUS

@@ -1,0 +1,77 @@
+package mproc
+
+import (
+	"context"
+	"testing"
+)
+
+func BenchmarkValueAdd(b *testing.B) {
+	d, _ := newDomain(b)
+	v := closing[*Value[int64]](b)(CreateValue[int64](d, "v", 0, nil))
+	for b.Loop() {
+		v.Add(1)
+	}
+}
+
+func BenchmarkValueLoad(b *testing.B) {
+	d, _ := newDomain(b)
+	v := closing[*Value[int64]](b)(CreateValue[int64](d, "v", 0, nil))
+	for b.Loop() {
+		v.Load()
+	}
+}
+
+func BenchmarkArrayGet(b *testing.B) {
+	d, _ := newDomain(b)
+	a := closing[*Array[int64]](b)(CreateArray(d, "a", make([]int64, 100), nil))
+	for b.Loop() {
+		a.Get(50)
+	}
+}
+
+func BenchmarkLockUnlock(b *testing.B) {
+	d, _ := newDomain(b)
+	l := closing[*Lock](b)(CreateLock(d, "l", nil))
+	cancellable, cancel := context.WithCancel(bg)
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"Background": bg, "Cancellable": cancellable} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				l.Lock(ctx)
+				l.Unlock()
+			}
+		})
+	}
+}
+
+func BenchmarkQueuePutGet(b *testing.B) {
+	d, _ := newDomain(b)
+	q := closing[*Queue](b)(CreateQueue(d, "q", nil))
+	message, buf := make([]byte, 64), make([]byte, 64)
+	b.Run("GetInto", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			q.Put(bg, message)
+			q.GetInto(bg, buf)
+		}
+	})
+	b.Run("Get", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			q.Put(bg, message)
+			q.Get(bg)
+		}
+	})
+	batch := make([][]byte, 32)
+	for i := range batch {
+		batch[i] = message
+	}
+	b.Run("Many32", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			q.PutMany(bg, batch)
+			q.GetMany(bg, 32)
+		}
+	})
+}

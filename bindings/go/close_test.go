@@ -1,0 +1,260 @@
+package mproc
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestCloseTwiceAndUseAfterwards(t *testing.T) {
+	d, dir := newDomain(t)
+	other := open(t, dir)
+	l := closing[*Lock](t)(CreateLock(d, "l", nil))
+	v := closing[*Value[int]](t)(CreateValue(d, "v", 1, nil))
+	p := closing[*Value[point]](t)(CreateValue(d, "p", point{}, nil))
+	a := closing[*Array[int]](t)(CreateArray(d, "a", []int{1}, nil))
+	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
+	for range 2 {
+		must(t, l.Close())
+		must(t, v.Close())
+		must(t, p.Close())
+		must(t, a.Close())
+		must(t, q.Close())
+		must(t, other.Close())
+		everyMethodIsClosed(t, other, l, v, p, a, q)
+	}
+	// What was never opened is closed.
+	everyMethodIsClosed(t, new(Domain), new(Lock), new(Value[int]), new(Value[point]), new(Array[int]), new(Queue))
+	for _, c := range []interface{ Close() error }{
+		new(Domain), new(Lock), new(Value[int]), new(Array[int]), new(Queue),
+		(*Domain)(nil), (*Lock)(nil), (*Value[int])(nil), (*Array[int])(nil), (*Queue)(nil),
+	} {
+		must(t, c.Close())
+	}
+}
+
+func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Value[point], a *Array[int], q *Queue) {
+	t.Helper()
+	n := 0
+	closed := func(err error) {
+		t.Helper()
+		n++
+		fails(t, err, ErrClosedHandle)
+	}
+	// second drops the result of a call.
+	second := func(_ any, err error) error { return err }
+
+	closed(second(d.Path()))
+	closed(second(d.ID()))
+	closed(second(d.Self()))
+	closed(second(d.Sweep()))
+	closed(d.Unlink("x"))
+	closed(second(CreateLock(d, "x", nil)))
+	closed(second(OpenLock(d, "x", nil)))
+	closed(second(CreateValue(d, "x", 1, nil)))
+	closed(second(OpenValue[int](d, "x", nil)))
+	closed(second(CreateArray(d, "x", []int{1}, nil)))
+	closed(second(OpenArray[int](d, "x", nil)))
+	closed(second(CreateQueue(d, "x", nil)))
+	closed(second(OpenQueue(d, "x", nil)))
+	for _, l := range []locker{l, v, p, a} {
+		closed(second(l.Lock(bg)))
+		closed(second(l.TryLock()))
+		closed(l.Unlock())
+		closed(l.With(bg, func(bool) error { panic("called") }))
+	}
+	closed(second(l.Owner()))
+	closed(second(v.LockOwner()))
+	closed(second(a.LockOwner()))
+	closed(second(v.Load()))
+	closed(v.Store(1))
+	closed(second(v.Swap(1)))
+	closed(second(v.CompareAndSwap(1, 2)))
+	closed(second(v.Add(1)))
+	for _, fetch := range operations(v) {
+		closed(second(fetch(1)))
+	}
+	closed(second(v.Pointer()))
+	closed(v.View(func(*int) error { panic("called") }))
+	closed(second(v.Info()))
+	closed(second(p.Load()))
+	closed(p.Store(point{}))
+	closed(second(p.Swap(point{})))
+	closed(second(p.CompareAndSwap(point{}, point{})))
+	closed(second(a.Get(0)))
+	closed(a.Set(0, 1))
+	closed(a.Read(0, nil))
+	closed(a.Write(0, nil))
+	closed(second(a.Slice()))
+	closed(a.View(func([]int) error { panic("called") }))
+	closed(second(a.Info()))
+	closed(q.Put(bg, nil))
+	closed(q.TryPut(nil))
+	closed(second(q.Get(bg)))
+	closed(second(q.TryGet()))
+	closed(second(q.GetInto(bg, nil)))
+	closed(second(q.PutMany(bg, nil)))
+	closed(second(q.GetMany(bg, 1)))
+	closed(second(q.Len()))
+	closed(second(q.Empty()))
+	closed(second(q.Full()))
+	closed(q.Shutdown(true))
+	closed(second(q.Info()))
+}
+
+// Close ends calls that wait, under any context.
+func TestCloseEndsWaits(t *testing.T) {
+	d, _ := newDomain(t)
+	closing[*Lock](t)(CreateLock(d, "l", nil)).TryLock()
+	closing[*Queue](t)(CreateQueue(d, "q", nil))
+	for i := range 20 {
+		l := closing[*Lock](t)(OpenLock(d, "l", nil))
+		q := closing[*Queue](t)(OpenQueue(d, "q", nil))
+		one, cancelOne := context.WithCancel(bg)
+		two, cancelTwo := context.WithTimeout(bg, time.Hour)
+		ended := make(chan error)
+		for _, ctx := range []context.Context{bg, one, two, one} {
+			go func() { _, err := l.Lock(ctx); ended <- err }()
+			go func() { _, err := q.Get(ctx); ended <- err }()
+		}
+		time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+		must(t, l.Close())
+		must(t, q.Close())
+		for range 8 {
+			fails(t, <-ended, ErrClosedHandle)
+		}
+		cancelOne()
+		cancelTwo()
+	}
+}
+
+// Close at any moment while others use the handle: they get on or are told, nothing crashes, and the object is
+// really let go.
+func TestCloseWhileInUse(t *testing.T) {
+	d, _ := newDomain(t)
+	for range 30 {
+		v, err := CreateValue[int16](d, "v", 0, nil)
+		must(t, err)
+		a, err := CreateArray(d, "a", make([]byte, 100), nil)
+		must(t, err)
+		q, err := CreateQueue(d, "q", nil)
+		must(t, err)
+		var started, wg sync.WaitGroup
+		for range 4 {
+			started.Add(1)
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				started.Done()
+				for {
+					_, e1 := v.Add(1)
+					e2 := a.Set(3, 1)
+					e3 := a.View(func(s []byte) error { s[5]++; return nil })
+					e4 := q.TryPut([]byte("x"))
+					_, e5 := q.Get(bg)
+					for _, err := range []error{e1, e2, e3, e4, e5} {
+						if err != nil && !errors.Is(err, ErrClosedHandle) {
+							t.Error(err)
+						}
+					}
+					if e1 != nil && e2 != nil && e3 != nil && e4 != nil && e5 != nil {
+						return
+					}
+				}
+			}()
+		}
+		started.Wait()
+		for range 2 {
+			wg.Add(3)
+			go func() { defer wg.Done(); v.Close() }()
+			go func() { defer wg.Done(); a.Close() }()
+			go func() { defer wg.Done(); q.Close() }()
+		}
+		wg.Wait()
+		for _, name := range []string{"v", "a", "q"} {
+			_, err := OpenLock(d, name, nil)
+			fails(t, err, ErrNotExist) // the last user is gone, and so is the name
+		}
+	}
+}
+
+func TestViewOutlivesClose(t *testing.T) {
+	d, _ := newDomain(t)
+	a, err := CreateArray(d, "a", []int{1, 2, 3}, nil)
+	must(t, err)
+	must(t, a.View(func(s []int) error {
+		must(t, a.Close())
+		s[0] = 7
+		got(t, 7)(s[0], nil)
+		return nil
+	}))
+	_, err = OpenArray[int](d, "a", nil)
+	fails(t, err, ErrNotExist)
+	_, err = a.Get(0)
+	fails(t, err, ErrClosedHandle)
+	v, err := CreateValue(d, "v", 5, nil)
+	must(t, err)
+	must(t, v.View(func(p *int) error {
+		must(t, v.Close())
+		*p = 6
+		return nil
+	}))
+}
+
+// With releases the lock even if the handle was closed inside.
+func TestCloseInsideWith(t *testing.T) {
+	d, _ := newDomain(t)
+	keep := closing[*Lock](t)(CreateLock(d, "l", nil))
+	l := closing[*Lock](t)(OpenLock(d, "l", nil))
+	must(t, l.With(bg, func(bool) error { return l.Close() }))
+	got(t, false)(keep.TryLock())
+	must(t, keep.Unlock())
+}
+
+// A handle that nobody closed is closed by the collector. A context that is still in use does not keep it.
+func TestCollectorClosesHandles(t *testing.T) {
+	d, _ := newDomain(t)
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	func() {
+		q, err := CreateQueue(d, "forgotten", nil)
+		must(t, err)
+		must(t, q.Put(ctx, nil))
+		a, err := CreateArray(d, "viewed", []int{1, 2, 3}, nil)
+		must(t, err)
+		must(t, a.View(func([]int) error { return nil }))
+	}()
+	for !unknown(d, "forgotten") || !unknown(d, "viewed") {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func unknown(d *Domain, name string) bool {
+	_, err := OpenLock(d, name, nil)
+	return errors.Is(err, ErrNotExist)
+}
+
+// Memory that was handed out stays mapped. In a process of its own, because the mapping stays to its end.
+func TestCollectorSparesSlices(t *testing.T) {
+	d, dir := newDomain(t)
+	start(t, dir, "keep-slice").ends()
+	got(t, true)(unknown(d, "exposed"), nil)
+}
+
+func roleKeepSlice() {
+	slice := need(need(CreateArray(nil, "exposed", []int{1, 2, 3}, nil)).Slice())
+	number := need(need(CreateValue(nil, "number", 7, nil)).Pointer())
+	for range 10 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	slice[0] = 5
+	*number++
+	if unknown(nil, "exposed") || unknown(nil, "number") || slice[0]+slice[2]+*number != 16 {
+		checked(errors.New("the memory is gone"))
+	}
+}

@@ -1,0 +1,191 @@
+package mproc
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// waiters are all the calls that wait for ever where they stand.
+func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
+	empty := closing[*Queue](t)(CreateQueue(d, "empty", nil))
+	full := closing[*Queue](t)(CreateQueue(d, "full", &QueueOptions{MaxItems: 1}))
+	must(t, full.Put(bg, nil))
+	l := closing[*Lock](t)(CreateLock(d, "lock", nil))
+	v := closing[*Value[int]](t)(CreateValue(d, "value", 0, nil))
+	a := closing[*Array[int]](t)(CreateArray(d, "array", []int{1}, nil))
+	for _, held := range []locker{l, v, a} {
+		_, err := held.TryLock()
+		must(t, err)
+	}
+	return map[string]func(context.Context) error{
+		"Get":        func(ctx context.Context) error { _, err := empty.Get(ctx); return err },
+		"GetInto":    func(ctx context.Context) error { _, err := empty.GetInto(ctx, make([]byte, 8)); return err },
+		"GetMany":    func(ctx context.Context) error { _, err := empty.GetMany(ctx, 8); return err },
+		"Put":        func(ctx context.Context) error { return full.Put(ctx, nil) },
+		"PutMany":    func(ctx context.Context) error { _, err := full.PutMany(ctx, [][]byte{nil}); return err },
+		"Lock":       func(ctx context.Context) error { _, err := l.Lock(ctx); return err },
+		"Value.Lock": func(ctx context.Context) error { _, err := v.Lock(ctx); return err },
+		"Array.Lock": func(ctx context.Context) error { _, err := a.Lock(ctx); return err },
+		"With":       func(ctx context.Context) error { return l.With(ctx, func(bool) error { return nil }) },
+	}
+}
+
+func TestCancelEndsEveryWait(t *testing.T) {
+	d, _ := newDomain(t)
+	for name, wait := range waiters(t, d) {
+		t.Run(name, func(t *testing.T) {
+			why := errors.New("enough")
+			// Also with a context derived from the one that is cancelled, and in the middle of the wait or
+			// before it, as it comes.
+			for i := range 20 {
+				ctx, cancel := context.WithCancelCause(bg)
+				inner, stop := context.WithTimeout(ctx, time.Hour)
+				ended := make(chan error)
+				go func() { ended <- wait(ctx) }()
+				go func() { ended <- wait(inner) }()
+				time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+				cancel(why)
+				fails(t, <-ended, ErrCanceled, context.Canceled, why)
+				fails(t, <-ended, ErrCanceled, context.Canceled, why)
+				stop()
+			}
+		})
+	}
+}
+
+func TestDeadlineEndsEveryWait(t *testing.T) {
+	d, _ := newDomain(t)
+	for name, wait := range waiters(t, d) {
+		t.Run(name, func(t *testing.T) {
+			for _, after := range []time.Duration{-time.Hour, 0, time.Nanosecond, time.Millisecond, 20 * time.Millisecond} {
+				ctx, cancel := context.WithTimeout(bg, after)
+				err := wait(ctx)
+				fails(t, err, ErrTimeout, context.DeadlineExceeded)
+				if errors.Is(err, context.Canceled) || errors.Is(err, ErrCanceled) {
+					t.Error("a timeout that is a cancellation:", err)
+				}
+				cancel()
+			}
+			fails(t, wait(deadlineOnly{bg, time.Now().Add(time.Millisecond)}), ErrTimeout, context.DeadlineExceeded)
+		})
+	}
+}
+
+// deadlineOnly is a context that has a deadline, but no channel.
+type deadlineOnly struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }
+
+func TestDeadContextDoesNothing(t *testing.T) {
+	d, _ := newDomain(t)
+	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
+	l := closing[*Lock](t)(CreateLock(d, "l", nil))
+	ctx, cancel := context.WithCancel(bg)
+	cancel()
+	fails(t, q.Put(ctx, nil), context.Canceled)
+	got(t, true)(q.Empty())
+	must(t, q.Put(bg, []byte("stays")))
+	_, err := q.Get(ctx)
+	fails(t, err, context.Canceled)
+	got(t, 1)(q.Len())
+	_, err = l.Lock(ctx)
+	fails(t, err, context.Canceled)
+	fails(t, l.Unlock(), ErrNotHolder)
+	var none context.Context
+	_, err = l.Lock(none)
+	fails(t, err, ErrInvalid)
+	fails(t, q.Put(none, nil), ErrInvalid)
+}
+
+// One context for many calls, many contexts for one handle, cancelled at random: nobody is forgotten, nobody is
+// woken by another's context.
+func TestContextsInterleaved(t *testing.T) {
+	d, _ := newDomain(t)
+	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
+	shared, cancelShared := context.WithCancel(bg)
+	var wg sync.WaitGroup
+	var taken, wrong atomic.Int64
+	for i := range 6 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for k := 0; ; k++ {
+				ctx, cancel := shared, context.CancelFunc(func() {})
+				if i%2 == 0 {
+					ctx, cancel = context.WithCancel(shared)
+					if k%3 == 0 {
+						time.AfterFunc(time.Duration(k%7)*50*time.Microsecond, cancel)
+					}
+				}
+				_, err := q.Get(ctx)
+				switch {
+				case err == nil:
+					taken.Add(1)
+				case ctx.Err() == nil:
+					wrong.Add(1) // ended although its own context lives
+				}
+				cancel()
+				if shared.Err() != nil {
+					return
+				}
+			}
+		}()
+	}
+	const messages = 3000
+	for range messages {
+		must(t, q.Put(shared, []byte("m")))
+	}
+	for taken.Load() < messages {
+		runtime.Gosched()
+	}
+	cancelShared()
+	wg.Wait()
+	got(t, int64(messages))(taken.Load(), nil)
+	got(t, int64(0))(wrong.Load(), nil)
+	if n := len(q.h.res.waits.bonds); n > 1 {
+		t.Errorf("%d contexts are still known", n)
+	}
+}
+
+// A handle lets go of a context that is done, and of all contexts when it is closed.
+func TestContextsAreLetGo(t *testing.T) {
+	d, _ := newDomain(t)
+	l := closing[*Lock](t)(CreateLock(d, "l", nil))
+	known := func() int {
+		l.h.res.waits.mu.Lock()
+		defer l.h.res.waits.mu.Unlock()
+		return len(l.h.res.waits.bonds)
+	}
+	use := func(ctx context.Context) {
+		_, err := l.Lock(ctx)
+		must(t, err)
+		must(t, l.Unlock())
+	}
+	one, cancelOne := context.WithCancel(bg)
+	two, cancelTwo := context.WithCancel(bg)
+	defer cancelTwo()
+	for range 10 {
+		use(one)
+		use(two)
+		got(t, 1)(known(), nil) // the last one only
+	}
+	use(one)
+	cancelOne()
+	for known() != 0 {
+		runtime.Gosched()
+	}
+	use(two)
+	use(bg)
+	got(t, 1)(known(), nil)
+	must(t, l.Close())
+	got(t, 0)(known(), nil)
+	fails(t, func() error { _, err := l.Lock(two); return err }(), ErrClosedHandle)
+}

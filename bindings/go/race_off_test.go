@@ -1,0 +1,5 @@
+//go:build !race
+
+package mproc
+
+const raceEnabled = false

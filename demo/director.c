@@ -1,0 +1,267 @@
+/*
+ * The demo: processes in C, C++ and Go share a counter, an array and a queue. One is killed while it holds
+ * the array's lock, another one in the middle of a put. The rest finish, and the totals are right.
+ *
+ *     director DIRECTORY    where worker-c, worker-cpp and worker-go are; `make demo` does it all
+ *
+ * Nothing here depends on how fast anybody is: who has to be at some point says so, or is held up there.
+ */
+#define _GNU_SOURCE
+#include "scene.h"
+#include "troupe.h"
+
+#include <mproc.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ADDITIONS = 100000,  /* per worker */
+    ROUNDS = 2000,       /* per worker */
+    DOOMED_ROUNDS = 50,
+    LETTERS = 50000,     /* per sender */
+    SINGLES = 500,       /* of the doomed sender, before its batch */
+    BATCH = 400000,      /* many times what the queue holds: nobody comes to its end unless it is emptied */
+    PAUSE_AT = SINGLES + 200000,
+    WIDTH = SINGLES + BATCH
+};
+enum { FROM_C, FROM_CPP, FROM_GO, SENDERS };
+
+static char domain_path[64];
+static mproc_value_t *counter, *returned, *cue;
+static mproc_array_t *board, *ledger;
+static mproc_queue_t *mail;
+
+static void remove_objects(void) {
+    DIR *dir;
+    struct dirent *entry;
+    mproc_value_close(counter);
+    mproc_value_close(returned);
+    mproc_value_close(cue);
+    mproc_array_close(board);
+    mproc_array_close(ledger);
+    mproc_queue_close(mail);
+    if (mproc_domain_remove(domain_path) == MPROC_OK) {
+        return;
+    }
+    dir = opendir(domain_path); /* the show must not leave anything, whatever went wrong */
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    rmdir(domain_path);
+}
+
+static int need(int status, const char *what) {
+    mproc_error_t error;
+    if (status < 0) {
+        mproc_last_error(&error, sizeof error);
+        troupe_end(1, "%s: %s: %s", what, mproc_strerror(status), error.message);
+    }
+    return status;
+}
+
+static mproc_value_t *make_value(const char *name, int32_t type) {
+    mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    mproc_value_t *value = NULL;
+    options.type_code = type;
+    need(mproc_value_create(NULL, name, &options, &value), name);
+    return value;
+}
+
+static mproc_array_t *make_array(const char *name, int32_t type, size_t ndim, size_t rows, size_t columns) {
+    mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+    mproc_array_t *array = NULL;
+    options.type_code = type;
+    options.ndim = ndim;
+    options.shape[0] = rows;
+    options.shape[1] = columns;
+    need(mproc_array_create(NULL, name, &options, &array), name);
+    return array;
+}
+
+static void give_cue(int number) {
+    need(mproc_value_set_i64(cue, number), CUE);
+}
+
+static const char *text(int number) {
+    static char texts[8][16];
+    static unsigned next;
+    char *place = texts[next++ % 8];
+    snprintf(place, sizeof texts[0], "%d", number);
+    return place;
+}
+
+/* --- act 1 ------------------------------------------------------------------------------------------- */
+
+static int repairs;
+
+static void play_counting(const char *programs) {
+    actor_t c, cpp, go, doomed;
+    actor_t *workers[3] = {&c, &cpp, &go};
+    mproc_owner_t holder;
+    pid_t pid;
+    int i;
+
+    tell("ACT 1. A counter, to which everybody adds 1 without a lock, and a board of %d cells: a round", CELLS);
+    tell("takes the board's lock and adds 1 to every cell. C, C++ and Go play, and a second C++ program.");
+    actor_start(&c, "C", programs, "worker-c", "count", text(ADDITIONS), text(ROUNDS), NULL);
+    actor_start(&cpp, "C++", programs, "worker-cpp", "count", text(ADDITIONS), text(ROUNDS), NULL);
+    actor_start(&go, "Go", programs, "worker-go", "count", text(ADDITIONS), text(ROUNDS), NULL);
+    actor_start(&doomed, "C++ 2", programs, "worker-cpp", "hold", text(DOOMED_ROUNDS), NULL);
+    for (i = 0; i < 3; i++) {
+        actor_await(workers[i], "half");
+    }
+    actor_await(&doomed, "half");
+    give_cue(CUE_GRAB);
+    actor_await(&doomed, "holding");
+    give_cue(CUE_GO_ON);
+    tell("The others go on, and have to wait for that lock.");
+    troupe_watch(300); /* for the audience: they do wait */
+    need(mproc_array_lock_owner(board, &holder, sizeof holder), "who holds the lock");
+    tell("The lock is held by process %d (%s), which is %s. kill -9 %d!", (int)holder.pid, holder.command,
+         holder.alive ? "alive" : "dead", (int)doomed.pid);
+    pid = doomed.pid;
+    if (!holder.held || holder.pid != pid) {
+        troupe_end(1, "but it should be process %d", (int)pid);
+    }
+    actor_kill(&doomed);
+    for (i = 0; i < 3; i++) {
+        actor_join(workers[i]);
+        repairs += workers[i]->number >= 0 && strcmp(workers[i]->said, "repaired") == 0 &&
+                   workers[i]->number == HALF_DONE;
+    }
+}
+
+/* --- act 2 ------------------------------------------------------------------------------------------- */
+
+static int taken; /* letters that the receivers say they took */
+
+static void play_mail(const char *programs) {
+    actor_t c, cpp, doomed, receivers[3];
+    static const char *const names[3] = {"C 3", "C++ 3", "Go 3"};
+    static const char *const receiver_programs[3] = {"worker-c", "worker-cpp", "worker-go"};
+    const int32_t *first_of_batch;
+    void *received = NULL;
+    int i;
+
+    need(mproc_array_ptr(ledger, &received), LEDGER);
+    first_of_batch = (const int32_t *)received + FROM_GO * WIDTH + SINGLES;
+
+    tell("ACT 2. A queue of 64 KiB. A second Go program posts numbered letters, many at a time, C and C++ post %d", LETTERS);
+    tell("each. C, C++ and Go receive, and mark each letter in a ledger.");
+    for (i = 0; i < 3; i++) {
+        actor_start(&receivers[i], names[i], programs, receiver_programs[i], "receive", text(WIDTH), text(FROM_GO),
+                    text(PAUSE_AT), NULL);
+    }
+    actor_start(&doomed, "Go 2", programs, "worker-go", "batch", text(FROM_GO), text(SINGLES), text(BATCH), NULL);
+    actor_await(&doomed, "batch");
+    actor_start(&c, "C", programs, "worker-c", "send", text(FROM_C), text(LETTERS), NULL);
+    actor_start(&cpp, "C++", programs, "worker-cpp", "send", text(FROM_CPP), text(LETTERS), NULL);
+    while (__atomic_load_n(first_of_batch, __ATOMIC_RELAXED) == 0) {
+        troupe_watch(1);
+    }
+    srand((unsigned)time(NULL));
+    troupe_watch(rand() % 40); /* somewhere in the batch; its end is out of reach */
+    tell("The first letters of that call have arrived, so it is in the middle of it. kill -9 %d!", (int)doomed.pid);
+    actor_kill(&doomed);
+    give_cue(CUE_MAIL);
+    actor_join(&c);
+    actor_join(&cpp);
+    tell("Both senders are done. The post office closes: no more letters go in, what is inside can be taken.");
+    need(mproc_queue_shutdown(mail, 0), "shutdown");
+    for (i = 0; i < 3; i++) {
+        actor_join(&receivers[i]);
+        taken += strcmp(receivers[i].said, "taken") == 0 ? receivers[i].number : 0;
+    }
+}
+
+/* --- the end ----------------------------------------------------------------------------------------- */
+
+static int wrong;
+
+static void row(const char *what, long long expected, long long found) {
+    wrong += expected != found;
+    printf("  %-48s %10lld %10lld   %s\n", what, expected, found, expected == found ? "ok" : "WRONG");
+}
+
+static void check_totals(void) {
+    int64_t number = 0, cells[CELLS];
+    int32_t *received;
+    int sender, i, twice = 0, from[SENDERS] = {0}, prefix = 0, in_order = 1;
+    size_t left = 0;
+    void *pointer = NULL;
+
+    printf("\n  %-48s %10s %10s\n", "", "expected", "found");
+    need(mproc_value_get_i64(counter, &number), COUNTER);
+    row("counter", 3LL * ADDITIONS, number);
+    need(mproc_array_read(board, 0, CELLS, cells, sizeof cells), BOARD);
+    for (i = 1; i < CELLS && cells[i] == cells[0]; i++) {
+    }
+    row("board: cells that are equal", CELLS, i);
+    row("board: rounds in each cell", 3LL * ROUNDS + DOOMED_ROUNDS, cells[0]);
+    row("board: told of the death and repaired", 1, repairs);
+
+    need(mproc_array_ptr(ledger, &pointer), LEDGER);
+    received = pointer;
+    for (sender = 0; sender < SENDERS; sender++) {
+        for (i = 0; i < WIDTH; i++) {
+            from[sender] += received[sender * WIDTH + i] != 0;
+            twice += received[sender * WIDTH + i] > 1;
+        }
+    }
+    while (prefix < WIDTH && received[FROM_GO * WIDTH + prefix] != 0) {
+        prefix++;
+    }
+    in_order = prefix == from[FROM_GO];
+    row("letters from C", LETTERS, from[FROM_C]);
+    row("letters from C++", LETTERS, from[FROM_CPP]);
+    need(mproc_value_get_i64(returned, &number), RETURNED);
+    row("letters from Go: put had returned, arrived", number, prefix < number ? prefix : number);
+    row("letters from Go: of the call that was cut off", from[FROM_GO] - SINGLES, prefix - SINGLES);
+    row("letters that arrived twice", 0, twice);
+    row("letters that the receivers counted", from[FROM_C] + from[FROM_CPP] + from[FROM_GO], taken);
+    need(mproc_queue_size(mail, &left), MAIL);
+    row("letters left in the queue", 0, (long long)left);
+    printf("\n");
+    if (!in_order || number != SINGLES || from[FROM_GO] <= SINGLES || from[FROM_GO] >= WIDTH) {
+        wrong++;
+    }
+}
+
+int main(int argc, char **argv) {
+    mproc_queue_options_t small = MPROC_QUEUE_OPTIONS_INIT;
+    const char *programs = argc > 1 ? argv[1] : ".";
+
+    snprintf(domain_path, sizeof domain_path, "/dev/shm/mproc-demo-%ld", (long)getpid());
+    setenv("MPROC_DOMAIN", domain_path, 1); /* for the workers as well */
+    troupe_start(remove_objects);
+
+    counter = make_value(COUNTER, MPROC_TYPE_I64);
+    returned = make_value(RETURNED, MPROC_TYPE_I64);
+    cue = make_value(CUE, MPROC_TYPE_I32);
+    board = make_array(BOARD, MPROC_TYPE_I64, 1, CELLS, 0);
+    ledger = make_array(LEDGER, MPROC_TYPE_I32, 2, SENDERS, WIDTH);
+    small.capacity_bytes = 64 << 10;
+    need(mproc_queue_create(NULL, MAIL, &small, &mail), MAIL);
+
+    play_counting(programs);
+    tell("Everybody has finished: the lock went on, and nothing that was done is lost.");
+    play_mail(programs);
+    check_totals();
+    if (wrong != 0) {
+        troupe_end(1, "The totals are WRONG.");
+    }
+    tell("All totals are right. Two of ten processes were killed, one with the lock in its hands, one in the");
+    tell("middle of a put: nobody hung, and nothing that was done is lost or there twice.");
+    remove_objects();
+    return 0;
+}

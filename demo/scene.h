@@ -1,0 +1,23 @@
+/* What director and workers have agreed on: the names of the shared objects and a few numbers. */
+#ifndef DEMO_SCENE_H
+#define DEMO_SCENE_H
+
+#define COUNTER "counter"   /* int64 value: everybody adds 1 to it, atomically */
+#define BOARD "board"       /* int64 array: a round adds 1 to every cell, under the array's lock */
+#define MAIL "mail"         /* queue of letters */
+#define LEDGER "ledger"     /* int32 array [sender][number]: how often that letter was received */
+#define RETURNED "returned" /* int64 value: for so many letters of the doomed sender `put` has returned */
+#define CUE "cue"           /* int32 value: how far the story has come */
+
+enum { CELLS = 12, HALF_DONE = 5 };
+
+/* Values of the cue. */
+enum { CUE_GRAB = 1, CUE_GO_ON = 2, CUE_MAIL = 3 };
+
+/* A letter: who sent it, and its number with that sender, from 0 on. Eight bytes in the machine's order. */
+typedef struct {
+    int sender;
+    int number;
+} letter_t;
+
+#endif

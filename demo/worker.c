@@ -1,0 +1,168 @@
+/* The demo's worker in C: counts, sends and receives letters. The director starts it; see director.c. */
+#define _POSIX_C_SOURCE 200809L
+#include "scene.h"
+
+#include <mproc.h>
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* Ends the program when a call failed, and says why; else gives the status. */
+static int need(int status, const char *what) {
+    mproc_error_t error;
+    if (status < 0) {
+        mproc_last_error(&error, sizeof error);
+        say("%s: %s: %s", what, mproc_strerror(status), error.message);
+        exit(1);
+    }
+    return status;
+}
+
+static mproc_value_t *open_value(const char *name, int32_t type) {
+    mproc_value_options_t expected = MPROC_VALUE_OPTIONS_INIT;
+    mproc_value_t *value;
+    expected.type_code = type;
+    need(mproc_value_open(NULL, name, &expected, &value), name);
+    return value;
+}
+
+static mproc_array_t *open_array(const char *name, int32_t type) {
+    mproc_array_options_t expected = MPROC_ARRAY_OPTIONS_INIT;
+    mproc_array_t *array;
+    expected.type_code = type;
+    need(mproc_array_open(NULL, name, &expected, &array), name);
+    return array;
+}
+
+static void await_cue(mproc_value_t *cue, int64_t wanted) {
+    const struct timespec moment = {0, 1000000};
+    int64_t now = 0;
+    while (need(mproc_value_get_i64(cue, &now), CUE) == MPROC_OK && now < wanted) {
+        nanosleep(&moment, NULL);
+    }
+}
+
+/* One round: 1 is added to every cell. Whoever dies in the middle leaves them unequal. */
+static void play_round(mproc_array_t *board, int64_t *cells) {
+    int i, changed = 0;
+    if (need(mproc_array_lock(board, MPROC_FOREVER, NULL), "lock") == MPROC_RECOVERED) {
+        while (changed < CELLS && cells[changed] != cells[CELLS - 1]) {
+            cells[changed++] = cells[CELLS - 1]; /* cells are changed in order: the last one is still the old */
+        }
+        say("I have the lock, with the news that its holder died inside. It had changed %d of %d cells: I take that back.",
+            changed, CELLS);
+        say("@repaired %d", changed);
+    }
+    for (i = 0; i < CELLS; i++) {
+        if (cells[i] != cells[0]) {
+            say("the board is torn: cell %d is not cell 0", i);
+            exit(1);
+        }
+    }
+    for (i = 0; i < CELLS; i++) {
+        cells[i]++;
+    }
+    need(mproc_array_unlock(board), "unlock");
+}
+
+static void count(int additions, int rounds) {
+    mproc_value_t *counter = open_value(COUNTER, MPROC_TYPE_I64), *cue = open_value(CUE, MPROC_TYPE_I32);
+    mproc_array_t *board = open_array(BOARD, MPROC_TYPE_I64);
+    void *cells;
+    int i;
+    need(mproc_array_ptr(board, &cells), BOARD);
+    for (i = 0; i < additions; i++) {
+        need(mproc_value_add(counter, 1, NULL), COUNTER);
+    }
+    for (i = 0; i < rounds; i++) {
+        if (i == rounds / 2) {
+            say("%d additions and %d rounds on the board are done.", additions, i);
+            say("@half");
+            await_cue(cue, CUE_GO_ON);
+        }
+        play_round(board, cells);
+    }
+    say("All %d rounds are done.", rounds);
+    mproc_array_close(board);
+    mproc_value_close(cue);
+    mproc_value_close(counter);
+}
+
+static void send_letters(int sender, int letters) {
+    mproc_queue_t *mail;
+    letter_t letter;
+    need(mproc_queue_open(NULL, MAIL, NULL, &mail), MAIL);
+    letter.sender = sender;
+    for (letter.number = 0; letter.number < letters; letter.number++) {
+        need(mproc_queue_put(mail, &letter, sizeof letter, MPROC_FOREVER, NULL), "put");
+    }
+    say("All %d letters are posted.", letters);
+    mproc_queue_close(mail);
+}
+
+/* Receives until the post office closes. At letter `pause_at` of sender `doomed` it waits for the cue: so that
+ * sender cannot come to the end of its batch before the director has killed it. */
+static void receive_letters(int width, int doomed, int pause_at) {
+    mproc_queue_t *mail;
+    mproc_array_t *ledger = open_array(LEDGER, MPROC_TYPE_I32);
+    mproc_value_t *cue = open_value(CUE, MPROC_TYPE_I32);
+    int latest[3] = {-1, -1, -1}, status, taken = 0;
+    letter_t letter;
+    size_t length;
+    void *received;
+    need(mproc_queue_open(NULL, MAIL, NULL, &mail), MAIL);
+    need(mproc_array_ptr(ledger, &received), LEDGER);
+    while ((status = mproc_queue_get(mail, &letter, sizeof letter, &length, MPROC_FOREVER, NULL)) == MPROC_OK) {
+        if (length != sizeof letter || letter.sender < 0 || letter.sender > 2 || letter.number <= latest[letter.sender] ||
+            letter.number >= width) {
+            say("letter %d of sender %d came after %d", letter.number, letter.sender, latest[letter.sender]);
+            exit(1);
+        }
+        latest[letter.sender] = letter.number;
+        __atomic_fetch_add((int32_t *)received + letter.sender * width + letter.number, 1, __ATOMIC_RELAXED);
+        taken++;
+        if (letter.sender == doomed && letter.number >= pause_at) {
+            await_cue(cue, CUE_MAIL);
+        }
+    }
+    if (status != MPROC_ECLOSED) {
+        need(status, "get");
+    }
+    say("The post office is closed; I took %d letters.", taken);
+    say("@taken %d", taken);
+    mproc_value_close(cue);
+    mproc_array_close(ledger);
+    mproc_queue_close(mail);
+}
+
+int main(int argc, char **argv) {
+    const char *role = argc > 1 ? argv[1] : "";
+    int numbers[3] = {0, 0, 0}, i;
+    for (i = 0; i < 3 && i + 2 < argc; i++) {
+        numbers[i] = atoi(argv[i + 2]);
+    }
+    if (strcmp(role, "count") == 0) {
+        count(numbers[0], numbers[1]);
+    } else if (strcmp(role, "send") == 0) {
+        send_letters(numbers[0], numbers[1]);
+    } else if (strcmp(role, "receive") == 0) {
+        receive_letters(numbers[0], numbers[1], numbers[2]);
+    } else {
+        fprintf(stderr, "%s is started by the director\n", argv[0]);
+        return 2;
+    }
+    return 0;
+}

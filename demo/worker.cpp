@@ -1,0 +1,126 @@
+// The demo's worker in C++: counts, sends and receives letters, and plays the one who dies with the lock.
+// The director starts it; see director.c.
+#include "scene.h"
+
+#include <mproc.hpp>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace {
+
+void say(const std::string& line) { std::cout << line << std::endl; }
+
+void await_cue(const mproc::value<std::int32_t>& cue, int wanted) {
+  while (cue.load() < wanted) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+// One round: 1 is added to every cell. Whoever dies in the middle leaves them unequal.
+void play_round(mproc::array<std::int64_t>& board) {
+  const std::lock_guard guard(board.mutex());
+  if (board.mutex().recovered()) {
+    int changed = 0;
+    // Cells are changed in order: the last one is still the old.
+    for (; changed < CELLS && board[changed] != board[CELLS - 1]; ++changed) board[changed] = board[CELLS - 1];
+    say("I have the lock, with the news that its holder died inside. It had changed " + std::to_string(changed) + " of " +
+        std::to_string(CELLS) + " cells: I take that back.");
+    say("@repaired " + std::to_string(changed));
+  }
+  for (const auto cell : board) {
+    if (cell != board[0]) throw std::runtime_error("the board is torn");
+  }
+  for (auto& cell : board) ++cell;
+}
+
+void count(int additions, int rounds) {
+  auto counter = mproc::value<std::int64_t>::open(COUNTER);
+  auto cue = mproc::value<std::int32_t>::open(CUE);
+  auto board = mproc::array<std::int64_t>::open(BOARD);
+  for (int i = 0; i < additions; ++i) ++counter;
+  for (int i = 0; i < rounds; ++i) {
+    if (i == rounds / 2) {
+      say(std::to_string(additions) + " additions and " + std::to_string(i) + " rounds on the board are done.");
+      say("@half");
+      await_cue(cue, CUE_GO_ON);
+    }
+    play_round(board);
+  }
+  say("All " + std::to_string(rounds) + " rounds are done.");
+}
+
+// Plays some rounds, and then never lets go of the lock, in the middle of a round.
+[[noreturn]] void hold(int rounds) {
+  auto cue = mproc::value<std::int32_t>::open(CUE);
+  auto board = mproc::array<std::int64_t>::open(BOARD);
+  for (int i = 0; i < rounds; ++i) play_round(board);
+  say("My " + std::to_string(rounds) + " rounds on the board are done, I start one more.");
+  say("@half");
+  await_cue(cue, CUE_GRAB);
+  board.mutex().lock();
+  for (int i = 0; i < HALF_DONE; ++i) ++board[i];
+  say("I hold the board's lock and have changed " + std::to_string(HALF_DONE) + " of " + std::to_string(CELLS) + " cells ...");
+  say("@holding");
+  for (;;) pause();
+}
+
+void send_letters(int sender, int letters) {
+  auto mail = mproc::queue::open(MAIL);
+  for (letter_t letter{sender, 0}; letter.number < letters; ++letter.number) mail.put({&letter, sizeof letter});
+  say("All " + std::to_string(letters) + " letters are posted.");
+}
+
+// Receives until the post office closes. At letter `pause_at` of sender `doomed` it waits for the cue: so that
+// sender cannot come to the end of its batch before the director has killed it.
+void receive_letters(int width, int doomed, int pause_at) {
+  auto mail = mproc::queue::open(MAIL);
+  auto ledger = mproc::array<std::int32_t>::open(LEDGER);
+  auto cue = mproc::value<std::int32_t>::open(CUE);
+  int latest[3] = {-1, -1, -1};
+  int taken = 0;
+  while (const auto message = mail.next()) {
+    letter_t letter{-1, -1};
+    if (message->size() == sizeof letter) std::memcpy(&letter, message->data(), sizeof letter);
+    if (letter.sender < 0 || letter.sender > 2 || letter.number <= latest[letter.sender] || letter.number >= width) {
+      throw std::runtime_error("a letter is out of order");
+    }
+    latest[letter.sender] = letter.number;
+    __atomic_fetch_add(&ledger.at(letter.sender, letter.number), 1, __ATOMIC_RELAXED);
+    ++taken;
+    if (letter.sender == doomed && letter.number >= pause_at) await_cue(cue, CUE_MAIL);
+  }
+  say("The post office is closed; I took " + std::to_string(taken) + " letters.");
+  say("@taken " + std::to_string(taken));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string role = argc > 1 ? argv[1] : "";
+  const auto number = [&](int i) { return i + 2 < argc ? std::atoi(argv[i + 2]) : 0; };
+  if (role == "count") {
+    count(number(0), number(1));
+  } else if (role == "hold") {
+    hold(number(0));
+  } else if (role == "send") {
+    send_letters(number(0), number(1));
+  } else if (role == "receive") {
+    receive_letters(number(0), number(1), number(2));
+  } else {
+    std::cerr << argv[0] << " is started by the director\n";
+    return 2;
+  }
+  return 0;
+} catch (const std::exception& e) {
+  say(e.what());
+  return 1;
+}

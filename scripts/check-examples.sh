@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Runs the examples of all three languages and compares what they print with what they promise.
+set -u
+cd "$(dirname "$0")/.."
+. scripts/stage-env.sh
+: "${GO:=go}"
+passed=0 failed=0
+bin=$PWD/target/examples
+
+# Examples that use the default domain would leave its registry behind.
+export MPROC_DOMAIN=/dev/shm/mproc-examples-$$
+trap 'rm -rf "$MPROC_DOMAIN"' EXIT
+
+expected() {
+    case $1 in
+    value_and_array) printf '3.1415927\n[0, -1, -2, -3, -4, -5, -6, -7, -8, -9]\n' ;;
+    queue_worker) printf 'Received from worker: Data from worker\n' ;;
+    value_add) printf 'Shared value after worker modification: 10\n' ;;
+    array_add) printf 'Shared array after worker modification: [1, 1, 1, 1, 1]\n' ;;
+    # The first number is a race: any from 1 to 100.
+    race_counter) printf 'Unsafe final value: N\nSafe final value: 100\n' ;;
+    increments) printf 'Incremented to %d\n' 1 2 3 4 5 && printf 'Final shared number: 5\n' ;;
+    named_writer) printf 'wrote 42\n' ;;
+    named_reader) printf 'read 42\n' ;;
+    *) return 1 ;;
+    esac
+}
+
+# check LANGUAGE NAME COMMAND...
+check() {
+    local language=$1 name=$2 want seen status
+    shift 2
+    if ! want=$(expected "$name"); then
+        echo "failed: $language $name: scripts/check-examples.sh does not know what it prints"
+        failed=$((failed + 1))
+        return
+    fi
+    seen=$(timeout -k 5 60 "$@" 2>&1)
+    status=$?
+    [ "$name" != race_counter ] || seen=$(sed -E 's/^(Unsafe final value: )([1-9][0-9]?|100)$/\1N/' <<<"$seen")
+    if [ $status -eq 0 ] && [ "$seen" = "$want" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'failed: %s %s (exit %d)\n-- expected\n%s\n-- printed\n%s\n' "$language" "$name" $status "$want" "$seen"
+    fi
+}
+
+# The reader needs a writer before it, hence the pair is run at the end, in every pairing of languages.
+for source in examples-c/*.c bindings/cpp/examples/*.cpp; do
+    name=$(basename "${source%.*}")
+    case $source in *.c) language=c ;; *) language=cpp ;; esac
+    case $name in named_*) continue ;; esac
+    check $language "$name" "$bin/$language/$name"
+done
+mkdir -p "$bin/go"
+for dir in bindings/go/examples/*/; do
+    [ -d "$dir" ] || continue
+    name=$(basename "$dir")
+    if ! (cd "$dir" && "$GO" build -buildvcs=false -o "$bin/go/$name" .); then
+        echo "failed: go $name does not build"
+        failed=$((failed + 1))
+        continue
+    fi
+    case $name in named_*) continue ;; esac
+    check go "$name" "$bin/go/$name"
+done
+for writer in "$bin"/*/named_writer; do
+    for reader in "$bin"/*/named_reader; do
+        check "$(basename "$(dirname "$writer")")" named_writer "$writer"
+        check "$(basename "$(dirname "$reader")")" named_reader "$reader"
+    done
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,142 @@
+//! Forking, dying at the k-th point, and trying every k.
+
+use mproc::sys::crash;
+use mproc::{Domain, DomainOptions, Limits};
+use std::cell::{Cell, OnceCell};
+use std::path::PathBuf;
+use std::time::Duration;
+
+thread_local! {
+    static NAME: Cell<&'static str> = const { Cell::new("") };
+    static DEATHS: Cell<u64> = const { Cell::new(0) };
+    static DOMAIN: OnceCell<Domain> = const { OnceCell::new() };
+}
+
+/// Long enough for anything that works, and an error instead of a hang for what does not.
+pub fn soon() -> Limits<'static> {
+    Limits::within(Duration::from_secs(2))
+}
+
+pub fn directory() -> PathBuf {
+    PathBuf::from(format!("/dev/shm/mproc-crash-test-{}", std::process::id()))
+}
+
+/// The domain of this test program.
+pub fn domain() -> Domain {
+    DOMAIN.with(|d| d.get_or_init(|| Domain::open(&DomainOptions::at(directory())).expect("open the domain")).clone())
+}
+
+extern "C" fn too_long(_: libc::c_int) {
+    let name = NAME.with(Cell::get);
+    for part in ["FAILED ", name, ": hangs (watchdog)\n"] {
+        // SAFETY: write is async-signal-safe; the text is valid.
+        unsafe { libc::write(1, part.as_ptr().cast(), part.len()) };
+    }
+    // SAFETY: _exit is async-signal-safe.
+    unsafe { libc::_exit(3) }
+}
+
+pub fn begin(name: &'static str) {
+    NAME.with(|n| n.set(name));
+    DEATHS.with(|d| d.set(0));
+    // SAFETY: a handler that only uses async-signal-safe calls.
+    unsafe {
+        libc::signal(libc::SIGALRM, too_long as extern "C" fn(libc::c_int) as libc::sighandler_t);
+        libc::alarm(90);
+    }
+}
+
+pub fn summary() -> String {
+    format!("{} deaths", DEATHS.with(Cell::get))
+}
+
+pub fn clean_up() {
+    // SAFETY: no preconditions.
+    unsafe { libc::alarm(0) };
+    let path = directory();
+    let dir = std::fs::read_dir(&path).map(|d| d.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect());
+    let left: Vec<String> = dir.unwrap_or_default();
+    let _ = DOMAIN.with(|_| ()); // the membership ends with the process; the directory is removed by force
+    let _ = std::fs::remove_dir_all(&path);
+    let objects: Vec<_> = left.iter().filter(|n| !n.starts_with('.')).collect();
+    if !objects.is_empty() {
+        println!("note: left in the domain by failed tests: {objects:?}");
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its operation returned.
+    Returned,
+    /// It died at its crash point.
+    Died,
+}
+
+/// Runs `f` in a forked process that dies at its `k`-th crash point (0: at none), and waits for it. `ready`
+/// runs before the points are counted.
+pub fn child(k: u64, ready: impl FnOnce(), f: impl FnOnce()) -> End {
+    // SAFETY: this program has one thread, so the child may do anything.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork failed");
+    if pid == 0 {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            ready();
+            crash::arm(k);
+            f();
+            crash::arm(0);
+        }));
+        // SAFETY: ends this process without running the parent's destructors.
+        unsafe { libc::_exit(if result.is_ok() { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: a valid output; our own child.
+    let waited = unsafe { libc::waitpid(pid, &mut status, 0) };
+    assert_eq!(waited, pid);
+    if libc::WIFSIGNALED(status) {
+        assert_eq!(libc::WTERMSIG(status), libc::SIGKILL, "the child crashed by itself at point {k}");
+        DEATHS.with(|d| d.set(d.get() + 1));
+        return End::Died;
+    }
+    assert_eq!(libc::WEXITSTATUS(status), 0, "the child's operation failed (point {k})");
+    End::Returned
+}
+
+/// A child that has joined the domain before its points are counted.
+pub fn member(k: u64, f: impl FnOnce()) -> End {
+    child(k, || drop(domain().me().expect("join")), f)
+}
+
+/// Kills `op` at every point; after each death `check` must hold. Fresh state each time.
+pub fn every_point<C>(setup: impl Fn() -> C, op: impl Fn(&C), check: impl Fn(&C, End)) {
+    for k in 1.. {
+        assert!(k < 5000, "too many points: does the operation loop?");
+        let state = setup();
+        let end = member(k, || op(&state));
+        check(&state, end);
+        if end == End::Returned {
+            break;
+        }
+    }
+}
+
+/// Kills `op` at every point, and after each death kills `recovery` at every point, and then checks.
+pub fn every_pair<C>(setup: impl Fn() -> C, op: impl Fn(&C), recovery: impl Fn(&C), check: impl Fn(&C, End)) {
+    for k in 1.. {
+        assert!(k < 5000, "too many points: does the operation loop?");
+        let mut end = End::Died;
+        for j in 1.. {
+            assert!(j < 5000, "too many points: does the recovery loop?");
+            let state = setup();
+            end = member(k, || op(&state));
+            let recovered = member(j, || recovery(&state));
+            check(&state, end);
+            if recovered == End::Returned {
+                break;
+            }
+        }
+        if end == End::Returned {
+            break;
+        }
+    }
+}
