@@ -234,7 +234,7 @@ void troupe_watch(int milliseconds) {
 static void must_live(actor_t *actor, const char *until) {
     if (actor->from < 0) {
         reap(actor);
-        troupe_end(1, "%s has ended (status %d) before it %s.", actor->name, actor->status, until);
+        troupe_end(1, "%s has ended (status %d) before it came to \"%s\".", actor->name, actor->status, until);
     }
 }
 

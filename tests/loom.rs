@@ -143,9 +143,11 @@ fn lock_excludes_and_wakes() {
                 thread::spawn(move || {
                     let me_here = process(&world);
                     assert_eq!(raw::lock(&*word, me, &me_here), Ok(Acquired::Clean));
-                    // SAFETY (checked by loom): only the holder is here.
                     #[allow(unsafe_code)]
-                    count.with_mut(|c| unsafe { *c += 1 });
+                    count.with_mut(|c| {
+                        // SAFETY: only the holder is here; loom checks that.
+                        unsafe { *c += 1 }
+                    });
                     assert!(raw::unlock(&*word, me, &me_here));
                 })
             })
@@ -153,9 +155,11 @@ fn lock_excludes_and_wakes() {
         for t in threads {
             t.join().unwrap();
         }
-        // SAFETY (checked by loom): both threads are gone.
         #[allow(unsafe_code)]
-        count.with(|c| assert_eq!(unsafe { *c }, 2));
+        count.with(|c| {
+            // SAFETY: both threads are gone; loom checks that.
+            assert_eq!(unsafe { *c }, 2);
+        });
         assert_eq!(word.0.load(Ordering::SeqCst) & !raw::WAITERS, 0);
     });
 }

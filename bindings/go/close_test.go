@@ -111,6 +111,7 @@ func TestCloseEndsWaits(t *testing.T) {
 	closing[*Lock](t)(CreateLock(d, "l", nil)).TryLock()
 	closing[*Queue](t)(CreateQueue(d, "q", nil))
 	for i := range 20 {
+		// Early and late in a wait: see GOMP_UNTIL_CLOSED in shim.h.
 		l := closing[*Lock](t)(OpenLock(d, "l", nil))
 		q := closing[*Queue](t)(OpenQueue(d, "q", nil))
 		one, cancelOne := context.WithCancel(bg)
@@ -120,7 +121,7 @@ func TestCloseEndsWaits(t *testing.T) {
 			go func() { _, err := l.Lock(ctx); ended <- err }()
 			go func() { _, err := q.Get(ctx); ended <- err }()
 		}
-		time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+		time.Sleep(time.Duration(i*i) * 100 * time.Microsecond)
 		must(t, l.Close())
 		must(t, q.Close())
 		for range 8 {

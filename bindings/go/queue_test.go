@@ -105,6 +105,36 @@ func TestBatches(t *testing.T) {
 	fails(t, err, ErrTimeout, context.DeadlineExceeded)
 }
 
+// A batch that waits for room again and again, longer than the first part of a wait (GOMP_UNTIL_CLOSED in shim.h),
+// goes in completely, in order, and once.
+func TestBatchThatWaits(t *testing.T) {
+	d, _ := newDomain(t)
+	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{MaxItems: 3}))
+	const n = 200
+	var batch [][]byte
+	for i := range n {
+		batch = append(batch, []byte{byte(i)})
+	}
+	ended := make(chan error)
+	go func() {
+		put, err := q.PutMany(bg, batch)
+		if err == nil && put != n {
+			err = fmt.Errorf("%d of %d put", put, n)
+		}
+		ended <- err
+	}()
+	for i := range n {
+		if i == 0 || i == n/2 {
+			time.Sleep(50 * time.Millisecond)
+		}
+		m, err := q.Get(bg)
+		must(t, err)
+		got(t, string([]byte{byte(i)}))(string(m), nil)
+	}
+	must(t, <-ended)
+	got(t, true)(q.Empty())
+}
+
 func TestQueueBounds(t *testing.T) {
 	d, _ := newDomain(t)
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{MaxItems: 2, Capacity: 4096}))

@@ -1,4 +1,5 @@
 //! The value.
+#![allow(clippy::useless_conversion)] // scalar! expands for every width, that of u64 among them
 
 use super::element::{ElemType, Element};
 use super::options::{create_or_open, ObjectOptions, UserLock};
@@ -264,11 +265,10 @@ impl Value {
             self.check_size(old.len())?;
         }
         if let Storage::Snapshot(s) = &self.storage {
-            let mut seen = old;
             s.write(
                 &self.segment,
                 |current| {
-                    seen.as_deref_mut().map_or(Ok(()), |to| self.segment.region().read(current, to))?;
+                    old.map_or(Ok(()), |to| self.segment.region().read(current, to))?;
                     Ok(true)
                 },
                 bytes,
@@ -296,11 +296,10 @@ impl Value {
         self.check_size(expected.len())?;
         self.check_size(desired.len())?;
         if let Storage::Snapshot(s) = &self.storage {
-            let mut seen = seen;
             return s.write(
                 &self.segment,
                 |current| {
-                    seen.as_deref_mut().map_or(Ok(()), |to| self.segment.region().read(current, to))?;
+                    seen.map_or(Ok(()), |to| self.segment.region().read(current, to))?;
                     self.segment.region().equals(current, expected)
                 },
                 desired,

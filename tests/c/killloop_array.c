@@ -76,6 +76,17 @@ static void use_shared(struct job *job, const struct handles *h, unsigned char *
     }
 }
 
+#define READY 2 /* elements of shared[READY] are set from bytes made beforehand: then most of the time goes into the set itself */
+
+static void hammer(struct job *job, const struct handles *h, unsigned char *const ready[2])
+{
+    size_t size = shapes[READY].size;
+    for (uint64_t n = 1 + rng_below(&job->rng, 20); n > 0 && !kl_stopping(); n--) {
+        KL_TIMED(job, setting, mproc_array_set(h->shared[READY], rng_below(&job->rng, shapes[READY].length), ready[n % 2], size));
+        kl_done(job);
+    }
+}
+
 /* A write that returned must survive its writer; one that did not is there whole or not at all. */
 static void use_own(struct job *job, const struct handles *h, struct ledger *ledger, bool first)
 {
@@ -127,9 +138,12 @@ static void work(struct job *job)
     struct arrays *a = job->scene;
     struct handles mine = a->handles;
     unsigned char *buf = malloc(MAX_BYTES);
-    if (!buf) {
+    unsigned char *ready[2] = { malloc(shapes[READY].size), malloc(shapes[READY].size) };
+    if (!buf || !ready[0] || !ready[1]) {
         kl_fail("no memory");
     }
+    pattern_fill(ready[0], shapes[READY].size, new_stamp(job));
+    pattern_fill(ready[1], shapes[READY].size, new_stamp(job));
     if (job->fresh) {
         kl_phase(job, "opening the arrays");
         for (unsigned i = 0; i < SHARED; i++) {
@@ -143,6 +157,7 @@ static void work(struct job *job)
             use_own(job, &mine, &a->ledger[job->worker], first);
             kl_done(job);
         }
+        hammer(job, &mine, ready);
         for (uint64_t n = rng_below(&job->rng, 6); n > 0; n--) {
             use_shared(job, &mine, buf);
             kl_done(job);
@@ -160,6 +175,8 @@ static void work(struct job *job)
         mproc_array_close(mine.scalars);
     }
     free(buf);
+    free(ready[0]);
+    free(ready[1]);
 }
 
 static void create_structs(const char *name, size_t size, size_t length, mproc_array_t **out)

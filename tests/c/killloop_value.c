@@ -73,6 +73,16 @@ static void use_shared(struct job *job, const struct handles *h, unsigned char *
     }
 }
 
+#define READY 4 /* shared[READY] is stored from bytes made beforehand: then most of the time goes into the store itself */
+
+static void hammer(struct job *job, const struct handles *h, unsigned char *const ready[2])
+{
+    for (uint64_t n = 1 + rng_below(&job->rng, 20); n > 0 && !kl_stopping(); n--) {
+        KL_TIMED(job, storing, mproc_value_store(h->shared[READY], ready[n % 2], sizes[READY]));
+        kl_done(job);
+    }
+}
+
 /* A store that returned must survive its writer; one that did not return is there whole or not at all. */
 static void use_own(struct job *job, const struct handles *h, struct ledger *ledger, unsigned char *buf, bool first)
 {
@@ -167,9 +177,12 @@ static void work(struct job *job)
     struct ledger *ledger = &v->ledger[job->worker];
     struct handles mine = v->handles;
     unsigned char *buf = malloc(MAX_SIZE), *old = malloc(MAX_SIZE);
-    if (!buf || !old) {
+    unsigned char *ready[2] = { malloc(sizes[READY]), malloc(sizes[READY]) };
+    if (!buf || !old || !ready[0] || !ready[1]) {
         kl_fail("no memory");
     }
+    pattern_fill(ready[0], sizes[READY], new_stamp(job));
+    pattern_fill(ready[1], sizes[READY], new_stamp(job));
     if (job->fresh) {
         kl_phase(job, "opening the values");
         open_all(&mine);
@@ -189,6 +202,7 @@ static void work(struct job *job)
             use_own(job, &mine, ledger, buf, first);
             kl_done(job);
         }
+        hammer(job, &mine, ready);
         for (uint64_t n = rng_below(&job->rng, 6); n > 0; n--) {
             use_shared(job, &mine, buf, old);
             kl_done(job);
@@ -203,6 +217,8 @@ static void work(struct job *job)
     }
     free(buf);
     free(old);
+    free(ready[0]);
+    free(ready[1]);
 }
 
 static void create_struct(const char *prefix, unsigned i, size_t size, mproc_value_t **out)

@@ -1,0 +1,62 @@
+// Package examples holds programs to copy from, and the test that runs them.
+package examples
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What each program prints, as a regular expression.
+var outputs = map[string]string{
+	"value_and_array": `3\.1415927\n\[0, -1, -2, -3, -4, -5, -6, -7, -8, -9\]\n`,
+	"queue_worker":    `Received from worker: Data from worker\n`,
+	"race_counter":    `Unsafe final value: ([1-9]|[1-9][0-9]|100)\nSafe final value: 100\n`,
+	"increments": `Incremented to 1\nIncremented to 2\nIncremented to 3\nIncremented to 4\nIncremented to 5\n` +
+		`Final shared number: 5\n`,
+}
+
+func TestExamples(t *testing.T) {
+	programs, err := filepath.Glob("*/main.go")
+	if err != nil || len(programs) != len(outputs) {
+		t.Fatalf("%d programs, %d outputs (%v)", len(programs), len(outputs), err)
+	}
+	for name, want := range outputs {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			program := filepath.Join(t.TempDir(), name)
+			if out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, "./"+name).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			before := leftovers(t)
+			run := exec.CommandContext(ctx, program)
+			run.Cancel = func() error { return run.Process.Signal(syscall.SIGQUIT) } // hung: say where
+			run.WaitDelay = 5 * time.Second
+			run.Stderr = os.Stderr
+			out, err := run.Output()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if !regexp.MustCompile(`\A` + want + `\z`).Match(out) {
+				t.Fatalf("printed\n%s", out)
+			}
+			if after := leftovers(t); after > before {
+				t.Errorf("%d domains were left behind", after-before)
+			}
+		})
+	}
+}
+
+func leftovers(t *testing.T) int {
+	dirs, err := filepath.Glob("/dev/shm/mproc-example-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(dirs)
+}
