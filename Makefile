@@ -40,7 +40,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build stage demo demo-programs test bench soak install uninstall header symbols lint clean \
-        c-tests tools-build tools-all
+        c-tests cpp-tests examples
 
 help: ## this list
 	@echo "libmproc $(VERSION)"
@@ -49,17 +49,12 @@ help: ## this list
 
 # --- the library -------------------------------------------------------------------------------------
 
-tools-build:
-	@scripts/need-tools.sh cargo cc
-
-tools-all:
-	@scripts/need-tools.sh cargo cc c++ go pkg-config
-
 build: $(LIB) ## the release library: target/release/libmproc.so and libmproc.a
 
 # cargo decides what is stale inside; make only has to know whether to ask. So an `install` by root after a
 # `build` by somebody else needs no cargo.
-$(LIB): $(SOURCES) | tools-build
+$(LIB): $(SOURCES)
+	@scripts/need-tools.sh cargo cc
 	$(CARGO) build --release --locked
 	@touch $@
 
@@ -95,7 +90,10 @@ uninstall: ## remove what `install` with the same PREFIX and DESTDIR put there
 
 # --- the demo ----------------------------------------------------------------------------------------
 
-demo: demo-programs ## C, C++ and Go on the same objects, two of them killed
+# All tools are asked for before anything is built: nobody wants to hear of the last one at the end.
+demo: ## C, C++ and Go on the same objects, two of them killed
+	@scripts/need-tools.sh cargo cc c++ go pkg-config
+	@$(MAKE) --no-print-directory demo-programs
 	@LD_LIBRARY_PATH='$(STAGE)/lib' target/demo/director target/demo
 
 demo-programs: target/demo/director target/demo/worker-c target/demo/worker-cpp target/demo/worker-go
@@ -112,7 +110,8 @@ target/demo/worker-cpp: demo/worker.cpp demo/scene.h $(STAGED)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CXXFLAGS) $(WARNINGS) $< -o $@ $(STAGED_FLAGS)
 
-target/demo/worker-go: $(wildcard demo/go/*) $(wildcard bindings/go/*.go bindings/go/internal/*/*) $(STAGED) | tools-all
+target/demo/worker-go: $(wildcard demo/go/*) $(wildcard bindings/go/*.go bindings/go/internal/*/*) $(STAGED)
+	@scripts/need-tools.sh cc go pkg-config
 	@mkdir -p $(@D)
 	. scripts/stage-env.sh && cd demo/go && $(GO) build -buildvcs=false -o '$(CURDIR)/$@' .
 
@@ -124,10 +123,12 @@ test: ## everything that has to hold, step by step (ONLY=pattern for some steps)
 soak: target/ctest/killloop ## the kill loop, 100,000 kills (KILLS=), with progress
 	LD_LIBRARY_PATH='$(STAGE)/lib' $< --kills $(KILLS) --progress
 
-bench: $(STAGED) | tools-all ## ours beside what you would use instead: target/bench/report.json
+bench: $(STAGED) ## ours beside what you would use instead: target/bench/report.json
+	@scripts/need-tools.sh cc c++ pkg-config
 	@benches/run.sh $(BENCH_ARGS)
 
-header: | tools-build ## regenerate include/mproc.h from src/ffi
+header: ## regenerate include/mproc.h from src/ffi
+	@scripts/need-tools.sh cargo cc
 	UPDATE_HEADER=1 $(CARGO) test --locked --test header
 	@scripts/header-symbols.sh | diff tests/symbols.txt - || \
 	    echo "the functions changed; if that is meant: scripts/header-symbols.sh > tests/symbols.txt"
@@ -135,7 +136,8 @@ header: | tools-build ## regenerate include/mproc.h from src/ffi
 symbols: $(LIB) ## hold the exported symbols and the SONAME against the committed list
 	@tests/symbols_test.sh $(LIB)
 
-lint: $(STAGED) | tools-all ## cargo fmt, clippy, gofmt, go vet
+lint: $(STAGED) ## cargo fmt, clippy, gofmt, go vet
+	@scripts/need-tools.sh cargo cargo-fmt cargo-clippy cc go pkg-config
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	@files=$$(gofmt -l bindings/go demo/go) && if [ -n "$$files" ]; then echo "gofmt -w $$files" >&2; exit 1; fi
@@ -172,13 +174,17 @@ target/ctest/scenarios: $(wildcard tests/c/scenarios*.c) $(wildcard tests/c/scen
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(CFLAGS) $(WARNINGS) $(filter %.c,$^) -o $@ $(STAGED_FLAGS) -pthread
 
-c-tests: $(C_TESTS) target/ctest/killloop target/ctest/scenarios
+# Hostile segments, under AddressSanitizer: an access outside a segment is what they are after.
+target/ctest/sanitize/hostile: $(wildcard tests/c/hostile*.c) $(wildcard tests/c/hostile*.h) tests/c/proc.h tests/c/check.h $(STAGED)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(SANITIZE) $(CFLAGS) $(WARNINGS) $(filter %.c,$^) -o $@ $(STAGED_FLAGS) -pthread
+
+c-tests: $(C_TESTS) target/ctest/killloop target/ctest/scenarios target/ctest/sanitize/hostile
 
 # Each C example is a program of one file.
 EXAMPLES_C := $(patsubst examples-c/%.c,target/examples/c/%,$(wildcard examples-c/*.c))
 EXAMPLES_CPP := $(patsubst bindings/cpp/examples/%.cpp,target/examples/cpp/%,$(wildcard bindings/cpp/examples/*.cpp))
 CPP_TESTS := target/cpptest/c++17/cpp_tests target/cpptest/c++20/cpp_tests
-.PHONY: examples cpp-tests
 examples: $(EXAMPLES_C) $(EXAMPLES_CPP)
 cpp-tests: $(CPP_TESTS)
 

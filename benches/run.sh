@@ -20,7 +20,8 @@ header="$("$PKG_CONFIG" --variable=includedir mproc)/mproc.h"
 
 # Boost's queue is the reference wherever Boost is there; without it the POSIX queue takes its place.
 boost=
-if echo '#include <boost/interprocess/ipc/message_queue.hpp>' | "$CXX" -x c++ -fsyntax-only - 2>/dev/null; then
+if printf '#if !__has_include(<%s>)\n#error\n#endif\n' boost/interprocess/ipc/message_queue.hpp |
+    "$CXX" -x c++ -E - >/dev/null 2>&1; then
     boost=yes
 else
     echo "bench: no Boost (apt-get install libboost-dev); the queue is held against the POSIX queue instead" >&2

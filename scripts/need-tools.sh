@@ -2,7 +2,7 @@
 # Makes sure that tools are there: installs what is missing when this is root on a machine with apt,
 # otherwise says the exact command that does.
 #
-# usage: need-tools.sh TOOL...    tools: cargo cc c++ go pkg-config valgrind
+# usage: need-tools.sh TOOL...    tools: cargo cargo-fmt cargo-clippy cc c++ go pkg-config valgrind
 set -u
 
 package_of() {
@@ -17,7 +17,7 @@ package_of() {
 }
 
 # Rust of a distribution is often too old for this package (Cargo.toml: rust-version), hence rustup.
-rustup="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c rustfmt -c clippy"
+rustup="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c rustfmt -c clippy && . \"\$HOME/.cargo/env\""
 
 # The oldest Go that builds bindings/go, from its go.mod; go1.21 and later fetch a newer one by themselves.
 oldest_go() {
@@ -29,15 +29,23 @@ for tool in "$@"; do
     command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
 done
 
-packages=()
-cargo_missing=0
+packages=() tools=() rust_tools=() rust=
 for tool in ${missing[@]+"${missing[@]}"}; do
-    if [ "$tool" = cargo ]; then
-        cargo_missing=1
-    else
+    case $tool in
+    cargo*)
+        rust_tools+=("$tool")
+        if [ "$tool" = cargo ]; then
+            rust=$rustup
+        elif [ -z "$rust" ]; then
+            rust="rustup component add rustfmt clippy"
+        fi
+        ;;
+    *)
+        tools+=("$tool")
         # shellcheck disable=SC2207 # package names have no spaces
         packages+=($(package_of "$tool"))
-    fi
+        ;;
+    esac
 done
 
 status=0
@@ -51,13 +59,13 @@ if [ ${#packages[@]} -gt 0 ]; then
         status=1
     fi
     if [ $status -ne 0 ]; then
-        echo "missing: ${missing[*]}; install with:" >&2
+        echo "missing: ${tools[*]}; install with:" >&2
         echo "    sudo apt-get install -y ${packages[*]}" >&2
     fi
 fi
-if [ $cargo_missing -eq 1 ]; then
-    echo "missing: cargo (Rust); install with:" >&2
-    echo "    $rustup && . \"\$HOME/.cargo/env\"" >&2
+if [ -n "$rust" ]; then
+    echo "missing: ${rust_tools[*]}; install with:" >&2
+    echo "    $rust" >&2
     status=1
 fi
 [ $status -eq 0 ] || exit 1
@@ -69,7 +77,10 @@ for tool in "$@"; do
         need=$(oldest_go) have=$(go env GOVERSION 2>/dev/null) have=${have#go}
         if [ -n "$need" ] && [ "$(printf '%s\n%s\n' "$need" "${have:-0}" | sort -V | head -n 1)" != "$need" ] &&
             [ "$(printf '%s\n1.21\n' "${have:-0}" | sort -V | head -n 1)" != 1.21 ]; then
-            echo "go is $have, bindings/go needs $need or later: https://go.dev/dl/" >&2
+            case $need in *.*.*) ;; *) need=$need.0 ;; esac
+            case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
+            echo "go is ${have:-broken}, bindings/go needs $need or later; install with:" >&2
+            echo "    sudo rm -rf /usr/local/go && curl -L https://go.dev/dl/go$need.linux-$arch.tar.gz | sudo tar -C /usr/local -xz && export PATH=/usr/local/go/bin:\$PATH" >&2
             exit 1
         fi
         ;;
@@ -77,7 +88,8 @@ for tool in "$@"; do
         need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "$0")/../Cargo.toml")
         have=$(rustc --version 2>/dev/null | sed 's/^rustc \([0-9.]*\).*/\1/')
         if [ "$(printf '%s\n%s\n' "$need" "${have:-0}" | sort -V | head -n 1)" != "$need" ]; then
-            echo "Rust is ${have:-not there}, this package needs $need or later: rustup update" >&2
+            echo "Rust is ${have:-not there}, this package needs $need or later; install with:" >&2
+            echo "    rustup update stable" >&2
             exit 1
         fi
         ;;

@@ -52,7 +52,7 @@ step() {
     if [ $status -eq 0 ]; then
         passed=$((passed + 1))
         grep -E '^(SKIPPED|NOTE)' "$log" | sed 's/^/   /'
-        printf '   ok, %d s: %s\n' $((SECONDS - started)) "$(summary "$log")"
+        printf '   ok, %d s%s\n' $((SECONDS - started)) "$(summary "$log")"
     else
         failed=$((failed + 1))
         if [ $status -eq 124 ] || [ $status -eq 137 ]; then
@@ -69,24 +69,24 @@ summary() {
     awk '
         /^test result: ok\. / { p += $4; n++ }
         /^[0-9]+ passed, [0-9]+ failed/ { p += $1; n++ }
-        NF { last = $0 }
-        END { if (n) printf "%d checks passed\n", p; else print last }' "$1" | cut -c 1-150
+        NF && !/^make/ { last = $0; sub(/^ *\| /, "", last) }
+        END { if (n) printf ": %d checks passed\n", p; else if (last != "") print ": " last }' "$1" | cut -c 1-150
 }
 
 
-step "tools" 600 scripts/need-tools.sh cargo cc c++ go pkg-config
+step "tools" 600 scripts/need-tools.sh cargo cargo-fmt cargo-clippy cc c++ go pkg-config
 step "build" 1200 "$MAKE" --no-print-directory stage
 step "lint" 1200 "$MAKE" --no-print-directory lint
 
 # ---- Rust: begin ------------------------------------------------------------------------------------
-# Builds with other features or flags have target directories of their own: cargo would otherwise leave a
-# library of theirs at target/release/libmproc.so.
+# In a target directory of their own: cargo would otherwise leave a library with other features or flags
+# at target/release/libmproc.so, where `make install` finds it.
 step "rust: unit and integration tests, header, symbols" 1800 \
     "$CARGO" test --release --locked --target-dir target/cargo-test
 step "rust: crash points" 1800 \
-    "$CARGO" test --release --locked --target-dir target/cargo-crash --features crash-points --test crash
+    "$CARGO" test --release --locked --target-dir target/cargo-test --features crash-points --test crash
 step "rust: loom models" 1800 \
-    "$CARGO" test --release --locked --target-dir target/cargo-loom --test loom
+    "$CARGO" test --release --locked --target-dir target/cargo-test --test loom
 # ---- Rust: end --------------------------------------------------------------------------------------
 
 step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so
@@ -102,6 +102,7 @@ step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=
 step "examples in C, C++ and Go" 300 scripts/check-examples.sh
 step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
 step "scenarios: fork, exec, stop, closed descriptors, pid namespaces" 600 target/ctest/scenarios
+step "hostile segments, under AddressSanitizer" 600 target/ctest/sanitize/hostile
 step "kill loop: 2,000 kills" 900 target/ctest/killloop --kills 2000
 step "demo" 300 target/demo/director target/demo
 finish 0

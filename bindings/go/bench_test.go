@@ -34,6 +34,15 @@ func BenchmarkLockUnlock(b *testing.B) {
 	l := closing[*Lock](b)(CreateLock(d, "l", nil))
 	cancellable, cancel := context.WithCancel(bg)
 	defer cancel()
+	b.Run("FreshContext", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			ctx, cancel := context.WithCancel(bg)
+			l.Lock(ctx)
+			l.Unlock()
+			cancel()
+		}
+	})
 	for name, ctx := range map[string]context.Context{"Background": bg, "Cancellable": cancellable} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

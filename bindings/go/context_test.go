@@ -155,7 +155,7 @@ func TestContextsInterleaved(t *testing.T) {
 	}
 }
 
-// A handle lets go of a context that is done, and of all contexts when it is closed.
+// A handle keeps the context that is used in a row, lets go of it when it is done, and of all when it is closed.
 func TestContextsAreLetGo(t *testing.T) {
 	d, _ := newDomain(t)
 	l := closing[*Lock](t)(CreateLock(d, "l", nil))
@@ -175,13 +175,21 @@ func TestContextsAreLetGo(t *testing.T) {
 	for range 10 {
 		use(one)
 		use(two)
-		got(t, 1)(known(), nil) // the last one only
+		got(t, 0)(known(), nil) // none is used twice in a row
 	}
-	use(one)
+	for range 10 {
+		use(two)
+		use(two)
+		got(t, 1)(known(), nil)
+		use(one)
+		use(one)
+		got(t, 1)(known(), nil)
+	}
 	cancelOne()
 	for known() != 0 {
 		runtime.Gosched()
 	}
+	use(two)
 	use(two)
 	use(bg)
 	got(t, 1)(known(), nil)

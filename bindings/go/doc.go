@@ -29,8 +29,8 @@
 // it does anything. Its deadline becomes the timeout of the wait; its cancellation ends the wait
 // promptly. The error then matches both [context.Canceled] and [ErrCanceled], or both
 // [context.DeadlineExceeded] and [ErrTimeout]. A context that can never be cancelled, such as
-// [context.Background], costs nothing. The first call with a new cancellable context on a handle registers
-// with the context (about half a microsecond); further calls with the same one on that handle do not.
+// [context.Background], costs nothing. A call with a cancellable one registers with it, which takes about as
+// long as making such a context; a context that is used again and again on a handle stays registered.
 //
 // # A holder that dies
 //

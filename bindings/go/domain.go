@@ -13,6 +13,9 @@ import (
 // take a *Domain accept nil for the default domain, so most programs never open one.
 type Domain struct{ h handle }
 
+// Default is the default domain: nil, for calling methods on it.
+func Default() *Domain { return nil }
+
 // DomainOptions say how to open a domain. The zero value is the default domain.
 type DomainOptions struct {
 	// Path is the directory, absolute. Empty: the environment variable MPROC_DOMAIN, else /dev/shm/mproc-<euid>.

@@ -36,7 +36,7 @@ func TestDefaultDomain(t *testing.T) {
 }
 
 func roleDefaultDomain() {
-	var none *Domain
+	none := Default()
 	if path := need(none.Path()); path != os.Getenv("MPROC_DOMAIN") {
 		checked(errors.New("the default domain is " + path))
 	}

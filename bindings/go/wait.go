@@ -70,11 +70,12 @@ func (h *handle) done(ctx context.Context, w wait, status int32, e *cmproc.Error
 	return failure(status, e)
 }
 
-// waits are a handle's bonds with contexts. The one used last is kept: a loop that calls with the same
-// context over and over registers with it once.
+// waits are a handle's bonds with contexts. A bond usually lasts for one call; the bond with a context that is
+// used twice in a row is kept, so that a loop that calls with the same context over and over registers no more.
 type waits struct {
-	last  atomic.Pointer[bond]
+	kept  atomic.Pointer[bond]
 	mu    sync.Mutex
+	seen  <-chan struct{} // of the context that was bound last
 	bonds map[*bond]struct{}
 	ended bool
 }
@@ -85,13 +86,13 @@ type bond struct {
 	done  <-chan struct{} // identifies the context's cancellation; holding it keeps its address unique
 	token *token
 	stop  func() bool
-	refs  atomic.Int32 // waits.last, and the calls that use it
+	refs  atomic.Int32 // waits.kept, and the calls that use it; no way back from 0
 	spent bool         // the token was set by end; under waits.mu
 }
 
 // bind gives the bond with ctx, whose channel is done, to one call.
 func (ws *waits) bind(ctx context.Context, done <-chan struct{}) (*bond, error) {
-	if b := ws.last.Load(); b != nil && b.done == done && b.acquire() {
+	if b := ws.kept.Load(); b != nil && b.done == done && b.acquire() {
 		return b, nil
 	}
 	t, err := newToken()
@@ -99,7 +100,7 @@ func (ws *waits) bind(ctx context.Context, done <-chan struct{}) (*bond, error) 
 		return nil, err
 	}
 	b := &bond{waits: ws, done: done, token: t}
-	b.refs.Store(2)
+	b.refs.Store(1)
 	b.stop = context.AfterFunc(ctx, b.fire)
 	ws.mu.Lock()
 	if ws.ended {
@@ -111,7 +112,12 @@ func (ws *waits) bind(ctx context.Context, done <-chan struct{}) (*bond, error) 
 		ws.bonds = make(map[*bond]struct{})
 	}
 	ws.bonds[b] = struct{}{}
-	old := ws.last.Swap(b)
+	var old *bond
+	if ws.seen == done {
+		b.refs.Add(1)
+		old = ws.kept.Swap(b)
+	}
+	ws.seen = done
 	ws.mu.Unlock()
 	if old != nil {
 		old.release()
@@ -122,24 +128,26 @@ func (ws *waits) bind(ctx context.Context, done <-chan struct{}) (*bond, error) 
 // end wakes every call that waits under a context and lets go of the contexts. Nothing binds afterwards.
 func (ws *waits) end() {
 	ws.mu.Lock()
-	ws.ended = true
+	ws.ended, ws.seen = true, nil
 	for b := range ws.bonds {
 		b.spent = true
 		b.token.set()
 	}
-	last := ws.last.Swap(nil)
+	kept := ws.kept.Swap(nil)
 	ws.mu.Unlock()
-	if last != nil {
-		last.release()
+	if kept != nil {
+		kept.release()
 	}
 }
 
 // fire is called by the context, in a goroutine of its own, when it is done.
 func (b *bond) fire() {
-	b.token.set()
 	// The context will not be waited for again: do not keep it.
-	if b.waits.last.CompareAndSwap(b, nil) {
+	if b.waits.kept.CompareAndSwap(b, nil) {
 		b.release()
+	}
+	if b.refs.Load() > 0 {
+		b.token.set()
 	}
 }
 

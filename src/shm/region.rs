@@ -129,6 +129,24 @@ impl Region {
         Ok(())
     }
 
+    /// Asks for a cache line that will be read or written soon, if there is such an offset.
+    #[inline(always)]
+    pub(crate) fn prefetch<const WRITE: bool>(&self, offset: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Ok(at) = self.get(offset, 64) {
+            // SAFETY: a hint; no memory effect. (prefetchw is a no-op where it is not known.)
+            unsafe {
+                if WRITE {
+                    std::arch::asm!("prefetchw [{}]", in(reg) at.as_ptr(), options(nostack, preserves_flags, readonly));
+                } else {
+                    std::arch::asm!("prefetcht0 [{}]", in(reg) at.as_ptr(), options(nostack, preserves_flags, readonly));
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (offset, WRITE);
+    }
+
     /// Copies bytes out into a new vector.
     pub(crate) fn read_vec(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         self.get(offset, len)?; // before allocating by a length from shared memory

@@ -5,13 +5,21 @@ use super::raw::{self, Env};
 use super::Limits;
 use crate::shm::{Domain, Region, Word32};
 use crate::Result;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Sleep until something changes, without state that a killed sleeper could leave behind.
 pub(crate) struct Event {
     sequence: Word32,
     hint: Word32,
     spin: Spin,
+    /// Pauses before the first look, in this process: see [`Event::spin`].
+    distance: AtomicU32,
 }
+
+/// Bounds of the distance between two looks, and of all of them together, in pauses.
+const SHORTEST: u32 = 1;
+const LONGEST: u32 = 128;
+const SPIN_PAUSES: u32 = 2000;
 
 impl Event {
     /// On the two words at `offset`, which begin as zero.
@@ -20,16 +28,18 @@ impl Event {
             sequence: region.word32(offset)?,
             hint: region.word32(offset + 4)?,
             spin: if spin { DATA_SPIN } else { Spin { rounds: 0, ..DATA_SPIN } },
+            distance: AtomicU32::new(SHORTEST),
         })
     }
 
     /// Waits until `attempt` has a result. `attempt` is called before the first wait, after each change,
-    /// and at least every 100 ms; `ready` is a cheap look whether an attempt is worth it.
+    /// and at least every 100 ms. `ready` is a cheap look at how much there is to do: 0 nothing, 1 just
+    /// enough for one attempt, more.
     pub(crate) fn wait<T>(
         &self,
         domain: &Domain,
         limits: Limits,
-        ready: impl Fn() -> bool,
+        ready: impl Fn() -> u32,
         mut attempt: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         let env = Wait::new(domain, limits, EVENT_SLICE_NS, self.spin);
@@ -38,10 +48,7 @@ impl Event {
             if let Some(done) = attempt()? {
                 return Ok(done);
             }
-            let mut round = 0;
-            while env.spin(round) && !ready() {
-                round += 1;
-            }
+            self.spin(&env, &ready);
             if let Err(stop) = env.stop() {
                 if let Some(done) = attempt()? {
                     return Ok(done);
@@ -52,13 +59,36 @@ impl Event {
                 }
                 return Err(stop.into());
             }
-            if ready() {
+            if ready() > 0 {
                 continue;
             }
             let seen = raw::announce(&self.sequence, &self.hint, &env);
-            if !ready() {
+            if ready() == 0 {
                 raw::sleep(&self.sequence, seen, &env);
                 slept = true;
+            }
+        }
+    }
+
+    /// Looks again and again, for a while, at growing distances. Each look takes the line away from the
+    /// other side; so if a look finds plenty, the next wait begins with a longer distance and lets more
+    /// come together, and if it finds just enough, with a shorter one: throughput where there is a stream,
+    /// latency where there is a dialogue.
+    fn spin(&self, env: &Wait, ready: &impl Fn() -> u32) {
+        if !env.may_spin() {
+            return;
+        }
+        let first = self.distance.load(Ordering::Relaxed).clamp(SHORTEST, LONGEST);
+        let (mut distance, mut spent) = (first, 0);
+        while spent < SPIN_PAUSES {
+            for _ in 0..distance {
+                std::hint::spin_loop();
+            }
+            spent += distance;
+            match ready() {
+                0 => distance = (distance * 2).min(LONGEST),
+                1 => return self.distance.store((first / 2).max(SHORTEST), Ordering::Relaxed),
+                _ => return self.distance.store((first * 2).min(LONGEST), Ordering::Relaxed),
             }
         }
     }
@@ -76,7 +106,7 @@ impl Event {
         // the compiler must keep the order too, which the fence of the language does for it elsewhere.
         let fenced = cfg!(any(target_arch = "x86_64", target_arch = "x86"));
         if fenced {
-            std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
         }
         self.notify_if(domain, n, fenced);
     }

@@ -48,6 +48,12 @@ impl<'a> Limits<'a> {
         Limits { timeout, cancel }
     }
 
+    /// Whether the call may not wait at all.
+    #[inline]
+    pub(crate) fn is_try(&self) -> bool {
+        self.timeout == Timeout::Ns(0)
+    }
+
     /// Waits without limit.
     pub fn forever() -> Limits<'static> {
         Limits { timeout: Timeout::Forever, cancel: None }

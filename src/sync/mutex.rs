@@ -87,6 +87,11 @@ impl<'a> Wait<'a> {
         deadline
     }
 
+    /// Whether spinning is allowed and may help.
+    pub(super) fn may_spin(&self) -> bool {
+        self.spin.rounds > 0 && !self.is_try() && spinning_helps()
+    }
+
     fn is_try(&self) -> bool {
         self.timeout == Timeout::Ns(0)
     }

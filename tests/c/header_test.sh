@@ -36,6 +36,18 @@ for std in c++17 c++20; do
     check "mproc.hpp as $std" "$CXX" -std=$std "${warnings[@]}" -Ibindings/cpp/include "$work/header.cpp"
 done
 
+# Nothing but mproc_... and MPROC_...: whatever else a header defines breaks somebody's program.
+printf '#include <stddef.h>\n#include <stdint.h>\n' >"$work/system.c"
+foreign_macros() {
+    ! comm -13 <("$CC" -E -dM "$work/system.c" | LC_ALL=C sort) <("$CC" -E -dM -Iinclude "$work/header.c" | LC_ALL=C sort) |
+        grep -vE '^#define MPROC_'
+}
+check "mproc.h defines only MPROC_ macros" foreign_macros
+foreign_types() {
+    ! grep -oE '^(} |typedef struct [a-z_]* )[A-Za-z_0-9]+;' include/mproc.h | grep -vE ' mproc_[a-z0-9_]+_t;$'
+}
+check "mproc.h declares only mproc_ types" foreign_types
+
 # Every ..._INIT macro initialises every field.
 cat >"$work/init.c" <<'C'
 #include <mproc.h>

@@ -111,6 +111,8 @@ void crew_start(struct crew *crew)
         }
     }
     atomic_store(&board->stop, 0);
+    atomic_store(&board->killed_at[0], 0);
+    atomic_store(&board->killed_at[1], 0);
     for (unsigned w = 0; w < crew->workers; w++) {
         start_worker(crew, w);
     }
@@ -256,6 +258,10 @@ static bool kill_one(struct crew *crew, unsigned worker)
         return false;
     }
     crew->pid[worker] = 0;
+    for (int side = 0; side < 2; side++) {
+        int64_t none = 0;
+        atomic_compare_exchange_strong(&board->killed_at[side], &none, proc_now());
+    }
     return check_end(crew, worker, status, false);
 }
 
@@ -340,6 +346,9 @@ bool crew_join(struct crew *crew, unsigned first, unsigned last)
 
 void crew_end(struct crew *crew)
 {
+    for (int i = 0; i < 1000 && atomic_load(&board->failed) == 1; i++) {
+        proc_sleep_ns(1 * MS); /* somebody is still writing down why */
+    }
     for (unsigned w = 0; w < crew->workers; w++) {
         if (crew->pid[w] > 0) {
             kill(crew->pid[w], SIGKILL);
@@ -393,7 +402,7 @@ static const struct scene {
 };
 
 #define SCENES (sizeof scenes / sizeof scenes[0])
-#define ENOUGH 200 /* kills after which a counter at zero is no longer bad luck */
+#define ENOUGH 300 /* kills after which a counter at zero is no longer bad luck */
 
 static bool counters_moved(const struct scene *scene, const struct tally *t)
 {
@@ -518,9 +527,6 @@ int main(int argc, char **argv)
     ok = ok && crew_no_strays() && nothing_left();
 
     if (!ok) {
-        for (int i = 0; i < 1000 && atomic_load(&board->failed) == 1; i++) {
-            proc_sleep_ns(1 * MS); /* somebody is still writing down why */
-        }
         if (interrupted) {
             fprintf(stderr, "killloop: interrupted after %llu kills\n", (unsigned long long)run.done);
         } else {

@@ -30,7 +30,8 @@ struct worker {
 /* Shared by the driver and all workers of a run. */
 struct board {
     struct worker worker[MAX_WORKERS];
-    _Alignas(64) _Atomic int64_t longest_wait; /* locks: from the holder's death to its successor; else: the longest call */
+    _Alignas(64) _Atomic int64_t longest_wait; /* what that is, each scene says where it measures it */
+    _Atomic int64_t killed_at[2];              /* the first kill since which this side of a queue has finished nothing */
     _Alignas(64) _Atomic uint32_t stop;
     _Atomic uint32_t failed;
     char failure[600];

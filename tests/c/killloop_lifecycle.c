@@ -297,6 +297,7 @@ static void work(struct job *job)
         int status;
         size_t removed = 0;
         snprintf(name, sizeof name, "n%u", (unsigned)rng_below(&job->rng, NAMES));
+        int64_t began = proc_now();
         switch (rng_below(&job->rng, 16)) {
         case 0:
             kl_phase(job, sweeping);
@@ -309,6 +310,7 @@ static void work(struct job *job)
             kl_phase(job, unlinking);
             status = mproc_domain_unlink(domain, name);
             EXPECT("unlink", status, MPROC_OK, MPROC_ENOENT);
+            kl_waited(proc_now() - began);
             if (status == MPROC_OK) {
                 atomic_fetch_add(&l->unlinked, 1);
             }
@@ -331,6 +333,7 @@ static void work(struct job *job)
             kl_phase(job, opening);
             status = open_it(domain, name, &o);
             EXPECT("open", status, MPROC_OK, MPROC_ENOENT, MPROC_EKIND, MPROC_ETYPE);
+            kl_waited(proc_now() - began);
             if (status == MPROC_OK) {
                 atomic_fetch_add(&l->opened, 1);
                 use(job, l, &o);
@@ -346,6 +349,7 @@ static void work(struct job *job)
                 status = create(domain, name, MPROC_EXIST_OK, &o);
                 EXPECT("create or open", status, MPROC_OK, MPROC_EXISTED, MPROC_EKIND, MPROC_ETYPE);
             }
+            kl_waited(proc_now() - began);
             if (status >= 0) {
                 atomic_fetch_add(status == MPROC_OK ? &l->created : &l->opened, 1);
                 use(job, l, &o);

@@ -219,13 +219,15 @@ static inline int proc_list(const char *path, bool with_dots, char *names, size_
     return n;
 }
 
-/* Removes a directory without sub-directories, whatever is in it. */
+/* Removes a directory and whatever is in it; of directories inside only empty ones. */
 static inline void proc_remove_dir(const char *path)
 {
     DIR *d = opendir(path);
     if (d) {
         for (struct dirent *e; (e = readdir(d));) {
-            unlinkat(dirfd(d), e->d_name, 0);
+            if (unlinkat(dirfd(d), e->d_name, 0) != 0) {
+                unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+            }
         }
         closedir(d);
     }

@@ -341,8 +341,9 @@ static void unfit_files(void)
     unlink(from);
     snprintf(from, sizeof from, "%s/directory", stage->domain);
     CHECK(mkdir(from, 0700) == 0);
-    EXPECT(mproc_lock_open(NULL, "directory", NULL, &lock), MPROC_EACCES);
+    int directory = mproc_lock_open(NULL, "directory", NULL, &lock);
     rmdir(from);
+    EXPECT(directory, MPROC_EACCES);
     CHECK(lock == NULL);
     OK(mproc_lock_lock(real, 0, NULL));
     OK(mproc_lock_unlock(real));

@@ -287,6 +287,75 @@ static void fork_beside_threads(void)
     pthread_join(threads[1], NULL);
 }
 
+/* ---- fork in the middle of the library's own work ---- */
+
+static void *create_and_unlink(void *arg)
+{
+    char name[16];
+    unsigned thread = (unsigned)(uintptr_t)arg;
+    mproc_value_options_t o = MPROC_VALUE_OPTIONS_INIT;
+    o.type_code = MPROC_TYPE_I32;
+    for (unsigned i = 0; !atomic_load(&busy_threads_stop); i++) {
+        mproc_value_t *v, *again;
+        snprintf(name, sizeof name, "t%u", thread);
+        OK(mproc_value_create(NULL, name, &o, &v));
+        OK(mproc_value_open(NULL, name, NULL, &again));
+        mproc_value_close(again);
+        if (i % 2) {
+            OK(mproc_domain_unlink(NULL, name));
+            mproc_value_close(v);
+        } else {
+            /* A child may have inherited the object and keep it; then the name has to be taken away. */
+            mproc_value_close(v);
+            int status = mproc_domain_unlink(NULL, name);
+            CHECK(status == MPROC_OK || status == MPROC_ENOENT);
+        }
+        OK(mproc_domain_sweep(NULL, NULL));
+    }
+    return NULL;
+}
+
+/*
+ * Children that never call the library, forked while other threads are inside of create, open, unlink and
+ * sweep, inherit whatever descriptor is open at that moment. While they live, everybody else must get on.
+ */
+static void silent_children_beside_threads(void)
+{
+    enum { CHILDREN = 300, KEEP = 20 };
+    pid_t children[KEEP] = { 0 };
+    pthread_t threads[2] = { start(create_and_unlink, (void *)0), start(create_and_unlink, (void *)1) };
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = proc_fork();
+        if (pid == 0) {
+            for (;;) {
+                pause();
+            }
+        }
+        if (children[i % KEEP]) {
+            proc_kill(children[i % KEEP]);
+        }
+        children[i % KEEP] = pid;
+        proc_sleep_ns(200000);
+    }
+    atomic_store(&busy_threads_stop, 1);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    /* A third process is not held up by them either, and when they are dead nothing is left. */
+    IN_CHILD({
+        mproc_value_t *v = new_value("mine", 1);
+        OK(mproc_domain_unlink(NULL, "mine"));
+        mproc_value_close(v);
+    });
+    for (int i = 0; i < KEEP; i++) {
+        proc_kill(children[i]);
+    }
+    char names[200];
+    OK(mproc_domain_sweep(NULL, NULL));
+    if (proc_list(stage->domain, false, names, sizeof names) != 0) {
+        fail_at(__FILE__, __LINE__, "left after a sweep: %s", names);
+    }
+}
+
 const struct scenario thread_scenarios[] = {
     { .name = "two-threads-contend-for-one-lock", .play = threads_contend },
     { .name = "thread-ends-while-holding", .play = thread_ends_holding },
@@ -294,5 +363,6 @@ const struct scenario thread_scenarios[] = {
     { .name = "cancel-from-a-signal-handler", .play = cancel_from_signal_handler },
     { .name = "cancel-token-belongs-to-one-process", .play = cancel_is_not_shared },
     { .name = "fork-beside-busy-threads", .play = fork_beside_threads, .limit_s = 60 },
+    { .name = "silent-children-forked-beside-creating-threads", .play = silent_children_beside_threads, .limit_s = 60 },
     { 0 },
 };

@@ -56,7 +56,7 @@ pub fn clean_up() {
     let path = directory();
     let dir = std::fs::read_dir(&path).map(|d| d.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect());
     let left: Vec<String> = dir.unwrap_or_default();
-    let _ = DOMAIN.with(|_| ()); // the membership ends with the process; the directory is removed by force
+    // The membership ends with the process; the directory is removed by force.
     let _ = std::fs::remove_dir_all(&path);
     let objects: Vec<_> = left.iter().filter(|n| !n.starts_with('.')).collect();
     if !objects.is_empty() {

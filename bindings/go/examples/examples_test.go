@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	mproc "github.com/libmproc/libmproc/bindings/go"
 )
 
 // What each program prints, as a regular expression.
@@ -22,34 +24,67 @@ var outputs = map[string]string{
 }
 
 func TestExamples(t *testing.T) {
-	programs, err := filepath.Glob("*/main.go")
-	if err != nil || len(programs) != len(outputs) {
-		t.Fatalf("%d programs, %d outputs (%v)", len(programs), len(outputs), err)
-	}
 	for name, want := range outputs {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			program := filepath.Join(t.TempDir(), name)
-			if out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, "./"+name).CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
 			before := leftovers(t)
-			run := exec.CommandContext(ctx, program)
-			run.Cancel = func() error { return run.Process.Signal(syscall.SIGQUIT) } // hung: say where
-			run.WaitDelay = 5 * time.Second
-			run.Stderr = os.Stderr
-			out, err := run.Output()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			if !regexp.MustCompile(`\A` + want + `\z`).Match(out) {
-				t.Fatalf("printed\n%s", out)
-			}
+			prints(t, want, build(t, name), "")
 			if after := leftovers(t); after > before {
 				t.Errorf("%d domains were left behind", after-before)
 			}
 		})
+	}
+}
+
+func TestNamed(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "mproc-example-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	writer, reader := build(t, "named_writer"), build(t, "named_reader")
+	for range 2 {
+		prints(t, `wrote 42\n`, writer, dir)
+		prints(t, `wrote 42\n`, writer, dir)
+		prints(t, `read 42\n`, reader, dir)
+	}
+	if err := mproc.RemoveDomain(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryExampleIsRun(t *testing.T) {
+	programs, err := filepath.Glob("*/main.go")
+	if err != nil || len(programs) != len(outputs)+2 {
+		t.Errorf("%d programs, %d outputs and the named pair (%v)", len(programs), len(outputs), err)
+	}
+}
+
+func build(t *testing.T, name string) (program string) {
+	program = filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./"+name).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+func prints(t *testing.T, want, program, domain string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, program)
+	run.Cancel = func() error { return run.Process.Signal(syscall.SIGQUIT) } // hung: say where
+	run.WaitDelay = 5 * time.Second
+	if domain != "" {
+		run.Env = append(os.Environ(), "MPROC_DOMAIN="+domain)
+	}
+	run.Stderr = os.Stderr
+	out, err := run.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !regexp.MustCompile(`\A` + want + `\z`).Match(out) {
+		t.Fatalf("printed\n%s", out)
 	}
 }
 

@@ -1,0 +1,252 @@
+/*
+ * Hostile segments: somebody who may write to a domain's files writes whatever he likes. Every call must
+ * then return a documented status or a wrong value, within its timeout, and touch nothing but the segment
+ * and the outputs it was given. Not tested, because the kernel decides it: a peer of the same user who
+ * truncates a file that others have mapped, or punches holes into it on a full file system, sends them
+ * SIGBUS. Truncation is therefore tested at open, where the library can see it.
+ *
+ * Each part (cases, registry, full, random, live) works in processes of its own, watched by their parent.
+ */
+#ifndef MPROC_TESTS_HOSTILE_H
+#define MPROC_TESTS_HOSTILE_H
+
+#include "proc.h"
+
+#include "check.h"
+
+#include <mproc.h>
+
+/* --- where things are in a segment; the C side of src/shm and src/objects ------------------------------ */
+
+enum {
+    PAGE = 4096,
+    AT_MAGIC = 0,
+    AT_LAYOUT = 8,
+    AT_ENDIAN = 12,
+    AT_KIND = 16,
+    AT_FLAGS = 20,
+    AT_DOMAIN = 24,
+    AT_SIZE = 40,
+    AT_POISON = 64,
+    AT_STEALS = 68,
+    AT_ROLLBACKS = 72,
+    AT_USER_LOCK = 128,
+    AT_PARAMS = 192,
+    AT_HOT = 512,
+
+    AT_TYPE = AT_PARAMS, /* value, array */
+    AT_MODE = AT_PARAMS + 4,
+    AT_ELEM_SIZE = AT_PARAMS + 8,
+    AT_ELEM_ALIGN = AT_PARAMS + 16,
+    AT_SCHEMA = AT_PARAMS + 24,
+    AT_NDIM = AT_PARAMS + 32,
+    AT_SHAPE = AT_PARAMS + 40,
+    AT_CAPACITY = AT_PARAMS, /* queue */
+    AT_MAX_ITEMS = AT_PARAMS + 8,
+
+    AT_FLIP = AT_HOT, /* value */
+    AT_WRITE_LOCK = AT_HOT + 128,
+    AT_ELEMENT_LOCK = AT_HOT, /* array of structs */
+    AT_JOURNAL = AT_HOT + 128,
+    AT_PUT_LOCK = AT_HOT, /* queue */
+    AT_HEAD_SEEN = AT_HOT + 8,
+    AT_TAIL = AT_HOT + 128,
+    AT_GET_LOCK = AT_HOT + 256,
+    AT_TAIL_SEEN = AT_HOT + 264,
+    AT_HEAD = AT_HOT + 384,
+    AT_STATE = AT_HOT + 512,
+    AT_NOT_EMPTY = AT_HOT + 640,
+    AT_NOT_FULL = AT_HOT + 768,
+    AT_DATA = PAGE, /* ring, structs; elements of an array of scalars */
+
+    SLOTS = 1022, /* registry */
+    AT_JOINS = 64,
+    AT_SWEPT = 72,
+    AT_SLOTS = PAGE,
+    SLOT_LEN = 64,
+    REGISTRY_LEN = PAGE + ((SLOTS * SLOT_LEN + PAGE - 1) / PAGE) * PAGE
+};
+
+#define WAITING UINT32_C(0x80000000)
+#define COMPLETE UINT32_C(0x4d534721) /* the mark of a whole record */
+#define RECORD(len, mark) ((uint64_t)(uint32_t)(len) | (uint64_t)(mark) << 32)
+#define MARK(position, count) ((uint64_t)(uint32_t)(position) | (uint64_t)(uint32_t)(count) << 32)
+#define LOCK_BASE (INT64_C(1) << 60) /* the registry's bytes: one for each slot, guard, names */
+#define GUARD_BYTE (LOCK_BASE + 4096)
+#define NAMES_BYTE (LOCK_BASE + 4097)
+
+/* --- the kinds of object ------------------------------------------------------------------------------- */
+
+/* What stands at a place, and with it which values are worth trying there. */
+enum meaning { NUMBER, OWNER, POSITION, PREFIX };
+
+struct field {
+    int at, width;
+    enum meaning meaning;
+};
+
+/* Largest segment of a subject. */
+#define IMAGE_MAX (5 * PAGE)
+
+struct subject {
+    const char *name;
+    int kind;
+    const struct field *params, *hot;
+    int params_count, hot_count;
+    int (*create)(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle);
+    int (*open)(const mproc_domain_t *domain, const char *name, void **handle);
+    void (*close)(void *handle);
+    /* Every operation, reading and writing; all it needs to know is in the handle. */
+    void (*use)(void *handle, struct rng *rng);
+};
+
+enum { LOCK, SCALAR, SNAPSHOT, RAW, NUMBERS, STRUCTS, QUEUE, SUBJECTS };
+extern const struct subject subjects[SUBJECTS];
+
+/* Uses it between guards, closes it, and checks that nobody complained. */
+void use_and_close(const struct subject *subject, void *handle, struct rng *rng);
+
+enum { STRUCT_SIZE = 3000, ELEMENTS = 3, ELEM_SIZE = 1000, QUEUE_BYTES = PAGE, NUMBER_COUNT = 1500 };
+
+/* --- one process under test, and who watches it -------------------------------------------------------- */
+
+#define SHORT MS         /* every timeout */
+#define BUSY_NS (2 * MS) /* of the domains */
+#define HANG (20 * SEC)  /* one call that takes longer than this hangs */
+
+struct stage {
+    _Atomic(const char *) call; /* a string literal; NULL between calls */
+    _Atomic int64_t since;
+    _Atomic uint64_t calls, guards;
+    _Atomic uint64_t refused, entered; /* damaged objects that open() refused; that it let in */
+    _Atomic uint32_t bad;              /* verdicts against the library */
+    _Atomic uint64_t iteration;
+    char what[900]; /* the damage, in words */
+};
+extern struct stage *stage; /* of this process, shared with its parent */
+extern check_counts_t *all_counts;
+struct options {
+    uint64_t seed;
+    long iterations, only; /* per subject; -1: all of them */
+    const char *part, *subject;
+    bool verbose;
+};
+extern struct options options;
+
+/* Every file has its own copy of the pointer to the one tally. */
+static inline void join_tally(void)
+{
+    check_counts = all_counts;
+}
+
+/* Marks the call under way. */
+void enter(const char *call);
+/* Whether a status is among those documented for the call; complains if not. Returns the status. */
+int judge(int status, uint64_t allowed, const char *call, const char *file, int line);
+/* Complains unless `fine`. */
+void insist(bool fine, const char *text, const char *file, int line);
+
+/* A set of statuses. */
+#define S(status) (UINT64_C(1) << ((status) + 40))
+#define S_OK S(MPROC_OK)
+#define RUN(allowed, expression) \
+    (enter(#expression), judge((expression), (allowed), #expression, __FILE__, __LINE__))
+#define INSIST(condition) insist((condition), #condition, __FILE__, __LINE__)
+#define OPEN_STATUSES                                                                                    \
+    (S_OK | S(MPROC_EKIND) | S(MPROC_ECORRUPT) | S(MPROC_EVERSION) | S(MPROC_EDOMAIN) | S(MPROC_ENOENT) | \
+     S(MPROC_EACCES))
+
+struct stage *new_stage(void);
+/*
+ * Runs `work` in a child, whose stage it is, and watches: a signal, an exit code, or a call that takes
+ * longer than HANG counts as a failure and is described. False then.
+ */
+bool watched(struct stage *its, const char *title, void (*work)(void *), void *argument, unsigned limit_s);
+
+/* --- surroundings -------------------------------------------------------------------------------------- */
+
+/*
+ * Outputs for a call, each between guard bytes. outs_begin(); out(size)...; outs_end() finds out whether
+ * any byte beside them was written.
+ */
+void outs_begin(void);
+void *out(size_t size);
+void outs_end(const char *file, int line);
+#define OUTS_END() outs_end(__FILE__, __LINE__)
+
+/* Maps guards directly before and behind every mapping of files called `name`; inaccessible, or canaries. */
+void guards_place(const char *name, bool canaries);
+/* Complains if a canary was written to; unmaps all. */
+void guards_remove(void);
+
+/* --- domains and their files --------------------------------------------------------------------------- */
+
+struct image {
+    uint8_t bytes[IMAGE_MAX > REGISTRY_LEN ? IMAGE_MAX : REGISTRY_LEN];
+    size_t size;
+};
+
+/* Owner words of processes in the domain. */
+struct cast {
+    _Atomic uint32_t self, living, dead; /* self: of the process that runs the calls */
+    pid_t holder;                        /* the living one; it only waits */
+};
+
+struct place {
+    char dir[96];
+    mproc_domain_t *domain;
+    struct image image[SUBJECTS];     /* good ones, persistent and filled */
+    struct image neighbour[SUBJECTS]; /* others in the domain, which nobody uses */
+    struct cast *cast;
+};
+
+/* A new directory name for a private domain; removed by remove_dirs(). */
+void dirs_begin(void);
+void new_dir(char *dir, size_t size, const char *what);
+void remove_dirs(void);
+/* The domain of a directory, joined, with a short busy timeout. */
+mproc_domain_t *join(const char *dir);
+/* A domain with good images, neighbours and a cast. */
+void place_make(struct place *place, const char *what);
+/* Complains if a neighbour's bytes have changed. */
+void place_check(const struct place *place);
+void place_end(struct place *place);
+/* This process's owner word in the domain. */
+uint32_t own_word(const mproc_domain_t *domain);
+
+void read_image(const char *dir, const char *name, struct image *image);
+/* A new file of that content under the name, and nothing else there. */
+void put_image(const char *dir, const char *name, const struct image *image);
+void poke(const char *dir, const char *name, size_t at, const void *bytes, size_t size);
+void poke32(const char *dir, const char *name, size_t at, uint32_t value);
+void poke64(const char *dir, const char *name, size_t at, uint64_t value);
+uint32_t peek32(const char *dir, const char *name, size_t at);
+uint64_t peek64(const char *dir, const char *name, size_t at);
+/* An open(2) of the file; it must be there. */
+int file_open(const char *dir, const char *name);
+
+/* --- damage -------------------------------------------------------------------------------------------- */
+
+/* A value worth trying where `old` stands. */
+uint64_t interesting(struct rng *rng, enum meaning meaning, int width, uint64_t old, const struct cast *cast,
+                     size_t size);
+/* One random mutation of the image, described at the end of `what`. */
+void mutate(struct image *image, const struct subject *subject, bool header_too, struct rng *rng,
+            const struct cast *cast, char *what, size_t what_size);
+/* One random mutation of a registry. */
+void mutate_registry(struct image *image, bool header_too, struct rng *rng, const struct cast *cast, char *what,
+                     size_t what_size);
+/* Whatever one does with a domain, from join to leave, or on from a handle that is joined already. */
+void use_domain(const char *dir, struct rng *rng);
+void use_joined(mproc_domain_t *domain, struct rng *rng);
+
+/* --- the parts ----------------------------------------------------------------------------------------- */
+
+void part_cases(void);
+void part_objects(void);
+void part_registry(void);
+void part_full(void);
+void part_random(void);
+void part_live(void);
+
+#endif

@@ -1,0 +1,486 @@
+/* Every operation of every kind of object, each held against the statuses documented for it. */
+#include "hostile.h"
+
+#define S_OWN (S_OK | S(MPROC_ESLOTS))
+#define S_LOCK (S_OWN | S(MPROC_RECOVERED) | S(MPROC_ETIMEDOUT))
+#define S_UNLOCK (S_OK | S(MPROC_EPERM))
+#define S_WORD (S_OK | S(MPROC_ENOTSUP))
+#define S_VALUE (S_OWN | S(MPROC_EBUSY))
+#define S_ARRAY (S_VALUE | S(MPROC_ECORRUPT))
+#define S_QUEUE (S_ARRAY | S(MPROC_ETIMEDOUT) | S(MPROC_ECLOSED))
+
+#define LARGEST (3 * PAGE) /* bytes of any value or run of elements in a segment of ours */
+
+/* The guarded outputs of the calls. */
+#define POOL_SIZE (1 << 16)
+#define POOL_FILL 0xA5
+static unsigned char pool[POOL_SIZE];
+static struct {
+    size_t at, size;
+} handed[64];
+static size_t handed_count, pool_end;
+
+void outs_begin(void)
+{
+    memset(pool, POOL_FILL, sizeof pool);
+    handed_count = 0;
+    pool_end = 64;
+}
+
+void *out(size_t size)
+{
+    size_t at = (pool_end + 15) & ~(size_t)15;
+    if (handed_count == sizeof handed / sizeof handed[0] || at + size + 64 > POOL_SIZE) {
+        fprintf(stderr, "the pool of outputs is too small\n");
+        _exit(4);
+    }
+    handed[handed_count].at = at;
+    handed[handed_count++].size = size;
+    pool_end = at + size + 64;
+    return pool + at;
+}
+
+static bool untouched(size_t from, size_t to)
+{
+    for (; from < to; from++) {
+        if (pool[from] != POOL_FILL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void outs_end(const char *file, int line)
+{
+    size_t from = 0;
+    bool fine = true;
+    for (size_t i = 0; i < handed_count; i++) {
+        fine = untouched(from, handed[i].at) && fine;
+        from = handed[i].at + handed[i].size;
+    }
+    insist(untouched(from, POOL_SIZE) && fine, "no output is written beside itself", file, line);
+}
+
+/* A token that is never set takes another way to sleep. */
+static mproc_cancel_t *maybe_token(struct rng *rng)
+{
+    mproc_cancel_t *token = NULL;
+    if (rng_below(rng, 2)) {
+        RUN(S_OK, mproc_cancel_create(&token));
+    }
+    return token;
+}
+
+static void owner_makes_sense(const mproc_owner_t *owner)
+{
+    INSIST(memchr(owner->command, 0, sizeof owner->command) != NULL);
+    INSIST((owner->held == 0 || owner->held == 1) && (owner->alive == 0 || owner->alive == 1));
+    INSIST(owner->is_self == 0 || (owner->is_self == 1 && owner->held == 1));
+}
+
+/* The lock family's four calls, whatever object they belong to. */
+#define USE_LOCK(kind, handle, owner_call, rng)                                                          \
+    do {                                                                                                 \
+        mproc_cancel_t *token_ = maybe_token(rng);                                                       \
+        mproc_owner_t *owner_ = out(sizeof *owner_);                                                     \
+        RUN(S_LOCK, mproc_##kind##_lock(handle, SHORT, token_));                                         \
+        if (RUN(S_OWN, owner_call(handle, owner_, sizeof *owner_)) == MPROC_OK) {                        \
+            owner_makes_sense(owner_);                                                                   \
+        }                                                                                                \
+        RUN(S_LOCK, mproc_##kind##_lock(handle, 0, token_));                                             \
+        RUN(S_UNLOCK, mproc_##kind##_unlock(handle));                                                    \
+        RUN(S_UNLOCK, mproc_##kind##_unlock(handle));                                                    \
+        if (token_) {                                                                                    \
+            RUN(S_OK, mproc_cancel_set(token_));                                                         \
+            RUN(S_LOCK | S(MPROC_ECANCELED), mproc_##kind##_lock(handle, MPROC_FOREVER, token_));        \
+            RUN(S_UNLOCK, mproc_##kind##_unlock(handle));                                                \
+            mproc_cancel_close(token_);                                                                  \
+        }                                                                                                \
+    } while (0)
+
+static void use_lock(void *handle, struct rng *rng)
+{
+    const mproc_lock_t *lock = handle;
+    outs_begin();
+    USE_LOCK(lock, lock, mproc_lock_owner, rng);
+    RUN(S_LOCK, mproc_lock_try(lock));
+    RUN(S_UNLOCK, mproc_lock_unlock(lock));
+    OUTS_END();
+}
+
+/* A pointer into the segment must lead into it: touch both ends. */
+static void touch(void *at, size_t size, struct rng *rng)
+{
+    volatile unsigned char *bytes = at;
+    if (size > 0) {
+        bytes[0] = (unsigned char)rng_next(rng);
+        bytes[size - 1] = (unsigned char)rng_next(rng);
+    }
+}
+
+static void use_value(void *handle, struct rng *rng)
+{
+    const mproc_value_t *value = handle;
+    mproc_value_info_t *info;
+    unsigned char *in, *seen;
+    int *swapped;
+    int64_t *number;
+    double *real;
+    void **where;
+    size_t size;
+
+    outs_begin();
+    info = out(sizeof *info);
+    RUN(S_OK, mproc_value_info(value, info, sizeof *info));
+    size = (size_t)info->elem_size;
+    INSIST(size >= 1 && size <= LARGEST);
+    if (size < 1 || size > LARGEST) {
+        return;
+    }
+    in = out(size);
+    seen = out(size);
+    swapped = out(sizeof *swapped);
+    number = out(sizeof *number);
+    real = out(sizeof *real);
+    where = out(sizeof *where);
+    for (size_t i = 0; i < size; i++) {
+        in[i] = (unsigned char)rng_next(rng);
+    }
+    RUN(S_VALUE, mproc_value_load(value, seen, size));
+    RUN(S_VALUE, mproc_value_store(value, in, size));
+    RUN(S_VALUE | S_WORD, mproc_value_exchange(value, in, seen, size));
+    if (RUN(S_VALUE | S_WORD, mproc_value_compare_exchange(value, in, seen, size, seen, swapped)) == MPROC_OK) {
+        INSIST(*swapped == 0 || *swapped == 1);
+    }
+    RUN(S(MPROC_ETYPE), mproc_value_load(value, seen, size + 1));
+    for (int op = MPROC_OP_ADD; op <= MPROC_OP_XOR; op++) {
+        RUN(S_WORD, mproc_value_fetch_i64(value, op, (int64_t)rng_next(rng), number));
+        RUN(S_WORD, mproc_value_fetch_f64(value, op, 0.5, real));
+    }
+    RUN(S_WORD, mproc_value_add(value, -3, number));
+    RUN(S_WORD, mproc_value_get_i64(value, number));
+    RUN(S_WORD, mproc_value_set_i64(value, (int64_t)rng_next(rng)));
+    RUN(S_WORD, mproc_value_get_f64(value, real));
+    RUN(S_WORD, mproc_value_set_f64(value, 2.5));
+    if (RUN(S_WORD, mproc_value_ptr(value, where)) == MPROC_OK) {
+        touch(*where, size, rng);
+    }
+    USE_LOCK(value, value, mproc_value_lock_owner, rng);
+    OUTS_END();
+}
+
+static void use_array(void *handle, struct rng *rng)
+{
+    const mproc_array_t *array = handle;
+    mproc_array_info_t *info;
+    unsigned char *in, *seen;
+    size_t *index, *flat, size, length, run;
+    void **where;
+    uint64_t product = 1;
+
+    outs_begin();
+    info = out(sizeof *info);
+    RUN(S_OK, mproc_array_info(array, info, sizeof *info));
+    size = (size_t)info->elem_size;
+    length = (size_t)info->length;
+    INSIST(info->ndim >= 1 && info->ndim <= MPROC_MAX_DIMS);
+    for (size_t i = 0; i < info->ndim && i < MPROC_MAX_DIMS; i++) {
+        product *= info->shape[i];
+    }
+    INSIST(product == info->length);
+    INSIST(size >= 1 && size <= LARGEST && length <= LARGEST / size);
+    if (size < 1 || size > LARGEST || length > LARGEST / size) {
+        return;
+    }
+    run = length == 0 ? 0 : (size_t)(1 + rng_below(rng, length));
+    in = out(size * length + 1);
+    seen = out(size * length + 1);
+    index = out(sizeof *index * MPROC_MAX_DIMS);
+    flat = out(sizeof *flat);
+    where = out(sizeof *where);
+    memset(in, (int)rng_below(rng, 256), size * length + 1);
+    memset(index, 0, sizeof *index * MPROC_MAX_DIMS);
+    if (RUN(S_OK, mproc_array_ptr(array, where)) == MPROC_OK) {
+        INSIST(*where != NULL);
+        touch(*where, size * length, rng);
+    }
+    if (length > 0) {
+        RUN(S_ARRAY, mproc_array_get(array, 0, seen, size));
+        RUN(S_ARRAY, mproc_array_get(array, length - 1, seen, size));
+        RUN(S_ARRAY, mproc_array_set(array, 0, in, size));
+        RUN(S_ARRAY, mproc_array_set(array, length - 1, in, size));
+        RUN(S_OK, mproc_array_index(array, index, (size_t)info->ndim, flat));
+    }
+    RUN(S_ARRAY, mproc_array_read(array, 0, length, seen, size * length));
+    RUN(S_ARRAY, mproc_array_write(array, length - run, run, in, size * run));
+    RUN(S_ARRAY, mproc_array_read(array, length - run, run, seen, size * run));
+    RUN(S(MPROC_ERANGE), mproc_array_get(array, length, seen, size));
+    RUN(S(MPROC_ERANGE), mproc_array_set(array, SIZE_MAX, in, size));
+    RUN(S(MPROC_ERANGE), mproc_array_read(array, 1, SIZE_MAX, seen, size));
+    index[0] = (size_t)info->shape[0];
+    RUN(S(MPROC_ERANGE), mproc_array_index(array, index, (size_t)info->ndim, flat));
+    USE_LOCK(array, array, mproc_array_lock_owner, rng);
+    OUTS_END();
+}
+
+static void use_puts(const mproc_queue_t *queue, const mproc_queue_info_t *info, struct rng *rng)
+{
+    static const unsigned char message[2 * QUEUE_BYTES];
+    const mproc_message_t batch[4] = { { message, 5 }, { message, 0 }, { message, 300 }, { message, 17 } };
+    mproc_cancel_t *token = maybe_token(rng);
+    size_t *done = out(sizeof *done), longest = (size_t)info->max_message;
+    RUN(S_QUEUE, mproc_queue_put(queue, message, (size_t)rng_below(rng, 100), 0, NULL));
+    RUN(S_QUEUE, mproc_queue_put(queue, NULL, 0, SHORT, token));
+    if (longest < sizeof message) {
+        RUN(S_QUEUE, mproc_queue_put(queue, message, longest, SHORT, NULL));
+        RUN(S(MPROC_E2BIG), mproc_queue_put(queue, message, longest + 1, SHORT, NULL));
+    }
+    *done = 99;
+    RUN(S_QUEUE, mproc_queue_put_many(queue, batch, 4, done, SHORT, token));
+    INSIST(*done <= 4);
+    mproc_cancel_close(token);
+}
+
+static void use_gets(const mproc_queue_t *queue, struct rng *rng)
+{
+    enum { CAP = 512, MOST = 4, UNSET = 123456789 };
+    mproc_cancel_t *token = maybe_token(rng);
+    unsigned char *buf = out(CAP);
+    size_t *len = out(sizeof *len), *lens = out(MOST * sizeof *lens), *count = out(sizeof *count);
+    for (int i = 0; i < 3; i++) {
+        size_t cap = i == 1 ? 0 : CAP;
+        *len = UNSET;
+        switch (RUN(S_QUEUE | S(MPROC_EMSGSIZE),
+                    mproc_queue_get(queue, cap ? buf : NULL, cap, len, i == 2 ? SHORT : 0, i == 2 ? token : NULL))) {
+        case MPROC_OK:
+            INSIST(*len <= cap);
+            break;
+        case MPROC_EMSGSIZE:
+            INSIST(*len > cap && *len <= QUEUE_BYTES);
+            break;
+        default:
+            INSIST(*len == UNSET);
+        }
+    }
+    *count = UNSET;
+    if (RUN(S_QUEUE | S(MPROC_EMSGSIZE), mproc_queue_get_many(queue, buf, CAP, lens, MOST, count, SHORT, token)) ==
+        MPROC_OK) {
+        size_t end = 0;
+        INSIST(*count >= 1 && *count <= MOST);
+        for (size_t i = 0; i < *count && i < MOST; i++) {
+            end = ((end + 7) & ~(size_t)7) + lens[i];
+        }
+        INSIST(end <= CAP);
+    }
+    mproc_cancel_close(token);
+}
+
+static void use_queue(void *handle, struct rng *rng)
+{
+    const mproc_queue_t *queue = handle;
+    mproc_queue_info_t *info;
+    size_t *items;
+    int *flag;
+    bool puts_first = rng_below(rng, 2) != 0;
+
+    outs_begin();
+    info = out(sizeof *info);
+    items = out(sizeof *items);
+    flag = out(sizeof *flag);
+    RUN(S_OK, mproc_queue_info(queue, info, sizeof *info));
+    INSIST(info->capacity_bytes == QUEUE_BYTES && info->state <= MPROC_QUEUE_CLOSED);
+    if (puts_first) {
+        use_puts(queue, info, rng);
+    }
+    RUN(S_OK, mproc_queue_size(queue, items));
+    RUN(S_OK, mproc_queue_empty(queue, flag));
+    INSIST(*flag == 0 || *flag == 1);
+    use_gets(queue, rng);
+    if (rng_below(rng, 2)) {
+        RUN(S_OK, mproc_queue_full(queue, flag));
+        INSIST(*flag == 0 || *flag == 1);
+    }
+    if (!puts_first) {
+        use_puts(queue, info, rng);
+        use_gets(queue, rng);
+    }
+    if (rng_below(rng, 4) == 0) {
+        RUN(S_ARRAY, mproc_queue_shutdown(queue, (int)rng_below(rng, 2)));
+        use_gets(queue, rng);
+    }
+    OUTS_END();
+}
+
+/* --- making them ---------------------------------------------------------------------------------------- */
+
+static int create_lock(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
+    o.flags = flags;
+    return mproc_lock_create(domain, name, &o, (mproc_lock_t **)handle);
+}
+
+static int create_value(const mproc_domain_t *domain, const char *name, int32_t type, size_t size, unsigned flags,
+                        void **handle)
+{
+    static unsigned char initial[STRUCT_SIZE];
+    mproc_value_options_t o = MPROC_VALUE_OPTIONS_INIT;
+    pattern_fill(initial, sizeof initial, 7);
+    o.type_code = type;
+    o.elem_size = size;
+    o.schema = 77;
+    o.flags = flags;
+    o.initial = initial;
+    return mproc_value_create(domain, name, &o, (mproc_value_t **)handle);
+}
+
+static int create_scalar(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_value(domain, name, MPROC_TYPE_I64, 0, flags, handle);
+}
+
+static int create_snapshot(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_value(domain, name, MPROC_TYPE_STRUCT, STRUCT_SIZE, flags, handle);
+}
+
+static int create_raw(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_value(domain, name, MPROC_TYPE_STRUCT, STRUCT_SIZE, flags | MPROC_RAW, handle);
+}
+
+static int create_numbers(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    mproc_array_options_t o = MPROC_ARRAY_OPTIONS_INIT;
+    o.type_code = MPROC_TYPE_I32;
+    o.flags = flags;
+    o.ndim = 2;
+    o.shape[0] = 3;
+    o.shape[1] = NUMBER_COUNT / 3;
+    return mproc_array_create(domain, name, &o, (mproc_array_t **)handle);
+}
+
+static int create_structs(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    mproc_array_options_t o = MPROC_ARRAY_OPTIONS_INIT;
+    o.type_code = MPROC_TYPE_STRUCT;
+    o.elem_size = ELEM_SIZE;
+    o.flags = flags;
+    o.ndim = 1;
+    o.shape[0] = ELEMENTS;
+    return mproc_array_create(domain, name, &o, (mproc_array_t **)handle);
+}
+
+/* A queue whose messages wrap around the end of the ring. */
+static int create_queue(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    unsigned char message[1200];
+    size_t len;
+    mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
+    int status;
+    o.flags = flags;
+    o.capacity_bytes = QUEUE_BYTES;
+    status = mproc_queue_create(domain, name, &o, (mproc_queue_t **)handle);
+    memset(message, 0x5A, sizeof message);
+    for (int i = 0; status == MPROC_OK && i < 3; i++) {
+        status = mproc_queue_put(*handle, message, sizeof message, 0, NULL);
+    }
+    for (int i = 0; status == MPROC_OK && i < 3; i++) {
+        status = mproc_queue_get(*handle, message, sizeof message, &len, 0, NULL);
+    }
+    for (size_t i = 0; status == MPROC_OK && i < 6; i++) {
+        status = mproc_queue_put(*handle, message, 40 * i, 0, NULL);
+    }
+    return status;
+}
+
+static int open_lock(const mproc_domain_t *domain, const char *name, void **handle)
+{
+    return mproc_lock_open(domain, name, NULL, (mproc_lock_t **)handle);
+}
+
+static int open_value(const mproc_domain_t *domain, const char *name, void **handle)
+{
+    return mproc_value_open(domain, name, NULL, (mproc_value_t **)handle);
+}
+
+static int open_array(const mproc_domain_t *domain, const char *name, void **handle)
+{
+    return mproc_array_open(domain, name, NULL, (mproc_array_t **)handle);
+}
+
+static int open_queue(const mproc_domain_t *domain, const char *name, void **handle)
+{
+    return mproc_queue_open(domain, name, NULL, (mproc_queue_t **)handle);
+}
+
+static void close_lock(void *handle)
+{
+    mproc_lock_close(handle);
+}
+
+static void close_value(void *handle)
+{
+    mproc_value_close(handle);
+}
+
+static void close_array(void *handle)
+{
+    mproc_array_close(handle);
+}
+
+static void close_queue(void *handle)
+{
+    mproc_queue_close(handle);
+}
+
+/* --- what stands where ---------------------------------------------------------------------------------- */
+
+static const struct field value_params[] = {
+    { AT_TYPE, 4, NUMBER },      { AT_MODE, 4, NUMBER },   { AT_ELEM_SIZE, 8, NUMBER },
+    { AT_ELEM_ALIGN, 8, NUMBER }, { AT_SCHEMA, 8, NUMBER },
+};
+static const struct field array_params[] = {
+    { AT_TYPE, 4, NUMBER },   { AT_ELEM_SIZE, 8, NUMBER }, { AT_ELEM_ALIGN, 8, NUMBER },
+    { AT_SCHEMA, 8, NUMBER }, { AT_NDIM, 8, NUMBER },      { AT_SHAPE, 8, NUMBER },
+    { AT_SHAPE + 8, 8, NUMBER }, { AT_SHAPE + 56, 8, NUMBER },
+};
+static const struct field queue_params[] = { { AT_CAPACITY, 8, NUMBER }, { AT_MAX_ITEMS, 8, NUMBER } };
+
+static const struct field scalar_hot[] = { { AT_FLIP, 8, NUMBER } };
+static const struct field snapshot_hot[] = { { AT_FLIP, 8, NUMBER }, { AT_WRITE_LOCK, 4, OWNER } };
+static const struct field structs_hot[] = {
+    { AT_ELEMENT_LOCK, 4, OWNER },
+    { AT_ELEMENT_LOCK, 4, OWNER }, /* the journal counts only together with a dead owner */
+    { AT_JOURNAL, 8, NUMBER },
+};
+static const struct field queue_hot[] = {
+    { AT_PUT_LOCK, 4, OWNER },     { AT_GET_LOCK, 4, OWNER },      { AT_TAIL, 8, POSITION },
+    { AT_HEAD, 8, POSITION },      { AT_HEAD_SEEN, 8, POSITION },  { AT_TAIL_SEEN, 8, POSITION },
+    { AT_STATE, 4, NUMBER },       { AT_NOT_EMPTY, 4, NUMBER },    { AT_NOT_EMPTY + 4, 4, NUMBER },
+    { AT_NOT_FULL, 4, NUMBER },    { AT_NOT_FULL + 4, 4, NUMBER }, { AT_DATA, 8, PREFIX },
+    { AT_DATA + 3624, 8, PREFIX }, { AT_DATA + 3632, 8, PREFIX },  { AT_DATA + 3680, 8, PREFIX },
+    { AT_DATA + 3768, 8, PREFIX }, { AT_DATA + 3896, 8, PREFIX },
+    { AT_DATA + 4064, 8, PREFIX },
+};
+
+#define PAIR(params, hot) params, hot, (int)(sizeof params / sizeof params[0]), (int)(sizeof hot / sizeof hot[0])
+
+const struct subject subjects[SUBJECTS] = {
+    { "lock", 2, NULL, NULL, 0, 0, create_lock, open_lock, close_lock, use_lock },
+    { "scalar", 3, PAIR(value_params, scalar_hot), create_scalar, open_value, close_value, use_value },
+    { "snapshot", 3, PAIR(value_params, snapshot_hot), create_snapshot, open_value, close_value, use_value },
+    { "raw", 3, value_params, NULL, 5, 0, create_raw, open_value, close_value, use_value },
+    { "numbers", 4, array_params, NULL, 8, 0, create_numbers, open_array, close_array, use_array },
+    { "structs", 4, PAIR(array_params, structs_hot), create_structs, open_array, close_array, use_array },
+    { "queue", 5, PAIR(queue_params, queue_hot), create_queue, open_queue, close_queue, use_queue },
+};
+
+void use_and_close(const struct subject *subject, void *handle, struct rng *rng)
+{
+    guards_place("victim", false);
+    subject->use(handle, rng);
+    guards_remove();
+    subject->close(handle);
+    CHECK(atomic_load(&stage->bad) == 0);
+}
