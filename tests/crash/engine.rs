@@ -37,6 +37,7 @@ extern "C" fn too_long(_: libc::c_int) {
 }
 
 pub fn begin(name: &'static str) {
+    domain(); // here, and not first in a child
     NAME.with(|n| n.set(name));
     DEATHS.with(|d| d.set(0));
     // SAFETY: a handler that only uses async-signal-safe calls.
