@@ -30,25 +30,27 @@ fi
 
 mkdir -p "$build"
 driver=$build/mproc-bench
-settings="$CC|$CXX|${CFLAGS:-}|$cflags|$libs|$boost"
+settings="$CC|$CXX|${CFLAGS:-}|${CXXFLAGS:-}|$cflags|$libs|$boost"
 if [ ! -x "$driver" ] || [ "$(cat "$build/settings" 2>/dev/null)" != "$settings" ] ||
     [ -n "$(find benches "$header" -newer "$driver" -name '*.[ch]*')" ]; then
-    rm -f "$build"/*.o "$driver"
+    # Built aside and moved into place: another run may be using or building the driver at this moment.
+    objects=$(mktemp -d "$build/objects.XXXXXX")
+    trap 'rm -rf "$objects"' EXIT
     for source in benches/*.c; do
         # shellcheck disable=SC2086 # flags are lists of words
-        "$CC" -std=gnu11 -O2 -g $warnings ${CFLAGS:-} $cflags -c "$source" -o "$build/$(basename "$source" .c).o"
+        "$CC" -std=gnu11 -O2 -g $warnings ${CFLAGS:-} $cflags -c "$source" -o "$objects/$(basename "$source" .c).o"
     done
+    link=$CC
     if [ -n "$boost" ]; then
+        link=$CXX
         # shellcheck disable=SC2086
-        "$CXX" -std=gnu++17 -O2 -g $warnings ${CXXFLAGS:-} $cflags -c benches/peer_boost_queue.cpp -o "$build/peer_boost_queue.o"
+        "$CXX" -std=gnu++17 -O2 -g $warnings ${CXXFLAGS:-} $cflags -c benches/peer_boost_queue.cpp -o "$objects/peer_boost_queue.o"
     fi
     # shellcheck disable=SC2086
-    if [ -n "$boost" ]; then
-        "$CXX" "$build"/*.o $libs -pthread -lrt -lm -o "$driver"
-    else
-        "$CC" "$build"/*.o $libs -pthread -lrt -lm -o "$driver"
-    fi
+    "$link" "$objects"/*.o $libs -pthread -lrt -lm -o "$objects/mproc-bench"
+    mv "$objects/mproc-bench" "$driver"
     echo "$settings" >"$build/settings"
+    rm -rf "$objects"
 fi
 
 # A domain of our own, removed by the driver; removed here if the driver could not. In the background,

@@ -3,6 +3,7 @@ MPROC_STAGE=$PWD/target/stage
 export PKG_CONFIG_PATH="$MPROC_STAGE/lib/pkgconfig"
 export LD_LIBRARY_PATH="$MPROC_STAGE/lib"
 export PATH="$PATH:$HOME/.cargo/bin:/usr/local/go/bin"
-# Go's build cache does not see that a header outside the module has changed; a changed flag it does see.
-CGO_CFLAGS="-O2 -g -DMPROC_HEADER_SUM=$(cksum <include/mproc.h | cut -d ' ' -f 1)"
+# Go's build cache sees neither that a header outside the module has changed nor what pkg-config answers, but
+# it sees a changed flag. Without this, it would link what another checkout has left in the cache.
+CGO_CFLAGS="-O2 -g -DMPROC_STAGE_SUM=$({ echo "$MPROC_STAGE" && cat include/mproc.h; } | cksum | cut -d ' ' -f 1)"
 export CGO_CFLAGS

@@ -202,22 +202,33 @@ impl Domain {
     pub fn unlink(&self, name: &str) -> Result<()> {
         check_name(name)?;
         let dir = self.dir()?;
-        let _names = self.lock_names()?;
-        object(file::unlink_at(dir.as_fd(), name))
+        self.alone(|| {
+            let Some(_names) = self.try_lock_names()? else { return Ok(None) };
+            object(file::unlink_at(dir.as_fd(), name)).map(Some)
+        })
     }
 
-    /// Whoever removes a name holds this, so that between looking at a name and removing it nobody else
-    /// can have replaced the object behind it.
-    fn lock_names(&self) -> Result<OwnedFd> {
-        let fd = self.open_registry()?;
+    /// Runs a step that takes an exclusive file lock for a moment. Not while another thread forks: the
+    /// child would inherit the descriptor, and with it the lock, for as long as it lives. The step returns
+    /// `None` when somebody else has the lock; it is then repeated, up to the busy timeout.
+    pub(super) fn alone<T>(&self, step: impl Fn() -> Result<Option<T>>) -> Result<T> {
         let deadline = clock::now_ns().saturating_add(self.busy_ns);
-        while !file::try_lock(fd.as_fd(), FileLock::Exclusive, NAMES_BYTE, 1)? {
+        loop {
+            if let Some(done) = fork::exclusive(&step)? {
+                return Ok(done);
+            }
             if clock::now_ns() >= deadline {
                 return Err(Error::Busy);
             }
             clock::nap();
         }
-        Ok(fd)
+    }
+
+    /// Whoever removes a name holds this, so that between looking at a name and removing it nobody else
+    /// can have replaced the object behind it. Only inside [`Domain::alone`].
+    fn try_lock_names(&self) -> Result<Option<OwnedFd>> {
+        let fd = self.open_registry()?;
+        Ok(file::try_lock(fd.as_fd(), FileLock::Exclusive, NAMES_BYTE, 1)?.then_some(fd))
     }
 
     /// Removes every object that nobody uses and that is not persistent; returns how many.
@@ -229,7 +240,7 @@ impl Domain {
         let dir = self.dir()?;
         let mut removed = 0;
         for name in file::list(path)? {
-            if check_name(&name).is_ok() && self.sweep_name(&dir, &name, false).unwrap_or(false) {
+            if check_name(&name).is_ok() && self.sweep_name(&dir, &name).unwrap_or(false) {
                 removed += 1;
             }
         }
@@ -244,34 +255,38 @@ impl Domain {
         }
     }
 
-    /// Removes the name if it leads to an object that nobody uses (and, unless `also_persistent`, that is
-    /// not persistent). Returns whether it did.
-    pub(super) fn sweep_name(&self, dir: &OwnedFd, name: &str, also_persistent: bool) -> Result<bool> {
-        let fd = match file::open_at(dir.as_fd(), name) {
-            Err(Error::NotFound(_)) => return Ok(false),
-            other => other?,
-        };
-        if !file::stat(fd.as_fd())?.is_regular() {
-            return Ok(false);
-        }
-        let mut start = [0u8; 64];
-        let n = file::read_start(fd.as_fd(), &mut start)?;
-        let ours = if also_persistent { Header::is_segment(&start[..n]) } else { Header::may_sweep(&start[..n]) };
-        if !ours || !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)? {
-            return Ok(false);
-        }
-        self.remove_locked(dir, name, &fd)
+    /// Removes the name if it leads to an object that nobody uses and that is not persistent. Returns
+    /// whether it did.
+    pub(super) fn sweep_name(&self, dir: &OwnedFd, name: &str) -> Result<bool> {
+        self.alone(|| {
+            let fd = match file::open_at(dir.as_fd(), name) {
+                Err(Error::NotFound(_)) => return Ok(Some(false)),
+                other => other?,
+            };
+            if !file::stat(fd.as_fd())?.is_regular() {
+                return Ok(Some(false));
+            }
+            let mut start = [0u8; 64];
+            let n = file::read_start(fd.as_fd(), &mut start)?;
+            if !Header::may_sweep(&start[..n])
+                || !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)?
+            {
+                return Ok(Some(false));
+            }
+            self.remove_locked(dir, name, &fd)
+        })
     }
 
-    /// Removes the name if it still leads to `fd`, on which the caller holds the exclusive use lock.
-    pub(super) fn remove_locked(&self, dir: &OwnedFd, name: &str, fd: &OwnedFd) -> Result<bool> {
-        let _names = self.lock_names()?;
+    /// Removes the name if it still leads to `fd`, on which the caller holds the exclusive use lock; `None`
+    /// if somebody else is removing names right now. Only inside [`Domain::alone`].
+    pub(super) fn remove_locked(&self, dir: &OwnedFd, name: &str, fd: &OwnedFd) -> Result<Option<bool>> {
+        let Some(_names) = self.try_lock_names()? else { return Ok(None) };
         match file::stat_at(dir.as_fd(), name) {
             Ok(s) if s.same_file(&file::stat(fd.as_fd())?) => {
                 file::unlink_at(dir.as_fd(), name)?;
-                Ok(true)
+                Ok(Some(true))
             }
-            Ok(_) | Err(Error::NotFound(_)) => Ok(false),
+            Ok(_) | Err(Error::NotFound(_)) => Ok(Some(false)),
             Err(other) => Err(other),
         }
     }
@@ -284,6 +299,10 @@ impl Domain {
         if !path.is_absolute() {
             return Err(Error::invalid("the path is not absolute"));
         }
+        fork::exclusive(|| Domain::remove_now(path)) // see alone()
+    }
+
+    fn remove_now(path: &Path) -> Result<()> {
         let dir = match file::open_dir(path) {
             Err(Error::NotFound(_)) => return Ok(()),
             other => other?,
@@ -332,7 +351,8 @@ impl Inner {
         let path = match &options.path {
             Some(path) => path.clone(),
             None => match std::env::var_os("MPROC_DOMAIN") {
-                Some(path) if !path.is_empty() => path.into(),
+                // A set-user-id program does not let its caller choose where it keeps its state.
+                Some(path) if !path.is_empty() && !process::is_privileged() => path.into(),
                 _ => PathBuf::from(format!("/dev/shm/mproc-{}", process::euid())),
             },
         };

@@ -10,7 +10,7 @@ use super::region::Region;
 use super::store::Word32;
 use crate::sys::file::{self, FileLock};
 use crate::sys::mapping::Mapping;
-use crate::sys::{clock, crash, memory};
+use crate::sys::{crash, memory};
 use crate::{Error, Result};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
@@ -131,8 +131,7 @@ impl Segment {
     /// Opens the file, takes the use lock and reads the header. An object that nobody used any more is
     /// removed here instead, unless it is persistent.
     fn open_used(domain: &Domain, dir: &OwnedFd, name: &str) -> Result<(OwnedFd, Header, file::Stat)> {
-        let deadline = clock::now_ns().saturating_add(domain.busy_ns());
-        loop {
+        domain.alone(|| {
             let fd = object(file::open_at(dir.as_fd(), name))?;
             let stat = file::stat(fd.as_fd())?;
             domain.check_file(&stat)?;
@@ -141,20 +140,17 @@ impl Segment {
                 let n = file::read_start(fd.as_fd(), &mut start)?;
                 if stat.links > 0 && Header::may_sweep(&start[..n]) {
                     domain.remove_locked(dir, name, &fd)?;
-                    continue; // a new object may have taken the name; usually: not found
+                    return Ok(None); // a new object may have taken the name; usually: not found
                 }
             }
-            // Shared from here on (converting our own exclusive lock never fails).
+            // Shared from here on (converting our own exclusive lock never fails). If it is refused,
+            // somebody is removing the object right now.
             if file::try_lock(fd.as_fd(), FileLock::Shared, USE_BYTE, 1)? && file::stat(fd.as_fd())?.links > 0 {
                 let n = file::read_start(fd.as_fd(), &mut start)?;
-                return Ok((fd, Header::parse(&start[..n], stat.size)?, stat));
+                return Ok(Some((fd, Header::parse(&start[..n], stat.size)?, stat)));
             }
-            // Somebody is removing it right now.
-            if clock::now_ns() >= deadline {
-                return Err(Error::Busy);
-            }
-            clock::nap();
-        }
+            Ok(None)
+        })
     }
 
     fn new(domain: &Domain, region: Region, flags: u32) -> Result<Segment> {
@@ -231,7 +227,7 @@ fn publish(domain: &Domain, fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<b
             Err(other) => return Err(other),
         }
         // Taken, or left behind by the dead.
-        if !domain.sweep_name(dir, name, false)? && file::stat_at(dir.as_fd(), name).is_ok() {
+        if !domain.sweep_name(dir, name)? && file::stat_at(dir.as_fd(), name).is_ok() {
             return Ok(false);
         }
     }
@@ -244,7 +240,7 @@ fn sweep_after(domain: &Domain, name: Option<&str>) -> Option<Box<dyn FnOnce() +
     Some(Box::new(move || {
         // A leftover is harmless: whoever comes next sweeps it.
         if let Ok(dir) = domain.dir() {
-            let _ = domain.sweep_name(&dir, &name, false);
+            let _ = domain.sweep_name(&dir, &name);
         }
     }))
 }

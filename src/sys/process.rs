@@ -30,6 +30,12 @@ pub(crate) fn euid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Whether the program runs with more rights than its caller has (set-user-id and the like).
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Processors online: with one, spinning only keeps the other side from running.
 pub(crate) fn processors() -> usize {
     // SAFETY: no preconditions.

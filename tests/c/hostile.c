@@ -61,6 +61,11 @@ void insist(bool fine, const char *text, const char *file, int line)
     }
 }
 
+bool nobody_complained(void)
+{
+    return atomic_exchange(&stage->bad, 0) == 0;
+}
+
 /* Why the child is not well; nothing if it is still at work. */
 static const char *verdict(pid_t pid, int64_t end, const struct stage *its, bool *ended)
 {

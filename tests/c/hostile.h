@@ -146,6 +146,9 @@ int judge(int status, uint64_t allowed, const char *call, const char *file, int 
 /* Complains unless `fine`. */
 void insist(bool fine, const char *text, const char *file, int line);
 
+/* Whether there was no complaint since the last time this was asked. */
+bool nobody_complained(void);
+
 /* A set of statuses. */
 #define S(status) (UINT64_C(1) << ((status) + 40))
 #define S_OK S(MPROC_OK)

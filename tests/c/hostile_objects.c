@@ -49,7 +49,7 @@ static void done(int kind, void *handle)
     guards_remove();
     subjects[kind].close(handle);
     atomic_store(&stage->call, NULL);
-    CHECK(atomic_load(&stage->bad) == 0);
+    CHECK(nobody_complained());
 }
 
 /* --- the lock that the user sees -------------------------------------------------------------------------- */
@@ -491,7 +491,7 @@ static void all_objects(void *argument)
         flips();
     }
     place_check(place);
-    CHECK(atomic_load(&stage->bad) == 0);
+    CHECK(nobody_complained());
 }
 
 void part_objects(void)

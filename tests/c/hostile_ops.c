@@ -482,5 +482,5 @@ void use_and_close(const struct subject *subject, void *handle, struct rng *rng)
     subject->use(handle, rng);
     guards_remove();
     subject->close(handle);
-    CHECK(atomic_load(&stage->bad) == 0);
+    CHECK(nobody_complained());
 }

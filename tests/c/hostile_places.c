@@ -136,16 +136,17 @@ uint64_t peek64(const char *dir, const char *name, size_t at)
 static void cast_make(struct place *place)
 {
     int status;
-    pid_t dead;
+    pid_t dead, holder;
     place->cast = proc_shared(sizeof *place->cast);
-    place->cast->holder = proc_fork();
-    if (place->cast->holder == 0) {
+    holder = proc_fork();
+    if (holder == 0) {
         mproc_domain_t *domain = join(place->dir);
         atomic_store(&place->cast->living, own_word(domain));
         for (;;) {
             pause();
         }
     }
+    place->cast->holder = holder;
     dead = proc_fork();
     if (dead == 0) {
         mproc_domain_t *domain = join(place->dir);

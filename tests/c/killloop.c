@@ -225,20 +225,29 @@ static void random_pause(void)
     }
 }
 
-/* Waits (not for long) until the victim is in one of the interesting phases, then a moment more. */
+/*
+ * Waits (not for long) until the victim enters one of the interesting phases, then a moment more. Only a
+ * phase that has just begun counts: one that lasts is most likely a wait, and waits are hit without aiming.
+ */
 static void take_aim(const struct crew *crew, unsigned worker)
 {
+    const struct seat *seats = board->worker[worker].seat;
     int64_t end = proc_now() + 2 * MS;
-    const char *wanted = NULL;
     unsigned n = 0;
     while (crew->targets[n]) {
         n++;
     }
-    wanted = crew->targets[rng_below(&run.rng, n)];
+    const char *wanted = crew->targets[rng_below(&run.rng, n)];
+    uint64_t ops[MAX_THREADS];
+    for (unsigned t = 0; t < MAX_THREADS; t++) {
+        ops[t] = atomic_load_explicit(&seats[t].ops, memory_order_relaxed);
+    }
     while (proc_now() < end) {
         for (unsigned t = 0; t < MAX_THREADS; t++) {
-            if (atomic_load_explicit(&board->worker[worker].seat[t].phase, memory_order_relaxed) == wanted) {
-                proc_spin_ns((int64_t)rng_below(&run.rng, rng_below(&run.rng, 2) ? 500 : 20000));
+            if (atomic_load_explicit(&seats[t].phase, memory_order_relaxed) == wanted &&
+                atomic_load_explicit(&seats[t].ops, memory_order_relaxed) != ops[t]) {
+                static const uint64_t moments[] = { 500, 5000, 30000, 100000 };
+                proc_spin_ns((int64_t)rng_below(&run.rng, moments[rng_below(&run.rng, 4)]));
                 return;
             }
         }
