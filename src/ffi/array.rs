@@ -1,7 +1,8 @@
 //! The array.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, get_lock, give, out, run, slice, wait,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, slice,
+    wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
@@ -143,7 +144,7 @@ pub unsafe extern "C" fn mproc_array_open(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
-            let (options, name, array_out) = (copy_options(options)?, c_str(name)?, out(array_out)?);
+            let (options, name, array_out) = (copy_options(options)?, c_name(name)?, out(array_out)?);
             let flags = options.map_or(0, |o| o.flags);
             let (mut expected, mut expected_shape) = (None, None);
             if let Some(o) = &options {

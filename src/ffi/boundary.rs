@@ -213,6 +213,24 @@ pub(super) unsafe fn bytes_mut<'a>(pointer: *mut c_void, len: usize) -> Result<&
     unsafe { slice_mut(pointer.cast(), len) }
 }
 
+/// A required object name: whatever is not UTF-8 is not a name.
+///
+/// # Safety
+/// As [`c_str`].
+pub(super) unsafe fn c_name<'a>(name: *const c_char) -> Result<&'a str> {
+    // SAFETY: this function's contract is opt_name()'s.
+    unsafe { opt_name(name) }?.ok_or(Error::invalid("a name is NULL"))
+}
+
+/// An optional object name.
+///
+/// # Safety
+/// As [`opt_str`].
+unsafe fn opt_name<'a>(name: *const c_char) -> Result<Option<&'a str>> {
+    // SAFETY: this function's contract is opt_str()'s, and NULL is not an error there.
+    unsafe { opt_str(name) }.map_err(|_| Error::Name)
+}
+
 /// A required string.
 ///
 /// # Safety
@@ -352,7 +370,7 @@ pub(super) unsafe fn create<T>(
 ) -> Result<c_int> {
     // SAFETY: this function's contract.
     let (object, existed) = unsafe {
-        let name = opt_str(name)?;
+        let name = opt_name(name)?;
         with_domain(domain, |d| make(d, name))?
     };
     hand_over(object);

@@ -1,6 +1,8 @@
 //! Domains.
 
-use super::boundary::{borrow, c_str, copy_options, copy_struct_out, copy_text_out, free, give, opt_str, out, run};
+use super::boundary::{
+    borrow, c_name, c_str, copy_options, copy_struct_out, copy_text_out, free, give, opt_str, out, run,
+};
 use crate::shm::{Domain, DomainOptions};
 use std::ffi::{c_char, c_int};
 
@@ -176,7 +178,7 @@ pub unsafe extern "C" fn mproc_domain_unlink(domain: *const mproc_domain_t, name
     run(|| {
         // SAFETY: domain is NULL or a handle; name is NULL or NUL-terminated.
         unsafe {
-            let name = c_str(name)?;
+            let name = c_name(name)?;
             with_domain(domain, |d| d.unlink(name).map(|()| 0))
         }
     })

@@ -76,7 +76,7 @@ pub unsafe extern "C" fn mproc_lock_open(
         unsafe {
             let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
             let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
-            let name = super::boundary::c_str(name)?;
+            let name = super::boundary::c_name(name)?;
             let lock = with_domain(domain, |d| Lock::open(d, name, ObjectOptions::lock(flags)?))?;
             lock_out.write(give(mproc_lock_t(lock)));
             Ok(0)

@@ -1,7 +1,7 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, give, out, run, slice, slice_mut,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, give, out, run, slice, slice_mut,
     wait,
 };
 use super::cancel::mproc_cancel_t;
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn mproc_queue_open(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
-            let (options, name, queue_out) = (copy_options(options)?, c_str(name)?, out(queue_out)?);
+            let (options, name, queue_out) = (copy_options(options)?, c_name(name)?, out(queue_out)?);
             let wanted = queue_options(options)?;
             let queue = with_domain(domain, |d| Queue::open(d, name, &wanted))?;
             queue_out.write(give(mproc_queue_t(queue)));

@@ -1,7 +1,7 @@
 //! The value.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_str, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
     wait,
 };
 use super::cancel::mproc_cancel_t;
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn mproc_value_open(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
-            let (options, name, value_out) = (copy_options(options)?, c_str(name)?, out(value_out)?);
+            let (options, name, value_out) = (copy_options(options)?, c_name(name)?, out(value_out)?);
             let flags = options.map_or(0, |o| o.flags);
             let expected = match &options {
                 Some(o) if o.type_code != 0 => Some(element(o)?),

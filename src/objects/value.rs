@@ -219,6 +219,13 @@ impl Value {
         }
     }
 
+    fn check_not_raw(&self) -> Result<()> {
+        if matches!(self.storage, Storage::Raw) {
+            return Err(Error::NotSupported("a RAW struct is exchanged under its lock, by its user"));
+        }
+        Ok(())
+    }
+
     /// Reads the value into `to`, which is all initialised on success.
     ///
     /// # Errors
@@ -281,8 +288,9 @@ impl Value {
             )?;
             return Ok(());
         }
+        self.check_not_raw()?;
         let new = bits(&self.element, bytes);
-        let before: u64 = scalar!(self, w, T => w.swap(new as T, Ordering::AcqRel).into(), else return no_raw());
+        let before: u64 = scalar!(self, w, T => w.swap(new as T, Ordering::AcqRel).into(), else 0);
         if let Some(old) = old {
             put_bytes(&normal_bits(&self.element, before), old);
         }
@@ -311,11 +319,12 @@ impl Value {
                 desired,
             );
         }
+        self.check_not_raw()?;
         let (old, new) = (bits(&self.element, expected), bits(&self.element, desired));
         let (swapped, found): (bool, u64) = scalar!(self, w, T => match w.compare_exchange(old as T, new as T, Ordering::AcqRel) {
             Ok(found) => (true, found.into()),
             Err(found) => (false, found.into()),
-        }, else return no_raw());
+        }, else 0);
         if let Some(seen) = seen {
             put_bytes(&normal_bits(&self.element, found), seen);
         }
@@ -576,10 +585,6 @@ pub(super) fn put_element(h: &mut header::Header, element: &Element) {
 /// Reads an element from a header, checked.
 pub(super) fn get_element(h: &header::Header) -> Result<Element> {
     Element::parse(h.u32(AT_TYPE), h.u64(AT_SIZE), h.u64(AT_ALIGN), h.u64(AT_SCHEMA))
-}
-
-fn no_raw<T>() -> Result<T> {
-    Err(Error::NotSupported("a RAW struct is exchanged under its lock, by its user"))
 }
 
 /// A scalar's bytes as a number; a bool becomes 0 or 1.

@@ -95,6 +95,7 @@ impl Domain {
         let busy_ns = if options.busy_timeout_ns == 0 { BUSY_NS } else { options.busy_timeout_ns };
         let domain = Domain { inner, busy_ns };
         domain.me()?;
+        domain.probe().prepare(|| domain.open_registry());
         Ok(domain)
     }
 

@@ -70,6 +70,18 @@ impl Probe {
         None
     }
 
+    /// Opens the descriptor early, while there still are some to be had. Not having one is no error yet.
+    pub(super) fn prepare(&self, open: impl FnOnce() -> crate::Result<OwnedFd>) {
+        if self.fd.load(Ordering::Relaxed) == -1 {
+            if let Ok(fresh) = open() {
+                let fresh = fresh.into_raw_fd();
+                if self.fd.compare_exchange(-1, fresh, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                    file::close_number(fresh);
+                }
+            }
+        }
+    }
+
     /// Closes the descriptor if it is still ours.
     pub(super) fn close(&self, registry: &file::Stat) {
         let fd = self.fd.swap(-1, Ordering::AcqRel);

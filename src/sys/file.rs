@@ -43,6 +43,7 @@ fn classify(call: &'static str) -> Error {
     match errno() {
         libc::ENOENT => Error::NotFound("the file"),
         libc::EACCES | libc::EPERM | libc::EROFS => Error::Access("permission denied by the file system"),
+        libc::EISDIR | libc::ENXIO => Error::Access("not a regular file"),
         libc::ELOOP => Error::Access("a symbolic link where none is allowed"),
         libc::EEXIST => Error::Exists,
         libc::ENOSPC | libc::EDQUOT => Error::NoSpace(0),

@@ -103,7 +103,7 @@ struct subject {
 enum { LOCK, SCALAR, SNAPSHOT, RAW, NUMBERS, STRUCTS, QUEUE, SUBJECTS };
 extern const struct subject subjects[SUBJECTS];
 
-/* Uses it between guards, closes it, and checks that nobody complained. */
+/* Uses it, closes it, and checks that nobody complained. */
 void use_and_close(const struct subject *subject, void *handle, struct rng *rng);
 
 enum { STRUCT_SIZE = 3000, ELEMENTS = 3, ELEM_SIZE = 1000, QUEUE_BYTES = PAGE, NUMBER_COUNT = 1500 };
@@ -177,6 +177,8 @@ void *out(size_t size);
 void outs_end(const char *file, int line);
 #define OUTS_END() outs_end(__FILE__, __LINE__)
 
+/* Keeps the addresses free where a guard will be: call it before the mapping is made that is to be guarded. */
+void guards_prepare(void);
 /* Maps guards directly before and behind every mapping of files called `name`; inaccessible, or canaries. */
 void guards_place(const char *name, bool canaries);
 /* Complains if a canary was written to; unmaps all. */

@@ -47,11 +47,12 @@ static void check_damage(int kind, const struct damage *damage)
     struct rng rng = { (uint64_t)damage->at };
     void *before = NULL;
     put_image(place->dir, "victim", &image);
+    guards_prepare();
     NEED_OK(subject->open(place->domain, "victim", &before));
+    guards_place("victim", false);
     set(&image, damage->at, damage->width, damage->value);
     poke(place->dir, "victim", 0, image.bytes, image.size);
     refused(subject, damage->status, damage->what);
-    guards_place("victim", false);
     subject->use(before, &rng);
     guards_remove();
     subject->close(before);

@@ -57,7 +57,7 @@ static void mutator(const struct session *session)
             memcpy(image.bytes, file, image.size); /* go on from what the others have made of it */
         }
         for (uint64_t i = rng_below(&rng, BURST); i > 0; i--) {
-            bool header = rng_below(&rng, 64) == 0;
+            bool header = rng_below(&rng, session->subject == REGISTRY ? 8 : 64) == 0;
             what[0] = 0;
             if (session->subject == REGISTRY) {
                 mutate_registry(&image, header, &rng, session->place.cast, what, sizeof what);
@@ -83,6 +83,7 @@ static void read_object(const struct session *session, struct rng *rng)
         void *fresh = NULL;
         bool canaries = rng_below(rng, 2) != 0;
         atomic_store(&stage->iteration, (uint64_t)i);
+        guards_prepare();
         for (int tries = 0; tries < 20 && !fresh; tries++) {
             if (RUN(OPEN_STATUSES & ~S(MPROC_ENOENT), subject->open(session->place.domain, "victim", &fresh)) != MPROC_OK) {
                 atomic_fetch_add(&stage->refused, 1);
@@ -219,9 +220,82 @@ static void live(int subject)
     munmap(session.mutations, sizeof *session.mutations);
 }
 
+/* --- the control ------------------------------------------------------------------------------------------- */
+
+enum { CONTROL_CALLS = 300000, CONTROL_ROLES = 4 };
+
+struct control {
+    mproc_queue_t *queue;
+    int role;
+};
+
+static void control_role(void *argument)
+{
+    struct control *control = argument;
+    static unsigned char bytes[64];
+    size_t len;
+    int full;
+    strcpy(stage->what, "the control: nobody hostile");
+    enter("a small queue in use");
+    for (long i = 0; i < CONTROL_CALLS && !atomic_load(&stage->bad); i++) {
+        switch (control->role) {
+        case 0:
+        case 1:
+            judge(mproc_queue_put(control->queue, bytes, 10, 0, NULL), S_OK | S(MPROC_ETIMEDOUT), "put", __FILE__, __LINE__);
+            break;
+        case 2:
+            judge(mproc_queue_get(control->queue, bytes, sizeof bytes, &len, 0, NULL), S_OK | S(MPROC_ETIMEDOUT), "get",
+                  __FILE__, __LINE__);
+            break;
+        default:
+            for (int k = 0; k < 10; k++) {
+                judge(mproc_queue_full(control->queue, &full), S_OK, "full", __FILE__, __LINE__);
+            }
+        }
+        if (i % 1000 == 0) {
+            enter("a small queue in use"); /* not each time: that would be all it does */
+        }
+    }
+}
+
+/* The other way to be wrong: calling an object corrupt that nobody has touched. */
+static void control(void)
+{
+    char dir[96];
+    mproc_domain_t *domain;
+    mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
+    struct control control = { NULL, 0 };
+    pid_t pids[CONTROL_ROLES];
+    int status;
+    new_dir(dir, sizeof dir, "control");
+    domain = join(dir);
+    o.capacity_bytes = PAGE;
+    NEED_OK(mproc_queue_create(domain, "queue", &o, &control.queue));
+    for (int i = 0; i < CONTROL_ROLES; i++) {
+        pids[i] = proc_fork();
+        if (pids[i] == 0) {
+            control.role = i;
+            check_that(watched(new_stage(), "control", control_role, &control, 120), __FILE__, __LINE__, "control");
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < CONTROL_ROLES; i++) {
+        while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR) {
+        }
+        CHECK(status == 0);
+    }
+    CHECK_INT(0, peek32(dir, "queue", AT_POISON));
+    mproc_queue_close(control.queue);
+    mproc_domain_close(domain);
+    CHECK_OK(mproc_domain_remove(dir));
+}
+
 void part_live(void)
 {
     join_tally();
+    if (!options.subject) {
+        control();
+    }
     for (int i = 0; i <= SUBJECTS; i++) {
         const char *name = i == REGISTRY ? "registry" : subjects[i].name;
         if (!options.subject || !strcmp(options.subject, name)) {

@@ -22,6 +22,7 @@ static void *spoilt2(int kind, const char *what, size_t at, int width, uint64_t 
     void *handle = NULL;
     snprintf(stage->what, sizeof stage->what, "%s%s: %s", subjects[kind].name, opened_before ? "" : ", fresh", what);
     put_image(place->dir, "victim", &place->image[kind]);
+    guards_prepare();
     if (opened_before) {
         NEED_OK(subjects[kind].open(place->domain, "victim", &handle));
     }

@@ -213,6 +213,7 @@ static struct {
     bool canary;
 } guards[GUARDS];
 static int guards_count;
+static void *spacer; /* the kernel maps one thing below the other, without a gap */
 
 static bool guard(uintptr_t at, size_t size, bool canary)
 {
@@ -239,6 +240,21 @@ static bool guard(uintptr_t at, size_t size, bool canary)
     return true;
 }
 
+static void drop_spacer(void)
+{
+    if (spacer) {
+        munmap(spacer, (size_t)GUARD_PAGES * PAGE);
+        spacer = NULL;
+    }
+}
+
+void guards_prepare(void)
+{
+    drop_spacer();
+    spacer = mmap(NULL, (size_t)GUARD_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    need(spacer != MAP_FAILED, "mmap");
+}
+
 void guards_place(const char *name, bool canaries)
 {
     struct {
@@ -246,7 +262,9 @@ void guards_place(const char *name, bool canaries)
     } found[GUARDS];
     int n = 0;
     char line[600], suffix[80];
-    FILE *maps = fopen("/proc/self/maps", "re");
+    FILE *maps;
+    drop_spacer();
+    maps = fopen("/proc/self/maps", "re");
     need(maps != NULL, "/proc/self/maps");
     snprintf(suffix, sizeof suffix, "/%s", name);
     while (fgets(line, sizeof line, maps)) {
@@ -276,6 +294,7 @@ void guards_place(const char *name, bool canaries)
 void guards_remove(void)
 {
     bool intact = true;
+    drop_spacer();
     for (int i = 0; i < guards_count; i++) {
         for (size_t b = 0; guards[i].canary && b < guards[i].size; b++) {
             intact = guards[i].at[b] == CANARY && intact;

@@ -46,6 +46,7 @@ static void one_object(struct worker *worker, struct rng *rng)
     void *before = NULL, *fresh = NULL;
 
     put_image(place->dir, "victim", &image);
+    guards_prepare();
     RUN(S_OK, subject->open(place->domain, "victim", &before));
     if (!before) {
         return;
@@ -60,6 +61,7 @@ static void one_object(struct worker *worker, struct rng *rng)
     constants_stay(place->dir, "victim", &image);
 
     poke(place->dir, "victim", 0, image.bytes, image.size);
+    guards_prepare();
     if (RUN(OPEN_STATUSES, subject->open(place->domain, "victim", &fresh)) == MPROC_OK) {
         atomic_fetch_add(&stage->entered, 1);
         guards_place("victim", canaries);
@@ -91,7 +93,9 @@ static void one_registry(struct worker *worker, struct rng *rng)
     }
     put_image(worker->registry_dir, ".registry", joined_before ? &worker->registry : &image);
     if (joined_before) {
-        mproc_domain_t *domain = join(worker->registry_dir);
+        mproc_domain_t *domain;
+        guards_prepare();
+        domain = join(worker->registry_dir);
         guards_place(".registry", rng_below(rng, 2) != 0);
         poke(worker->registry_dir, ".registry", 0, image.bytes, image.size);
         use_joined(domain, rng);

@@ -73,9 +73,11 @@ static int open_existing(const char *dir, mproc_domain_t **domain)
 void use_domain(const char *dir, struct rng *rng)
 {
     mproc_domain_t *domain = NULL;
+    guards_prepare();
     if (RUN(S_JOIN, open_existing(dir, &domain)) != MPROC_OK) {
         atomic_fetch_add(&stage->refused, 1);
         INSIST(domain == NULL);
+        guards_remove();
         return;
     }
     atomic_fetch_add(&stage->entered, 1);
@@ -232,6 +234,7 @@ static void slots(void)
         for (int k = 0; k < 3; k++) {
             mproc_domain_t *domain = NULL;
             snprintf(stage->what, sizeof stage->what, "registry: slots full of 0x%llx", (unsigned long long)words[i]);
+            guards_prepare();
             CHECK_OK(open_existing(dir, &domain));
             guards_place(".registry", false);
             use_joined(domain, &rng);
