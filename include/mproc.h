@@ -44,16 +44,6 @@
 
 
 /**
- * Version of the layout in shared memory. Raised when processes of both sides could not share an object.
- */
-#define LAYOUT_VERSION 1
-
-/**
- * The ABI number (the number in the SONAME).
- */
-#define ABI_VERSION 0
-
-/**
  * Most dimensions an array can have.
  */
 #define MPROC_MAX_DIMS 8
@@ -372,16 +362,6 @@
  * Version of the layout in shared memory that these declarations belong to.
  */
 #define MPROC_LAYOUT_VERSION 1
-
-/**
- * Most dimensions.
- */
-#define MAX_DIMS 8
-
-/**
- * Set in a lock word when somebody may be asleep.
- */
-#define WAITERS (1 << 31)
 
 /**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.

@@ -81,12 +81,10 @@ step "lint" 1200 "$MAKE" --no-print-directory lint
 # ---- Rust: begin ------------------------------------------------------------------------------------
 # In a target directory of their own: cargo would otherwise leave a library with other features or flags
 # at target/release/libmproc.so, where `make install` finds it.
-step "rust: unit and integration tests, header, symbols" 1800 \
+step "rust: models, loom, header, documentation" 1800 \
     "$CARGO" test --release --locked --target-dir target/cargo-test
 step "rust: crash points" 1800 \
     "$CARGO" test --release --locked --target-dir target/cargo-test --features crash-points --test crash
-step "rust: loom models" 1800 \
-    "$CARGO" test --release --locked --target-dir target/cargo-test --test loom
 # ---- Rust: end --------------------------------------------------------------------------------------
 
 step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so

@@ -324,7 +324,7 @@ impl Value {
         let (swapped, found): (bool, u64) = scalar!(self, w, T => match w.compare_exchange(old as T, new as T, Ordering::AcqRel) {
             Ok(found) => (true, found.into()),
             Err(found) => (false, found.into()),
-        }, else 0);
+        }, else (false, 0));
         if let Some(seen) = seen {
             put_bytes(&normal_bits(&self.element, found), seen);
         }

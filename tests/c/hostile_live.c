@@ -115,8 +115,9 @@ static void reader(void *argument)
             pid_t pid = proc_fork(); /* a process can leave and join again, but most do it once */
             int status = 0;
             if (pid == 0) {
-                use_domain(session->dir, &rng);
                 use_joined(session->victim, &rng);
+                mproc_domain_close(session->victim); /* else the next one would be the same membership */
+                use_domain(session->dir, &rng);
                 fflush(NULL);
                 _exit(0);
             }
@@ -222,7 +223,7 @@ static void live(int subject)
 
 /* --- the control ------------------------------------------------------------------------------------------- */
 
-enum { CONTROL_CALLS = 300000, CONTROL_ROLES = 4 };
+enum { CONTROL_CALLS = 2000000, CONTROL_ROLES = 4 };
 
 struct control {
     mproc_queue_t *queue;

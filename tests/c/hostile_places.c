@@ -205,7 +205,7 @@ void place_end(struct place *place)
 
 /* --- guards --------------------------------------------------------------------------------------------- */
 
-enum { GUARDS = 16, GUARD_PAGES = 16, CANARY = 0x3C };
+enum { GUARDS = 16, GUARD_PAGES = 32, CANARY = 0x3C, PLUGS = 512 };
 
 static struct {
     unsigned char *at;
@@ -250,9 +250,18 @@ static void drop_spacer(void)
 
 void guards_prepare(void)
 {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     drop_spacer();
-    spacer = mmap(NULL, (size_t)GUARD_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    spacer = mmap(NULL, (size_t)GUARD_PAGES * PAGE, PROT_NONE, flags, -1, 0);
     need(spacer != MAP_FAILED, "mmap");
+    /* A small mapping would go into a small hole somewhere else: stop them up, for good. */
+    for (int i = 0; i < PLUGS; i++) {
+        uint8_t *plug = mmap(NULL, PAGE, PROT_NONE, flags, -1, 0);
+        if (plug == MAP_FAILED || plug + PAGE == spacer) {
+            munmap(plug, PAGE);
+            break;
+        }
+    }
 }
 
 void guards_place(const char *name, bool canaries)
