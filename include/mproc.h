@@ -1076,8 +1076,9 @@ int mproc_lock_open(const mproc_domain_t *domain,
                     mproc_lock_t **lock_out);
 
 /**
- * Ends the handle. A lock that this process holds stays held until it is unlocked through another
- * handle or the process ends. NULL does nothing.
+ * Ends the handle. A lock that this process holds stays held while it has any handle in the domain; when
+ * the last one is closed the process leaves the domain, and the lock passes on as MPROC_RECOVERED.
+ * NULL does nothing.
  */
 void mproc_lock_close(mproc_lock_t *lock);
 

@@ -84,8 +84,9 @@ pub unsafe extern "C" fn mproc_lock_open(
     })
 }
 
-/// Ends the handle. A lock that this process holds stays held until it is unlocked through another
-/// handle or the process ends. NULL does nothing.
+/// Ends the handle. A lock that this process holds stays held while it has any handle in the domain; when
+/// the last one is closed the process leaves the domain, and the lock passes on as MPROC_RECOVERED.
+/// NULL does nothing.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_lock_close(lock: *mut mproc_lock_t) {
     // SAFETY: NULL or a handle that is not closed yet.

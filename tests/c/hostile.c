@@ -6,7 +6,7 @@
  */
 #include "hostile.h"
 
-struct options options = { 0, 1500, -1, NULL, NULL, false };
+struct options options = { 0, 2000, -1, NULL, NULL, false };
 struct stage *stage;
 check_counts_t *all_counts;
 
@@ -75,6 +75,7 @@ static const char *verdict(pid_t pid, int64_t end, const struct stage *its, bool
     int64_t since = atomic_load(&its->since);
     *ended = proc_wait(pid, 20 * MS, &status);
     if (*ended) {
+        call = atomic_load(&its->call);
         if (WIFSIGNALED(status)) {
             snprintf(text, sizeof text, "killed by signal %d (%s) in %s", WTERMSIG(status), strsignal(WTERMSIG(status)),
                      call ? call : "no call");

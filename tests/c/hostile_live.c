@@ -263,13 +263,16 @@ static void control_role(void *argument)
 static void control(void)
 {
     char dir[96];
-    mproc_domain_t *domain;
+    mproc_domain_t *domain = NULL;
+    mproc_domain_options_t patient = MPROC_DOMAIN_OPTIONS_INIT; /* a holder may have lost its processor */
     mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
     struct control control = { NULL, 0 };
     pid_t pids[CONTROL_ROLES];
     int status;
     new_dir(dir, sizeof dir, "control");
-    domain = join(dir);
+    patient.path = dir;
+    patient.busy_timeout_ns = HANG;
+    NEED_OK(mproc_domain_open(&patient, &domain));
     o.capacity_bytes = PAGE;
     NEED_OK(mproc_queue_create(domain, "queue", &o, &control.queue));
     for (int i = 0; i < CONTROL_ROLES; i++) {
