@@ -1010,7 +1010,8 @@ int mproc_domain_self(const mproc_domain_t *domain,
  * @param domain  NULL: the default domain    @param name  the object's name
  * @retval MPROC_OK      @retval MPROC_EINVAL  NULL   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT  no such object   @retval MPROC_EACCES  permission   @retval MPROC_ESTALE
- * @retval MPROC_ENOTSUP the domain is anonymous: it has no names   @retval MPROC_ESYS
+ * @retval MPROC_ENOTSUP the domain is anonymous: it has no names
+ * @retval MPROC_EBUSY   a stopped process is removing a name   @retval MPROC_ESYS
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_domain_unlink(const mproc_domain_t *domain,
@@ -1022,7 +1023,8 @@ int mproc_domain_unlink(const mproc_domain_t *domain,
  *
  * @param domain            NULL: the default domain
  * @param[out] removed_out  how many were removed; may be NULL
- * @retval MPROC_OK  @retval MPROC_EACCES MPROC_ESTALE MPROC_ESYS
+ * @retval MPROC_OK  @retval MPROC_EBUSY  a stopped process is removing a name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_domain_sweep(const mproc_domain_t *domain,

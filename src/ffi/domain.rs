@@ -171,7 +171,8 @@ pub unsafe extern "C" fn mproc_domain_self(
 /// @param domain  NULL: the default domain    @param name  the object's name
 /// @retval MPROC_OK      @retval MPROC_EINVAL  NULL   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT  no such object   @retval MPROC_EACCES  permission   @retval MPROC_ESTALE
-/// @retval MPROC_ENOTSUP the domain is anonymous: it has no names   @retval MPROC_ESYS
+/// @retval MPROC_ENOTSUP the domain is anonymous: it has no names
+/// @retval MPROC_EBUSY   a stopped process is removing a name   @retval MPROC_ESYS
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_domain_unlink(domain: *const mproc_domain_t, name: *const c_char) -> c_int {
@@ -189,7 +190,8 @@ pub unsafe extern "C" fn mproc_domain_unlink(domain: *const mproc_domain_t, name
 ///
 /// @param domain            NULL: the default domain
 /// @param[out] removed_out  how many were removed; may be NULL
-/// @retval MPROC_OK  @retval MPROC_EACCES MPROC_ESTALE MPROC_ESYS
+/// @retval MPROC_OK  @retval MPROC_EBUSY  a stopped process is removing a name
+/// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_domain_sweep(domain: *const mproc_domain_t, removed_out: *mut usize) -> c_int {

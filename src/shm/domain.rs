@@ -235,14 +235,17 @@ impl Domain {
     /// Removes every object that nobody uses and that is not persistent; returns how many.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::Access`], [`Error::Sys`]. What cannot be judged is left alone.
+    /// [`Error::Stale`], [`Error::Access`], [`Error::Busy`], [`Error::Sys`]. What cannot be judged is left alone.
     pub fn sweep(&self) -> Result<usize> {
         let Place::Directory(path) = &self.inner.place else { return Ok(0) };
         let dir = self.dir()?;
         let mut removed = 0;
-        for name in file::list(path)? {
-            if check_name(&name).is_ok() && self.sweep_name(&dir, &name).unwrap_or(false) {
-                removed += 1;
+        for name in file::list(path)?.iter().filter(|name| check_name(name).is_ok()) {
+            match self.sweep_name(&dir, name) {
+                Ok(true) => removed += 1,
+                // Somebody was stopped while removing a name: do not wait for them name by name.
+                Err(Error::Busy) => return Err(Error::Busy),
+                Ok(false) | Err(_) => {}
             }
         }
         Ok(removed)
@@ -308,7 +311,8 @@ impl Domain {
             Err(Error::NotFound(_)) => return Ok(()),
             other => other?,
         };
-        check_owner(&file::stat(dir.as_fd())?, true)?;
+        let stat = file::stat(dir.as_fd())?;
+        check_owner(&stat, stat.mode & 0o020 != 0)?;
         if let Ok(registry) = file::open_at(dir.as_fd(), REGISTRY) {
             if !file::try_lock(registry.as_fd(), FileLock::Exclusive, LOCK_BASE, ALL_BYTES)? {
                 return Err(Error::Busy);

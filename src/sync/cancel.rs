@@ -20,7 +20,7 @@ impl Cancel {
     /// Sets the token and wakes whoever waits with it. Async-signal-safe.
     pub fn set(&self) {
         self.word.store(1, Ordering::Release);
-        futex::wake_private(&self.word);
+        futex::wake_private(&self.word); // leaves errno alone
     }
 
     /// Clears the token for another use; only when no call is waiting with it.

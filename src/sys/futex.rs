@@ -73,7 +73,11 @@ pub(crate) fn wake(word: &AtomicU32, n: u32) -> u32 {
 
 /// Wakes every waiter of a process-private word. Async-signal-safe.
 pub(crate) fn wake_private(word: &AtomicU32) {
+    // SAFETY: errno's address is valid for the thread; a signal handler must leave the value as it was.
+    let errno = unsafe { *libc::__errno_location() };
     wake_op(word, u32::MAX, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG);
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
 }
 
 fn wake_op(word: &AtomicU32, n: u32, op: i32) -> u32 {

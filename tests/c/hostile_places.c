@@ -4,10 +4,48 @@
 static _Atomic uint32_t *dirs_made; /* shared by all processes */
 static long main_pid;               /* whoever makes a directory, the main process removes it */
 
+static void need(bool fine, const char *what)
+{
+    if (!fine) {
+        perror(what);
+        exit(4);
+    }
+}
+
+/* Stays behind until all processes of this program are gone, however they ended; then tidies up. */
+static void janitor(int all_gone)
+{
+    char byte;
+    setsid();
+    for (int i = 1; i < NSIG; i++) {
+        if (i != SIGKILL && i != SIGSTOP) {
+            signal(i, SIG_IGN);
+        }
+    }
+    for (int fd = 0; fd < 3; fd++) { /* or who reads our output would wait for this process */
+        close(fd);
+    }
+    while (read(all_gone, &byte, 1) < 0 && errno == EINTR) {
+    }
+    remove_dirs();
+    _exit(0);
+}
+
 void dirs_begin(void)
 {
+    int ends[2];
+    pid_t pid;
     dirs_made = proc_shared(sizeof *dirs_made);
     main_pid = (long)getpid();
+    need(pipe(ends) == 0, "pipe");
+    fflush(NULL);
+    pid = fork();
+    need(pid >= 0, "fork");
+    if (pid == 0) {
+        close(ends[1]);
+        janitor(ends[0]);
+    }
+    close(ends[0]); /* the other end closes with the last process that inherits it */
 }
 
 void new_dir(char *dir, size_t size, const char *what)
@@ -55,14 +93,6 @@ uint32_t own_word(const mproc_domain_t *domain)
 static void path_of(char *path, size_t size, const char *dir, const char *name)
 {
     snprintf(path, size, "%s/%s", dir, name);
-}
-
-static void need(bool fine, const char *what)
-{
-    if (!fine) {
-        perror(what);
-        exit(4);
-    }
 }
 
 int file_open(const char *dir, const char *name)
