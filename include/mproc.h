@@ -10,7 +10,8 @@
  *            success with news (MPROC_RECOVERED, MPROC_EXISTED), or a negative MPROC_E... error.
  *            Numbers never change their meaning. mproc_last_error() gives this thread's last error
  *            in words. NULL where an object, a buffer with a length or an output is required is
- *            MPROC_EINVAL; outputs are untouched on failure unless a function says otherwise.
+ *            MPROC_EINVAL; outputs are untouched on failure unless a function says otherwise (a buffer
+ *            given with its size may have been written to, never beyond that size).
  * Timeouts   int64_t nanoseconds of CLOCK_MONOTONIC: 0 tries once and never sleeps, MPROC_FOREVER
  *            waits without limit, other negative numbers are MPROC_EINVAL. A signal whose handler
  *            returns does not end a wait. Waiting for data or for a user's lock is bounded by the
@@ -743,6 +744,7 @@ extern "C" {
  * @retval MPROC_ENAME    not a name    @retval MPROC_EEXIST  the name is taken
  * @retval MPROC_EKIND MPROC_ETYPE  with MPROC_EXIST_OK: by another kind, type, size, shape or schema
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: for the file system; reserving takes about 0.2 ms per MiB.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -760,6 +762,7 @@ int mproc_array_create(const mproc_domain_t *domain,
  * @retval MPROC_OK       @retval MPROC_EINVAL  NULL, unknown type or flag, too many dimensions
  * @retval MPROC_ENAME    not a name   @retval MPROC_ENOENT  no such object   @retval MPROC_EKIND  another kind
  * @retval MPROC_ETYPE    type, size, alignment, shape (where given) or schema differ
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -957,6 +960,7 @@ void mproc_cancel_close(mproc_cancel_t *cancel);
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room   @retval MPROC_ESLOTS  1022 processes have joined
  * @retval MPROC_EVERSION  made by a library with another memory layout
  * @retval MPROC_ECORRUPT  the registry makes no sense   @retval MPROC_ESYS  a system call failed
+ * @retval MPROC_EBUSY     another process has been creating or removing the domain for a second
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
 int mproc_domain_open(const mproc_domain_options_t *options,
@@ -1053,6 +1057,7 @@ int mproc_domain_remove(const char *path);
  * @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1069,6 +1074,7 @@ int mproc_lock_create(const mproc_domain_t *domain,
  * @param[out] lock_out  the handle; close it with mproc_lock_close()
  * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1140,6 +1146,7 @@ int mproc_lock_owner(const mproc_lock_t *lock,
  * @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
  * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity or item bound was given and differs
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1156,6 +1163,7 @@ int mproc_queue_create(const mproc_domain_t *domain,
  * @param[out] queue_out  the handle; close it with mproc_queue_close()
  * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT   no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  bounds differ
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1344,6 +1352,7 @@ int mproc_type_size(int32_t type_code, size_t *size_out);
  * @retval MPROC_EEXIST   the name is taken
  * @retval MPROC_EKIND MPROC_ETYPE  with MPROC_EXIST_OK: by another kind, type, size, mode or schema
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1361,6 +1370,7 @@ int mproc_value_create(const mproc_domain_t *domain,
  * @retval MPROC_OK       @retval MPROC_EINVAL  NULL, unknown type or flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT   no such object   @retval MPROC_EKIND  another kind of object
  * @retval MPROC_ETYPE    type, size, alignment, mode (when a type is given) or schema differ
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */

@@ -72,6 +72,7 @@ pub struct mproc_owner_t {
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room   @retval MPROC_ESLOTS  1022 processes have joined
 /// @retval MPROC_EVERSION  made by a library with another memory layout
 /// @retval MPROC_ECORRUPT  the registry makes no sense   @retval MPROC_ESYS  a system call failed
+/// @retval MPROC_EBUSY     another process has been creating or removing the domain for a second
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_domain_open(

@@ -29,6 +29,7 @@ pub struct mproc_lock_options_t {
 /// @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]
@@ -62,6 +63,7 @@ pub unsafe extern "C" fn mproc_lock_create(
 /// @param[out] lock_out  the handle; close it with mproc_lock_close()
 /// @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]

@@ -76,6 +76,7 @@ pub struct mproc_message_t {
 /// @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
 /// @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity or item bound was given and differs
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]
@@ -109,6 +110,7 @@ pub unsafe extern "C" fn mproc_queue_create(
 /// @param[out] queue_out  the handle; close it with mproc_queue_close()
 /// @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT   no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  bounds differ
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]

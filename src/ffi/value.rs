@@ -79,6 +79,7 @@ pub struct mproc_value_info_t {
 /// @retval MPROC_EEXIST   the name is taken
 /// @retval MPROC_EKIND MPROC_ETYPE  with MPROC_EXIST_OK: by another kind, type, size, mode or schema
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]
@@ -116,6 +117,7 @@ pub unsafe extern "C" fn mproc_value_create(
 /// @retval MPROC_OK       @retval MPROC_EINVAL  NULL, unknown type or flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT   no such object   @retval MPROC_EKIND  another kind of object
 /// @retval MPROC_ETYPE    type, size, alignment, mode (when a type is given) or schema differ
+/// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]

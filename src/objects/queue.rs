@@ -52,6 +52,9 @@ const AHEAD: u32 = 128;
 const FEW: u32 = 7;
 const MAX_PACE: u32 = 64;
 
+/// How often an unlocked look at head and tail is repeated until it fits together.
+const LOOKS: u32 = 16;
+
 /// Largest ring.
 const MAX_CAPACITY: u64 = 8 << 30;
 const DEFAULT_CAPACITY: u64 = 1 << 20;
@@ -541,33 +544,57 @@ impl Queue {
         (self.capacity as usize * UNIT - RECORD).min(u32::MAX as usize - 2 * RECORD)
     }
 
-    /// Whether `units` more fit between the two marks.
+    /// Whether `units` more fit between the two marks, which the caller has read inside the put lock.
     #[inline]
     fn has_room(&self, tail: Mark, head: Mark, units: u32) -> Result<bool> {
-        let used = tail.position.wrapping_sub(head.position);
-        if used > self.capacity {
+        if tail.position.wrapping_sub(head.position) > self.capacity {
             return Err(self.segment.poison("head and tail of the queue are impossible"));
         }
+        Ok(self.leaves_room(tail, head, units))
+    }
+
+    #[inline]
+    fn leaves_room(&self, tail: Mark, head: Mark, units: u32) -> bool {
+        let used = tail.position.wrapping_sub(head.position);
         let items = tail.count.wrapping_sub(head.count);
-        Ok(self.capacity - used >= units && (self.max_items == 0 || items < self.max_items))
+        self.capacity.saturating_sub(used) >= units && (self.max_items == 0 || items < self.max_items)
     }
 
     /// Whether an attempt to put `units` is worth it.
     fn may_have_room(&self, units: u32) -> bool {
         let (head, tail) = self.marks();
-        self.has_room(tail, head, units).unwrap_or(true) // the attempt will report the error
+        self.leaves_room(tail, head, units)
     }
 
-    /// Head, then tail: never more taken than put.
+    /// Head and tail as they were at one moment, without a lock: the head did not move while the tail was
+    /// read. Shared memory gone wild could keep moving it; then the last look has to do, and whoever acts
+    /// on it finds out inside the lock.
+    #[inline]
     fn marks(&self) -> (Mark, Mark) {
-        let head = Mark::unpack(self.head.load(Ordering::Acquire));
-        (head, Mark::unpack(self.tail.load(Ordering::Acquire)))
+        let mut head = self.head.load(Ordering::Acquire);
+        let mut tail = self.tail.load(Ordering::Acquire);
+        for _ in 0..LOOKS {
+            let again = self.head.load(Ordering::Acquire);
+            if again == head {
+                break;
+            }
+            head = again;
+            tail = self.tail.load(Ordering::Acquire);
+        }
+        (Mark::unpack(head), Mark::unpack(tail))
+    }
+
+    /// How many messages, and units, lie between two marks; never more than the queue can hold.
+    fn between(&self, head: Mark, tail: Mark) -> (u32, u32) {
+        let units = tail.position.wrapping_sub(head.position).min(self.capacity);
+        let most = if self.max_items == 0 { self.capacity } else { self.max_items };
+        (tail.count.wrapping_sub(head.count).min(most).min(units), units)
     }
 
     /// Messages inside.
     pub fn len(&self) -> usize {
         let (head, tail) = self.marks();
-        tail.count.wrapping_sub(head.count) as usize
+        self.between(head, tail).0 as usize
     }
 
     /// Whether no message is inside.
@@ -585,10 +612,11 @@ impl Queue {
     /// Bounds, fill and state.
     pub fn info(&self) -> QueueInfo {
         let (head, tail) = self.marks();
+        let (items, units) = self.between(head, tail);
         QueueInfo {
             capacity_bytes: u64::from(self.capacity) * UNIT as u64,
-            used_bytes: u64::from(tail.position.wrapping_sub(head.position)) * UNIT as u64,
-            items: u64::from(tail.count.wrapping_sub(head.count)),
+            used_bytes: u64::from(units) * UNIT as u64,
+            items: u64::from(items),
             max_items: u64::from(self.max_items),
             max_message: self.max_message() as u64,
             state: self.state.load(Ordering::Relaxed).min(CLOSED),

@@ -366,8 +366,17 @@ impl Inner {
         }
         // Another process may be creating or removing the domain right now: look again, for a while.
         for _ in 0..1000 {
-            if let Some(inner) = Inner::try_directory(&path, options)? {
-                return Ok(inner);
+            let made = !options.existing && make_domain_dir(&path, options.group)?;
+            match Inner::try_directory(&path, options) {
+                Ok(Some(inner)) => return Ok(inner),
+                Ok(None) => {}
+                Err(error) => {
+                    if made {
+                        // Nothing left behind; if somebody moved in meanwhile it is not empty, and stays.
+                        let _ = file::remove_dir(&path);
+                    }
+                    return Err(error);
+                }
             }
             clock::nap();
         }
@@ -376,9 +385,6 @@ impl Inner {
 
     /// One attempt; `None`: look again.
     fn try_directory(path: &Path, options: &DomainOptions) -> Result<Option<Arc<Inner>>> {
-        if !options.existing {
-            make_domain_dir(path, options.group)?;
-        }
         let dir = match file::open_dir(path) {
             Err(Error::NotFound(_)) if options.existing => return Err(Error::NotFound("the domain")),
             Err(Error::NotFound(_)) => return Ok(None),
@@ -401,8 +407,8 @@ impl Inner {
         };
         let stat = file::stat(fd.as_fd())?;
         check_owner(&stat, options.group)?;
-        if !stat.is_regular() {
-            return Err(Error::Access("the registry is not a regular file"));
+        if !stat.is_regular() || stat.links > 1 {
+            return Err(Error::Access("the registry is not a regular file with one name"));
         }
         let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
         open.retain(|inner| inner.strong_count() > 0);
@@ -432,23 +438,29 @@ impl Inner {
         let mut start = [0u8; super::header::PAGE];
         let n = file::read_start(fd.as_fd(), &mut start)?;
         let header = Header::parse(&start[..n], stat.size)?;
-        header.expect_kind(super::header::Kind::Registry)?;
-        if stat.size != REGISTRY_LEN as u64 {
-            return Err(Error::Corrupt("the registry has the wrong size"));
+        if header.expect_kind(super::header::Kind::Registry).is_err() {
+            return Err(Error::Corrupt("the registry is something else"));
+        }
+        if stat.size != REGISTRY_LEN as u64 || stat.allocated < stat.size {
+            return Err(Error::Corrupt("the registry has the wrong size, or holes"));
         }
         Ok(Inner { place, id: header.domain(), group, registry: Registry::map(fd, stat)?, probe: Probe::new() })
     }
 }
 
-fn make_domain_dir(path: &Path, group: bool) -> Result<()> {
+/// Makes the directory if it is not there; whether it did.
+fn make_domain_dir(path: &Path, group: bool) -> Result<bool> {
     let mode = if group { 0o2770 } else { 0o700 };
     match file::make_dir(path, mode & 0o777) {
         Ok(true) => match file::open_dir(path) {
-            Ok(dir) => file::set_mode(dir.as_fd(), mode),
-            Err(Error::NotFound(_)) => Ok(()), // removed again at once: the caller looks again
-            Err(other) => Err(other),
+            Ok(dir) => file::set_mode(dir.as_fd(), mode).map(|()| true),
+            Err(Error::NotFound(_)) => Ok(false), // removed again at once: the caller looks again
+            Err(other) => {
+                let _ = file::remove_dir(path); // the error to report is the other one
+                Err(other)
+            }
         },
-        Ok(false) => Ok(()),
+        Ok(false) => Ok(false),
         Err(Error::NotFound(_)) => Err(Error::NotFound("the directory above the domain's")),
         Err(other) => Err(other),
     }

@@ -96,6 +96,9 @@ impl Header {
         if h.u32(AT_LAYOUT) != LAYOUT_VERSION {
             return Err(Error::Version("made by a library with another memory layout"));
         }
+        if h.flags() & !FLAG_PERSIST != 0 {
+            return Err(Error::Corrupt("unknown flags"));
+        }
         if h.u64(AT_SIZE) != file_size {
             return Err(Error::Corrupt("the segment was cut or grown"));
         }

@@ -1,0 +1,122 @@
+/*
+ * What driver and workers have agreed on, for C and C++; go/agreed.go says the same for Go.
+ *
+ * A worker is an interpreter: it reads commands, one a line (words, one blank between them), from its
+ * arguments or else from its standard input, and answers each with one line on its standard output: "ok",
+ * what was asked for, or "error WORD". The WORD stands for what the language itself makes of the failure (a
+ * status, an exception's code, an error of Go): timeout canceled closed type kind notfound exists range
+ * toobig notholder; anything else is "other" with details. MS is a timeout in milliseconds: 0 tries once, -1
+ * has no limit. A GATE is a name where two workers wait for each other, so that they then work at the same
+ * time. BITS are a number's bytes in hexadecimal. A storm answers "started" and goes on until it is killed.
+ *
+ *   lock   create|open KIND NAME    KIND: a lock, or the own lock of a value or an array
+ *          take MS                  held, recovered, error timeout      give, close
+ *          owner                    nobody, or the holder's pid
+ *          cancel MS                take without limit, which another thread cancels after MS
+ *          race GATE NAME COUNT     COUNT times: take, add 1 to the i64 value NAME in two steps, give
+ *   value  create|keep|open NAME TYPE   keep: MPROC_PERSIST            load, store BITS, close
+ *          fetch OP BITS            the value before                   add GATE COUNT BITS
+ *   record create|open NAME SCHEMA  a SNAPSHOT struct; SCHEMA: agreed, none or other
+ *          store N, load            the fields
+ *   block  create|open NAME DONE    a SNAPSHOT struct of 4 KiB, and the u64 value DONE
+ *          storm                    stores the next serial, writes it to DONE, again and again
+ *          check COUNT              loads COUNT times: whole, not older than DONE; answers serial and DONE
+ *          store, info              store: the next serial; info: steals and rollbacks
+ *   array  create|open NAME TYPE SHAPE   like 3x5; open: or any; created with the elements 0 1 2 ...
+ *          shape, read, get I J, set I J N, write START COUNT N (N, N + 1, ...), negate (in place), close
+ *          weave GATE PARITY ROUNDS every second element is written and read back
+ *   cells  create|open NAME COUNT SCHEMA   an array of structs
+ *          storm, check, store, info  as with block; check looks at every element, in two ways
+ *   queue  create|open NAME BYTES   put FROM COUNT MS BATCH, get FROM COUNT MS BATCH: numbered messages, whose
+ *                                   number gives length and bytes; answer "ok NEXT" or "error WORD NEXT"
+ *          resume FROM              as get without end, but FROM itself may be missing, and only try
+ *          storm FROM DONE BATCH    puts; after each return the number of the next goes to the u64 value DONE
+ *          devour FROM DONE         a storm of gets
+ *          cancel get|put MS, shutdown graceful|immediate, size, info
+ *   unlink NAME, sweep
+ */
+#ifndef POLYGLOT_AGREED_H
+#define POLYGLOT_AGREED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCHEMA_AGREED UINT64_C(0x706f6c79676c6f74)
+#define SCHEMA_OTHER UINT64_C(0x706f6c79676c6f75)
+
+enum { MAX_MESSAGE = 5000, MAX_BATCH = 64, BLOCK_WORDS = 511, CELL_WORDS = 31 };
+
+/* Every kind of field; without padding, so that all bytes count. */
+typedef struct {
+    int64_t id;
+    double ratio;
+    uint32_t count;
+    int16_t level;
+    bool on;
+    uint8_t code;
+    char tag[8];
+    float weight[2];
+} record_t;
+
+/* The words follow from the serial: a mixture of two stores is seen. */
+typedef struct {
+    uint64_t serial;
+    uint64_t words[BLOCK_WORDS];
+} block_t;
+
+typedef struct {
+    uint64_t serial;
+    uint64_t words[CELL_WORDS];
+} cell_t;
+
+static inline uint64_t agreed_word(uint64_t serial, uint64_t i) {
+    return (serial + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (i + 1) * UINT64_C(0xD1342543DE82EF95);
+}
+
+static inline void agreed_fill(uint64_t serial, uint64_t *words, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        words[i] = agreed_word(serial, i);
+    }
+}
+
+static inline bool agreed_whole(uint64_t serial, const uint64_t *words, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        if (words[i] != agreed_word(serial, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline record_t agreed_record(int n) {
+    record_t r;
+    int i;
+    r.id = -(int64_t)n * 1000000007;
+    r.ratio = n / 3.0;
+    r.count = (uint32_t)n * UINT32_C(2654435761);
+    r.level = (int16_t)(-n * 7);
+    r.on = n % 2 == 1;
+    r.code = (uint8_t)n;
+    for (i = 0; i < 8; i++) {
+        r.tag[i] = (char)('a' + (n + i) % 26);
+    }
+    r.weight[0] = (float)n / 7.0f;
+    r.weight[1] = -0.0f;
+    return r;
+}
+
+/* Message i: its length, and its bytes, every third of them NUL. No two neighbours are the same, and only
+ * one in eleven is empty. */
+static inline size_t agreed_message(uint64_t i, unsigned char *bytes) {
+    static const size_t lengths[11] = {12, 0, 300, 1, 64, 1024, 8, 65, 1025, 63, MAX_MESSAGE};
+    size_t length = lengths[i % 11], j;
+    for (j = 0; j < length; j++) {
+        bytes[j] = j % 3 == 2 ? 0 : (unsigned char)(i * 131 + j * 7 + (i >> 8));
+    }
+    return length;
+}
+
+#endif

@@ -1,0 +1,913 @@
+/* The worker in C. What the commands mean is said in agreed.h. */
+#include "agreed.h"
+
+#include <mproc.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- answers ---- */
+
+static void say(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static const char *word_of(int status) {
+    static char other[400];
+    mproc_error_t error;
+    switch (status) {
+    case MPROC_ETIMEDOUT: return "timeout";
+    case MPROC_ECANCELED: return "canceled";
+    case MPROC_ECLOSED: return "closed";
+    case MPROC_ETYPE: return "type";
+    case MPROC_EKIND: return "kind";
+    case MPROC_ENOENT: return "notfound";
+    case MPROC_EEXIST: return "exists";
+    case MPROC_ERANGE: return "range";
+    case MPROC_E2BIG: return "toobig";
+    case MPROC_EPERM: return "notholder";
+    }
+    mproc_last_error(&error, sizeof error);
+    snprintf(other, sizeof other, "other %s: %s", mproc_status_name(status), error.message);
+    return other;
+}
+
+/* Whether the call went well; if not, that is the answer. */
+static bool well(int status) {
+    if (status < 0) {
+        say("error %s", word_of(status));
+    }
+    return status >= 0;
+}
+
+static void answer(int status) {
+    if (well(status)) {
+        say("ok");
+    }
+}
+
+/* For what cannot fail unless the library is broken. */
+static int need(int status, const char *what) {
+    if (status < 0) {
+        say("%s failed: error %s", what, word_of(status));
+        exit(1);
+    }
+    return status;
+}
+
+/* ---- words of a command ---- */
+
+static char *words[16];
+static int word_count;
+
+static const char *word(int i) {
+    return i < word_count ? words[i] : "";
+}
+
+static long long number(int i) {
+    return strtoll(word(i), NULL, 10);
+}
+
+static int64_t timeout_ns(int i) {
+    return number(i) < 0 ? MPROC_FOREVER : number(i) * 1000000;
+}
+
+static bool is(int i, const char *text) {
+    return strcmp(word(i), text) == 0;
+}
+
+static uint64_t schema_word(int i) {
+    return is(i, "agreed") ? SCHEMA_AGREED : is(i, "other") ? SCHEMA_OTHER : 0;
+}
+
+/* ---- helpers ---- */
+
+static mproc_value_t *u64_value(const char *name, bool create) {
+    mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    mproc_value_t *value;
+    options.type_code = MPROC_TYPE_U64;
+    need(create ? mproc_value_create(NULL, name, &options, &value) : mproc_value_open(NULL, name, &options, &value), name);
+    return value;
+}
+
+static void pass_gate(const char *name) {
+    mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    mproc_value_t *gate;
+    int64_t there;
+    options.type_code = MPROC_TYPE_I32;
+    options.flags = MPROC_EXIST_OK;
+    need(mproc_value_create(NULL, name, &options, &gate), name);
+    need(mproc_value_add(gate, 1, NULL), name);
+    while (need(mproc_value_get_i64(gate, &there), name) == MPROC_OK && there < 2) {
+        sched_yield();
+    }
+    mproc_value_close(gate);
+}
+
+typedef struct {
+    mproc_cancel_t *token;
+    int64_t after_ns;
+    pthread_t thread;
+} canceller_t;
+
+static void *cancel_later(void *argument) {
+    canceller_t *canceller = argument;
+    struct timespec pause = {canceller->after_ns / 1000000000, canceller->after_ns % 1000000000};
+    nanosleep(&pause, NULL);
+    need(mproc_cancel_set(canceller->token), "cancel");
+    return NULL;
+}
+
+static void canceller_start(canceller_t *canceller, int64_t after_ns) {
+    canceller->after_ns = after_ns;
+    need(mproc_cancel_create(&canceller->token), "cancel token");
+    if (pthread_create(&canceller->thread, NULL, cancel_later, canceller) != 0) {
+        say("no thread");
+        exit(1);
+    }
+}
+
+static void canceller_end(canceller_t *canceller) {
+    pthread_join(canceller->thread, NULL);
+    mproc_cancel_close(canceller->token);
+}
+
+/* ---- lock ---- */
+
+static mproc_lock_t *lock;
+static mproc_value_t *lock_value;
+static mproc_array_t *lock_array;
+
+static int lock_make(void) {
+    bool create = is(1, "create");
+    if (is(2, "lock")) {
+        return create ? mproc_lock_create(NULL, word(3), NULL, &lock) : mproc_lock_open(NULL, word(3), NULL, &lock);
+    }
+    if (is(2, "value")) {
+        mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+        options.type_code = MPROC_TYPE_I32;
+        return create ? mproc_value_create(NULL, word(3), &options, &lock_value)
+                      : mproc_value_open(NULL, word(3), &options, &lock_value);
+    }
+    {
+        mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+        options.type_code = MPROC_TYPE_I32;
+        options.ndim = 1;
+        options.shape[0] = 4;
+        return create ? mproc_array_create(NULL, word(3), &options, &lock_array)
+                      : mproc_array_open(NULL, word(3), &options, &lock_array);
+    }
+}
+
+static int lock_take(int64_t timeout, const mproc_cancel_t *cancel) {
+    return lock != NULL         ? mproc_lock_lock(lock, timeout, cancel)
+           : lock_value != NULL ? mproc_value_lock(lock_value, timeout, cancel)
+                                : mproc_array_lock(lock_array, timeout, cancel);
+}
+
+static int lock_give(void) {
+    return lock != NULL         ? mproc_lock_unlock(lock)
+           : lock_value != NULL ? mproc_value_unlock(lock_value)
+                                : mproc_array_unlock(lock_array);
+}
+
+static int lock_owner(mproc_owner_t *owner) {
+    return lock != NULL         ? mproc_lock_owner(lock, owner, sizeof *owner)
+           : lock_value != NULL ? mproc_value_lock_owner(lock_value, owner, sizeof *owner)
+                                : mproc_array_lock_owner(lock_array, owner, sizeof *owner);
+}
+
+static void lock_close(void) {
+    mproc_lock_close(lock);
+    mproc_value_close(lock_value);
+    mproc_array_close(lock_array);
+    lock = NULL;
+    lock_value = NULL;
+    lock_array = NULL;
+}
+
+static void taken(int status) {
+    if (well(status)) {
+        say(status == MPROC_RECOVERED ? "recovered" : "held");
+    }
+}
+
+static void lock_race(void) {
+    mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    mproc_value_t *plain;
+    int64_t now;
+    long long i;
+    options.type_code = MPROC_TYPE_I64;
+    need(mproc_value_open(NULL, word(3), &options, &plain), word(3));
+    pass_gate(word(2));
+    for (i = number(4); i > 0; i--) {
+        need(lock_take(MPROC_FOREVER, NULL), "lock");
+        need(mproc_value_get_i64(plain, &now), "get");
+        need(mproc_value_set_i64(plain, now + 1), "set");
+        need(lock_give(), "unlock");
+    }
+    mproc_value_close(plain);
+    say("ok");
+}
+
+static void do_lock(void) {
+    if (is(1, "create") || is(1, "open")) {
+        answer(lock_make());
+    } else if (is(1, "take")) {
+        taken(number(2) == 0 && lock != NULL ? mproc_lock_try(lock) : lock_take(timeout_ns(2), NULL));
+    } else if (is(1, "give")) {
+        answer(lock_give());
+    } else if (is(1, "owner")) {
+        mproc_owner_t owner;
+        if (well(lock_owner(&owner))) {
+            if (owner.held) {
+                say("%d", (int)owner.pid);
+            } else {
+                say("nobody");
+            }
+        }
+    } else if (is(1, "cancel")) {
+        canceller_t canceller;
+        int status;
+        canceller_start(&canceller, timeout_ns(2));
+        status = lock_take(MPROC_FOREVER, canceller.token);
+        canceller_end(&canceller);
+        taken(status);
+    } else if (is(1, "race")) {
+        lock_race();
+    } else {
+        lock_close();
+        say("ok");
+    }
+}
+
+/* ---- value ---- */
+
+static const struct {
+    const char *name;
+    int32_t code;
+} types[] = {{"i8", MPROC_TYPE_I8},     {"u8", MPROC_TYPE_U8},         {"i16", MPROC_TYPE_I16},      {"u16", MPROC_TYPE_U16},
+             {"i32", MPROC_TYPE_I32},   {"u32", MPROC_TYPE_U32},       {"i64", MPROC_TYPE_I64},      {"u64", MPROC_TYPE_U64},
+             {"f32", MPROC_TYPE_F32},   {"f64", MPROC_TYPE_F64},       {"char8", MPROC_TYPE_CHAR8},  {"char32", MPROC_TYPE_CHAR32},
+             {"bool", MPROC_TYPE_BOOL}};
+
+static int32_t type_word(int at) {
+    size_t i;
+    for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (is(at, types[i].name)) {
+            return types[i].code;
+        }
+    }
+    return -1;
+}
+
+static int32_t operation_word(int at) {
+    static const char *const names[] = {"add", "sub", "min", "max", "and", "or", "xor"};
+    int i;
+    for (i = 0; i < 7; i++) {
+        if (is(at, names[i])) {
+            return MPROC_OP_ADD + i;
+        }
+    }
+    return -1;
+}
+
+static mproc_value_t *value;
+static int32_t value_type;
+static size_t value_size;
+
+/* Bits <-> the value's bytes, of 1, 2, 4 or 8. */
+static void to_bytes(uint64_t bits, void *bytes) {
+    uint8_t b = (uint8_t)bits;
+    uint16_t h = (uint16_t)bits;
+    uint32_t w = (uint32_t)bits;
+    memcpy(bytes, value_size == 1 ? (void *)&b : value_size == 2 ? (void *)&h : value_size == 4 ? (void *)&w : (void *)&bits, value_size);
+}
+
+static uint64_t to_bits(const void *bytes) {
+    uint8_t b;
+    uint16_t h;
+    uint32_t w;
+    uint64_t bits;
+    switch (value_size) {
+    case 1: memcpy(&b, bytes, 1); return b;
+    case 2: memcpy(&h, bytes, 2); return h;
+    case 4: memcpy(&w, bytes, 4); return w;
+    default: memcpy(&bits, bytes, 8); return bits;
+    }
+}
+
+static int value_fetch(int32_t operation, uint64_t bits, uint64_t *before) {
+    int status;
+    if (value_type == MPROC_TYPE_F32) {
+        float f;
+        double old = 0;
+        to_bytes(bits, &f);
+        status = mproc_value_fetch_f64(value, operation, (double)f, &old);
+        f = (float)old;
+        *before = to_bits(&f);
+    } else if (value_type == MPROC_TYPE_F64) {
+        double d, old = 0;
+        to_bytes(bits, &d);
+        status = mproc_value_fetch_f64(value, operation, d, &old);
+        *before = to_bits(&old);
+    } else {
+        int64_t old = 0;
+        status = mproc_value_fetch_i64(value, operation, (int64_t)bits, &old);
+        *before = (uint64_t)old & (UINT64_MAX >> (64 - 8 * value_size));
+    }
+    return status;
+}
+
+static void do_value(void) {
+    unsigned char bytes[8];
+    uint64_t before;
+    if (is(1, "create") || is(1, "keep") || is(1, "open")) {
+        mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+        options.type_code = value_type = type_word(3);
+        options.flags = is(1, "keep") ? MPROC_PERSIST : 0;
+        if (need(mproc_type_size(value_type, &value_size), word(3)) == MPROC_OK) {
+            answer(is(1, "open") ? mproc_value_open(NULL, word(2), &options, &value)
+                                 : mproc_value_create(NULL, word(2), &options, &value));
+        }
+    } else if (is(1, "load")) {
+        if (well(mproc_value_load(value, bytes, value_size))) {
+            say("%llx", (unsigned long long)to_bits(bytes));
+        }
+    } else if (is(1, "store")) {
+        to_bytes(strtoull(word(2), NULL, 16), bytes);
+        answer(mproc_value_store(value, bytes, value_size));
+    } else if (is(1, "fetch")) {
+        if (well(value_fetch(operation_word(2), strtoull(word(3), NULL, 16), &before))) {
+            say("%llx", (unsigned long long)before);
+        }
+    } else if (is(1, "add")) {
+        uint64_t bits = strtoull(word(4), NULL, 16);
+        long long i;
+        pass_gate(word(2));
+        for (i = number(3); i > 0; i--) {
+            need(value_fetch(MPROC_OP_ADD, bits, &before), "add");
+        }
+        say("ok");
+    } else {
+        mproc_value_close(value);
+        value = NULL;
+        say("ok");
+    }
+}
+
+/* ---- record ---- */
+
+static mproc_value_t *record;
+
+static void say_record(const record_t *r) {
+    uint64_t ratio;
+    uint32_t weight[2];
+    memcpy(&ratio, &r->ratio, sizeof ratio);
+    memcpy(weight, r->weight, sizeof weight);
+    say("%lld %llx %u %d %d %u %.8s %x %x", (long long)r->id, (unsigned long long)ratio, (unsigned)r->count, r->level, r->on,
+        r->code, r->tag, (unsigned)weight[0], (unsigned)weight[1]);
+}
+
+static void do_record(void) {
+    record_t r;
+    if (is(1, "create") || is(1, "open")) {
+        mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+        options.type_code = MPROC_TYPE_STRUCT;
+        options.elem_size = sizeof r;
+        options.schema = schema_word(3);
+        mproc_value_close(record);
+        record = NULL;
+        answer(is(1, "open") ? mproc_value_open(NULL, word(2), &options, &record)
+                             : mproc_value_create(NULL, word(2), &options, &record));
+    } else if (is(1, "store")) {
+        r = agreed_record((int)number(2));
+        if (well(mproc_value_store(record, &r, sizeof r))) {
+            say_record(&r);
+        }
+    } else if (well(mproc_value_load(record, &r, sizeof r))) {
+        say_record(&r);
+    }
+}
+
+/* ---- block: a larger struct, for those who are killed in the middle ---- */
+
+static mproc_value_t *block, *block_done;
+
+static uint64_t u64_load(const mproc_value_t *from) {
+    int64_t now = 0;
+    need(mproc_value_get_i64(from, &now), "load");
+    return (uint64_t)now;
+}
+
+static block_t block_load(void) {
+    block_t b;
+    need(mproc_value_load(block, &b, sizeof b), "load");
+    return b;
+}
+
+static void block_store(uint64_t serial) {
+    block_t b;
+    b.serial = serial;
+    agreed_fill(serial, b.words, BLOCK_WORDS);
+    need(mproc_value_store(block, &b, sizeof b), "store");
+    need(mproc_value_set_i64(block_done, (int64_t)serial), "store");
+}
+
+static void block_check(long long count) {
+    uint64_t last = 0, done = 0;
+    block_t b;
+    b.serial = 0;
+    for (; count > 0; count--) {
+        done = u64_load(block_done);
+        b = block_load();
+        if (!agreed_whole(b.serial, b.words, BLOCK_WORDS) || b.serial < done || b.serial < last) {
+            say("torn or old: serial %llu after %llu, done %llu", (unsigned long long)b.serial, (unsigned long long)last,
+                (unsigned long long)done);
+            return;
+        }
+        last = b.serial;
+    }
+    say("ok %llu %llu", (unsigned long long)last, (unsigned long long)done);
+}
+
+static void do_block(void) {
+    if (is(1, "create") || is(1, "open")) {
+        mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+        bool create = is(1, "create");
+        block_t b;
+        b.serial = 0;
+        agreed_fill(0, b.words, BLOCK_WORDS);
+        options.type_code = MPROC_TYPE_STRUCT;
+        options.elem_size = sizeof b;
+        options.schema = SCHEMA_AGREED;
+        options.initial = &b;
+        if (well(create ? mproc_value_create(NULL, word(2), &options, &block) : mproc_value_open(NULL, word(2), &options, &block))) {
+            block_done = u64_value(word(3), create);
+            say("ok");
+        }
+    } else if (is(1, "storm")) {
+        uint64_t serial = block_load().serial;
+        need(mproc_value_set_i64(block_done, (int64_t)serial), "store");
+        say("started");
+        for (;;) {
+            block_store(++serial);
+        }
+    } else if (is(1, "check")) {
+        block_check(number(2));
+    } else if (is(1, "store")) {
+        block_store(block_load().serial + 1);
+        say("ok");
+    } else {
+        mproc_value_info_t info;
+        if (well(mproc_value_info(block, &info, sizeof info))) {
+            say("%u 0", (unsigned)info.steals);
+        }
+    }
+}
+
+/* ---- array ---- */
+
+static mproc_array_t *array;
+static mproc_array_info_t array_info;
+
+static int64_t element(const void *from, size_t i) {
+    switch (array_info.type_code) {
+    case MPROC_TYPE_I8: return ((const int8_t *)from)[i];
+    case MPROC_TYPE_U32: return ((const uint32_t *)from)[i];
+    case MPROC_TYPE_I64: return ((const int64_t *)from)[i];
+    default: return ((const int32_t *)from)[i];
+    }
+}
+
+static void set_element(void *to, size_t i, int64_t n) {
+    switch (array_info.type_code) {
+    case MPROC_TYPE_I8: ((int8_t *)to)[i] = (int8_t)n; break;
+    case MPROC_TYPE_U32: ((uint32_t *)to)[i] = (uint32_t)n; break;
+    case MPROC_TYPE_I64: ((int64_t *)to)[i] = n; break;
+    default: ((int32_t *)to)[i] = (int32_t)n;
+    }
+}
+
+static void array_make(void) {
+    mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+    int64_t initial[512];
+    size_t i, elements = 1;
+    const char *shape = word(4);
+    int status;
+    while (*shape >= '0' && *shape <= '9') {
+        char *end;
+        options.shape[options.ndim] = strtoull(shape, &end, 10);
+        elements *= options.shape[options.ndim++];
+        shape = *end == 'x' ? end + 1 : end;
+    }
+    options.type_code = array_info.type_code = type_word(3);
+    mproc_array_close(array);
+    array = NULL;
+    if (is(1, "create")) {
+        for (i = 0; i < elements; i++) {
+            set_element(initial, i, (int64_t)i);
+        }
+        options.initial = initial;
+        options.initial_count = elements;
+        status = mproc_array_create(NULL, word(2), &options, &array);
+    } else {
+        status = mproc_array_open(NULL, word(2), &options, &array);
+    }
+    if (well(status) && well(mproc_array_info(array, &array_info, sizeof array_info))) {
+        say("ok");
+    }
+}
+
+static void array_weave(void) {
+    size_t size = (size_t)array_info.elem_size, i;
+    int64_t place;
+    long long round;
+    pass_gate(word(2));
+    for (round = 1; round <= number(4); round++) {
+        for (i = (size_t)number(3); i < array_info.length; i += 2) {
+            set_element(&place, 0, round + (int64_t)i);
+            need(mproc_array_set(array, i, &place, size), "set");
+        }
+        for (i = (size_t)number(3); i < array_info.length; i += 2) {
+            int64_t wanted;
+            set_element(&wanted, 0, round + (int64_t)i);
+            need(mproc_array_get(array, i, &place, size), "get");
+            if (element(&place, 0) != element(&wanted, 0)) {
+                say("element %zu is %lld in round %lld", i, (long long)element(&place, 0), round);
+                return;
+            }
+        }
+    }
+    say("ok");
+}
+
+static void do_array(void) {
+    size_t size = (size_t)array_info.elem_size, length = (size_t)array_info.length, indices[2], at, i;
+    int64_t place[512];
+    void *elements;
+    indices[0] = (size_t)number(2);
+    indices[1] = (size_t)number(3);
+    if (is(1, "create") || is(1, "open")) {
+        array_make();
+    } else if (is(1, "shape")) {
+        for (i = 0; i < array_info.ndim; i++) {
+            printf("%s%llu", i == 0 ? "" : "x", (unsigned long long)array_info.shape[i]);
+        }
+        say("");
+    } else if (is(1, "read")) {
+        if (well(mproc_array_read(array, 0, length, place, length * size))) {
+            for (i = 0; i < length; i++) {
+                printf("%s%lld", i == 0 ? "" : " ", (long long)element(place, i));
+            }
+            say("");
+        }
+    } else if (is(1, "get")) {
+        if (well(mproc_array_index(array, indices, 2, &at)) && well(mproc_array_get(array, at, place, size))) {
+            say("%lld", (long long)element(place, 0));
+        }
+    } else if (is(1, "set")) {
+        set_element(place, 0, number(4));
+        if (well(mproc_array_index(array, indices, 2, &at))) {
+            answer(mproc_array_set(array, at, place, size));
+        }
+    } else if (is(1, "write")) {
+        for (i = 0; i < indices[1] && i < 512; i++) {
+            set_element(place, i, number(4) + (int64_t)i);
+        }
+        answer(mproc_array_write(array, indices[0], indices[1], place, indices[1] * size));
+    } else if (is(1, "negate")) {
+        if (well(mproc_array_ptr(array, &elements))) {
+            for (i = 0; i < length; i++) {
+                set_element(elements, i, -element(elements, i));
+            }
+            say("ok");
+        }
+    } else if (is(1, "weave")) {
+        array_weave();
+    } else {
+        mproc_array_close(array);
+        array = NULL;
+        say("ok");
+    }
+}
+
+/* ---- cells: an array of structs ---- */
+
+static mproc_array_t *cells;
+static size_t cell_count;
+
+static cell_t make_cell(uint64_t serial, size_t i) {
+    cell_t c;
+    c.serial = serial;
+    agreed_fill(serial + i, c.words, CELL_WORDS);
+    return c;
+}
+
+/* The whole array in one call, then again one by one. */
+static void cells_store(uint64_t serial) {
+    cell_t *all = malloc(cell_count * sizeof *all);
+    size_t i;
+    for (i = 0; i < cell_count; i++) {
+        all[i] = make_cell(serial, i);
+    }
+    need(mproc_array_write(cells, 0, cell_count, all, cell_count * sizeof *all), "write");
+    for (i = 0; i < cell_count; i++) {
+        all[i] = make_cell(serial + 1, i);
+        need(mproc_array_set(cells, i, &all[i], sizeof all[i]), "set");
+    }
+    free(all);
+}
+
+static void cells_check(void) {
+    cell_t *all = malloc(cell_count * sizeof *all), c;
+    size_t i;
+    need(mproc_array_read(cells, 0, cell_count, all, cell_count * sizeof *all), "read");
+    for (i = 0; i < cell_count; i++) {
+        need(mproc_array_get(cells, i, &c, sizeof c), "get");
+        if (!agreed_whole(all[i].serial + i, all[i].words, CELL_WORDS) || !agreed_whole(c.serial + i, c.words, CELL_WORDS) ||
+            c.serial < all[i].serial) {
+            say("element %zu is torn or old: serials %llu, then %llu", i, (unsigned long long)all[i].serial,
+                (unsigned long long)c.serial);
+            exit(1);
+        }
+    }
+    free(all);
+    say("ok");
+}
+
+static void do_cells(void) {
+    if (is(1, "create") || is(1, "open")) {
+        mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+        options.type_code = MPROC_TYPE_STRUCT;
+        options.elem_size = sizeof(cell_t);
+        options.schema = schema_word(4);
+        options.ndim = 1;
+        options.shape[0] = cell_count = (size_t)number(3);
+        mproc_array_close(cells);
+        cells = NULL;
+        answer(is(1, "open") ? mproc_array_open(NULL, word(2), &options, &cells)
+                             : mproc_array_create(NULL, word(2), &options, &cells));
+    } else if (is(1, "storm") || is(1, "store")) {
+        cell_t first;
+        need(mproc_array_get(cells, 0, &first, sizeof first), "get");
+        if (is(1, "store")) {
+            cells_store(first.serial + 1);
+            say("ok");
+            return;
+        }
+        say("started");
+        for (;;) {
+            first.serial += 2;
+            cells_store(first.serial);
+        }
+    } else if (is(1, "check")) {
+        cells_check();
+    } else {
+        mproc_array_info_t info;
+        if (well(mproc_array_info(cells, &info, sizeof info))) {
+            say("%u %u", (unsigned)info.steals, (unsigned)info.rollbacks);
+        }
+    }
+}
+
+/* ---- queue ---- */
+
+static mproc_queue_t *queue;
+
+static void answer_next(int status, uint64_t next) {
+    if (status < 0) {
+        say("error %s %llu", word_of(status), (unsigned long long)next);
+    } else {
+        say("ok %llu", (unsigned long long)next);
+    }
+}
+
+/* Puts `count` messages with one call; gives how many are in. */
+static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done) {
+    static unsigned char bytes[MAX_BATCH][MAX_MESSAGE];
+    mproc_message_t messages[MAX_BATCH];
+    size_t i;
+    int status;
+    *done = 0;
+    for (i = 0; i < count; i++) {
+        messages[i].data = bytes[i];
+        messages[i].len = agreed_message(from + i, bytes[i]);
+    }
+    if (count > 1) {
+        return mproc_queue_put_many(queue, messages, count, done, timeout, NULL);
+    }
+    status = mproc_queue_put(queue, messages[0].data, messages[0].len, timeout, NULL);
+    *done = status == MPROC_OK;
+    return status;
+}
+
+static void queue_put(uint64_t next, uint64_t end, int64_t timeout, size_t batch) {
+    int status = MPROC_OK;
+    while (next < end && status == MPROC_OK) {
+        size_t done, count = end - next < batch ? (size_t)(end - next) : batch;
+        status = put_batch(next, count, timeout, &done);
+        next += done;
+    }
+    answer_next(status, next);
+}
+
+static bool expected(const unsigned char *bytes, size_t length, uint64_t i) {
+    unsigned char wanted[MAX_MESSAGE];
+    return length == agreed_message(i, wanted) && memcmp(bytes, wanted, length) == 0;
+}
+
+/* Takes one message, into a buffer that starts too small for most of them. */
+static int get_message(unsigned char **bytes, size_t *length, int64_t timeout) {
+    static unsigned char *buffer;
+    static size_t room;
+    int status;
+    while ((status = mproc_queue_get(queue, buffer, room, length, timeout, NULL)) == MPROC_EMSGSIZE && *length > room) {
+        room = *length;
+        buffer = realloc(buffer, room);
+    }
+    *bytes = buffer;
+    return status;
+}
+
+static void queue_get(uint64_t next, uint64_t end, int64_t timeout, uint64_t may_miss) {
+    unsigned char *bytes;
+    size_t length;
+    int status = MPROC_OK;
+    while (next < end && (status = get_message(&bytes, &length, timeout)) == MPROC_OK) {
+        if (may_miss != 0 && !expected(bytes, length, next)) {
+            next++;
+        }
+        may_miss = 0;
+        if (!expected(bytes, length, next)) {
+            say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)next);
+            return;
+        }
+        next++;
+    }
+    answer_next(status, next);
+}
+
+static void queue_get_many(uint64_t next, uint64_t end, int64_t timeout, size_t batch) {
+    static unsigned char buffer[4 * MAX_MESSAGE]; /* a multiple of 8 */
+    size_t lengths[MAX_BATCH], count, i;
+    int status = MPROC_OK;
+    while (next < end) {
+        const unsigned char *at = buffer;
+        size_t most = end - next < batch ? (size_t)(end - next) : batch;
+        status = mproc_queue_get_many(queue, buffer, sizeof buffer, lengths, most, &count, timeout, NULL);
+        if (status != MPROC_OK) {
+            break;
+        }
+        for (i = 0; i < count; i++, next++) {
+            if (!expected(at, lengths[i], next)) {
+                say("wrong: %zu bytes instead of message %llu", lengths[i], (unsigned long long)next);
+                return;
+            }
+            at += (lengths[i] + 7) / 8 * 8;
+        }
+    }
+    answer_next(status, next);
+}
+
+static void queue_storm(void) {
+    mproc_value_t *done = u64_value(word(3), false);
+    uint64_t next = (uint64_t)number(2);
+    size_t put;
+    say("started");
+    for (;;) {
+        need(put_batch(next, (size_t)number(4), MPROC_FOREVER, &put), "put");
+        next += put;
+        need(mproc_value_set_i64(done, (int64_t)next), "store");
+    }
+}
+
+static void queue_devour(void) {
+    mproc_value_t *done = u64_value(word(3), false);
+    uint64_t next = (uint64_t)number(2);
+    unsigned char *bytes;
+    size_t length;
+    say("started");
+    for (;;) {
+        need(get_message(&bytes, &length, MPROC_FOREVER), "get");
+        if (!expected(bytes, length, next)) {
+            say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)next);
+            exit(1);
+        }
+        need(mproc_value_set_i64(done, (int64_t)++next), "store");
+    }
+}
+
+static void queue_cancel(void) {
+    canceller_t canceller;
+    size_t length;
+    unsigned char byte;
+    int status;
+    canceller_start(&canceller, timeout_ns(3));
+    status = is(2, "get") ? mproc_queue_get(queue, &byte, 1, &length, MPROC_FOREVER, canceller.token)
+                          : mproc_queue_put(queue, "x", 1, MPROC_FOREVER, canceller.token);
+    canceller_end(&canceller);
+    answer(status);
+}
+
+static void do_queue(void) {
+    uint64_t from = (uint64_t)number(2), end = from + (uint64_t)number(3);
+    if (is(1, "create") || is(1, "open")) {
+        mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
+        options.capacity_bytes = (uint64_t)number(3);
+        mproc_queue_close(queue);
+        queue = NULL;
+        answer(is(1, "open") ? mproc_queue_open(NULL, word(2), &options, &queue)
+                             : mproc_queue_create(NULL, word(2), &options, &queue));
+    } else if (is(1, "put")) {
+        queue_put(from, end, timeout_ns(4), (size_t)number(5));
+    } else if (is(1, "get") && number(5) > 1) {
+        queue_get_many(from, end, timeout_ns(4), (size_t)number(5));
+    } else if (is(1, "get")) {
+        queue_get(from, end, timeout_ns(4), 0);
+    } else if (is(1, "resume")) {
+        queue_get(from, UINT64_MAX, 0, 1);
+    } else if (is(1, "storm")) {
+        queue_storm();
+    } else if (is(1, "devour")) {
+        queue_devour();
+    } else if (is(1, "cancel")) {
+        queue_cancel();
+    } else if (is(1, "shutdown")) {
+        answer(mproc_queue_shutdown(queue, is(2, "immediate")));
+    } else if (is(1, "size")) {
+        size_t items;
+        if (well(mproc_queue_size(queue, &items))) {
+            say("%zu", items);
+        }
+    } else {
+        mproc_queue_info_t info;
+        if (well(mproc_queue_info(queue, &info, sizeof info))) {
+            say("%u 0", (unsigned)info.steals);
+        }
+    }
+}
+
+/* ---- all commands ---- */
+
+static void run(char *line) {
+    char *rest = NULL, *next;
+    word_count = 0;
+    for (next = strtok_r(line, " \n", &rest); next != NULL && word_count < 16; next = strtok_r(NULL, " \n", &rest)) {
+        words[word_count++] = next;
+    }
+    if (is(0, "lock")) {
+        do_lock();
+    } else if (is(0, "value")) {
+        do_value();
+    } else if (is(0, "record")) {
+        do_record();
+    } else if (is(0, "block")) {
+        do_block();
+    } else if (is(0, "array")) {
+        do_array();
+    } else if (is(0, "cells")) {
+        do_cells();
+    } else if (is(0, "queue")) {
+        do_queue();
+    } else if (is(0, "unlink")) {
+        answer(mproc_domain_unlink(NULL, word(1)));
+    } else if (is(0, "sweep")) {
+        answer(mproc_domain_sweep(NULL, NULL));
+    } else {
+        say("unknown command: %s", word(0));
+    }
+}
+
+int main(int argc, char **argv) {
+    static char line[1024];
+    int i;
+    for (i = 1; i < argc; i++) {
+        snprintf(line, sizeof line, "%s", argv[i]);
+        run(line);
+    }
+    while (argc == 1 && fgets(line, sizeof line, stdin) != NULL) {
+        run(line);
+    }
+    mproc_lock_close(lock);
+    mproc_value_close(lock_value);
+    mproc_array_close(lock_array);
+    mproc_value_close(value);
+    mproc_value_close(record);
+    mproc_value_close(block);
+    mproc_value_close(block_done);
+    mproc_array_close(array);
+    mproc_array_close(cells);
+    mproc_queue_close(queue);
+    return 0;
+}
