@@ -32,10 +32,10 @@ struct settings {
 static void usage(FILE *to)
 {
     fputs("usage: run.sh [options]\n"
-          "  --quick          a rough picture in about 15 seconds (9 rounds of 20 ms)\n"
+          "  --quick          a rough picture in about 15 seconds (15 rounds of 12 ms)\n"
           "  --only PATTERN   only rows whose name contains PATTERN or matches it as a glob\n"
-          "  --rounds N       rounds of each comparison (default 40)\n"
-          "  --window MS      length of one measurement (default 30)\n"
+          "  --rounds N       rounds of each comparison (default 60)\n"
+          "  --window MS      length of one measurement (default 20)\n"
           "  --out DIR        where report.json and report.svg go (default target/bench; with --only: nowhere)\n"
           "  --strict         exit with 1 when a target is missed\n"
           "  --side N         with --only: run side N (0: ours, 1..: references) of the first matching case,\n"
@@ -67,12 +67,12 @@ static struct settings settings_parse(int argc, char **argv)
         {"side", required_argument, NULL, 'S'},   {"seconds", required_argument, NULL, 't'},
         {"list", no_argument, NULL, 'l'},    {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
-    struct settings s = {.rounds = 40, .window_ms = 30, .seconds = 5};
+    struct settings s = {.rounds = 60, .window_ms = 20, .seconds = 5};
     bool out_given = false;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
-        case 'q': s.rounds = 9; s.window_ms = 20; break;
+        case 'q': s.rounds = 15; s.window_ms = 12; break;
         case 'o': s.only = optarg; break;
         case 'r': s.rounds = (int)number_of(optarg, 1, MAX_ROUNDS, "--rounds"); break;
         case 'w': s.window_ms = (unsigned)number_of(optarg, 1, 10000, "--window"); break;
@@ -148,23 +148,45 @@ static double in_unit(double value, enum unit unit, size_t bytes)
 /* More than this between the quartiles of the ratios: something else was using the machine. */
 static const double noisy_spread = 0.15;
 
+static long disturbance(const struct row *row, int round)
+{
+    return samples[0][round].preempted + (row->reference ? samples[row->reference][round].preempted : 0);
+}
+
+/* The rounds to judge by: the undisturbed ones where there are enough of them, else all. */
+static int rounds_choose(const struct row *row, int rounds, int chosen[MAX_ROUNDS])
+{
+    int clean = 0;
+    for (int r = 0; r < rounds; r++)
+        if (disturbance(row, r) == 0)
+            chosen[clean++] = r;
+    if (clean >= 5 && clean >= rounds / 4)
+        return clean;
+    for (int r = 0; r < rounds; r++)
+        chosen[r] = r;
+    return rounds;
+}
+
 static void result_fill(struct result *out, const struct row *row, const struct bench_case *c, int rounds)
 {
     double ours[MAX_ROUNDS], reference[MAX_ROUNDS], ratio[MAX_ROUNDS];
-    for (int r = 0; r < rounds; r++) {
-        ours[r] = in_unit(samples[0][r].metric[row->metric], row->unit, c->sides[0]->size);
-        reference[r] = row->reference ? in_unit(samples[row->reference][r].metric[row->metric], row->unit,
+    int chosen[MAX_ROUNDS];
+    const int count = rounds_choose(row, rounds, chosen);
+    for (int i = 0; i < count; i++) {
+        const int r = chosen[i];
+        ours[i] = in_unit(samples[0][r].metric[row->metric], row->unit, c->sides[0]->size);
+        reference[i] = row->reference ? in_unit(samples[row->reference][r].metric[row->metric], row->unit,
                                                 c->sides[row->reference]->size)
                                       : NAN;
-        ratio[r] = row->reference ? ours[r] / reference[r] : ours[r];
+        ratio[i] = row->reference ? ours[i] / reference[i] : ours[i];
     }
-    out->rounds = rounds;
-    out->ours = median(ours, rounds);
-    out->reference = row->reference ? median(reference, rounds) : NAN;
-    out->ratio = median(ratio, rounds);
+    out->rounds = count;
+    out->ours = median(ours, count);
+    out->reference = row->reference ? median(reference, count) : NAN;
+    out->ratio = median(ratio, count);
     out->ratio_min = ratio[0];
-    out->ratio_max = ratio[rounds - 1];
-    out->noisy = rounds >= 4 && ratio[rounds * 3 / 4] - ratio[rounds / 4] > noisy_spread * out->ratio;
+    out->ratio_max = ratio[count - 1];
+    out->noisy = count >= 4 && ratio[count * 3 / 4] - ratio[count / 4] > noisy_spread * out->ratio;
     out->met = row->goal == GOAL_NONE || (row->goal == GOAL_AT_MOST ? out->ratio <= row->target : out->ratio >= row->target);
 }
 

@@ -587,8 +587,7 @@ impl Queue {
     /// How many messages, and units, lie between two marks; never more than the queue can hold.
     fn between(&self, head: Mark, tail: Mark) -> (u32, u32) {
         let units = tail.position.wrapping_sub(head.position).min(self.capacity);
-        let most = if self.max_items == 0 { self.capacity } else { self.max_items };
-        (tail.count.wrapping_sub(head.count).min(most).min(units), units)
+        (tail.count.wrapping_sub(head.count).min(units), units)
     }
 
     /// Messages inside.
