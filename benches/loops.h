@@ -25,12 +25,13 @@ static inline void cpu_pause(void)
 /* One operation, again and again, in one process. */
 BENCH_INLINE void loop_op(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
 {
+    const uint64_t n = run->n; /* in a register: the operations are barriers for the compiler */
     for (uint64_t i = 0; i < WARM_UP; i++)
         op(ctx, i);
     run_start(run);
-    for (uint64_t i = 0; i < run->n; i++)
+    for (uint64_t i = 0; i < n; i++)
         op(ctx, i);
-    run_stop(run, run->n);
+    run_stop(run, n);
 }
 
 /* Two processes that want the same lock all the time; `option` is work outside the lock. */

@@ -191,6 +191,31 @@ fn dead_holder_is_succeeded_once() {
     });
 }
 
+/// Two sleepers and one wake-up: whoever gets in passes it on.
+#[test]
+fn every_sleeper_is_woken() {
+    model(|| {
+        let world = World::new();
+        let word = Arc::new(W(AtomicU32::new(0)));
+        let me_here = process(&world);
+        assert_eq!(raw::lock(&*word, 9, &me_here), Ok(Acquired::Clean));
+        let threads: Vec<_> = (1..=2)
+            .map(|me| {
+                let (world, word) = (world.clone(), word.clone());
+                thread::spawn(move || {
+                    let me_here = process(&world);
+                    assert_eq!(raw::lock(&*word, me, &me_here), Ok(Acquired::Clean));
+                    assert!(raw::unlock(&*word, me, &me_here));
+                })
+            })
+            .collect();
+        assert!(raw::unlock(&*word, 9, &me_here));
+        for t in threads {
+            t.join().unwrap();
+        }
+    });
+}
+
 /// Somebody who does not hold the lock cannot release it, also not while it changes hands.
 #[test]
 fn unlock_checks_the_owner() {
