@@ -6,6 +6,7 @@
 //! The safety contract of every exported function is its C documentation: pointers are NULL or valid as
 //! described, handles live.
 #![allow(unsafe_code, non_camel_case_types)]
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)] // the comments are Doxygen's
 #![allow(clippy::missing_safety_doc)] // see above; the text goes into the C header
 #![allow(clippy::too_many_arguments)] // C has no named arguments either, and batches need theirs
 

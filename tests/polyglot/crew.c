@@ -287,6 +287,15 @@ void crew_numbers(worker_t *worker, const char *file, int line, const char *befo
     }
 }
 
+void crew_text(worker_t *worker, const char *file, int line, char answer[80]) {
+    char all[4096];
+    hear(worker, all, sizeof all, file, line);
+    if (strlen(all) >= 80) {
+        crew_fail(file, line, "%s, asked \"%s\": got \"%.700s\"", worker->name, worker->question, all);
+    }
+    strcpy(answer, all);
+}
+
 void crew_silence(worker_t *worker, const char *file, int line) {
     if (worker->length > 0 || listen_to(worker, 0, file, line)) {
         crew_fail(file, line, "%s, asked \"%s\", should be waiting, but said \"%.*s\"", worker->name, worker->question,

@@ -47,6 +47,7 @@ bool crew_is_over(void);
 #define ask_numbers(worker, before, one, two, ...) \
     (tell(worker, __VA_ARGS__), crew_numbers(worker, __FILE__, __LINE__, before, one, two))
 #define expect_numbers(worker, before, one, two) crew_numbers(worker, __FILE__, __LINE__, before, one, two)
+#define ask_text(worker, answer, ...) (tell(worker, __VA_ARGS__), crew_text(worker, __FILE__, __LINE__, answer))
 #define expect_silence(worker) crew_silence(worker, __FILE__, __LINE__)
 #define quit(worker) crew_quit(worker, __FILE__, __LINE__)
 #define check(condition) \
@@ -65,6 +66,9 @@ void crew_expect(worker_t *worker, const char *file, int line, const char *wante
 
 /* Waits for an answer of these words and one or two numbers (`two` may be NULL). */
 void crew_numbers(worker_t *worker, const char *file, int line, const char *before, uint64_t *one, uint64_t *two);
+
+/* Waits for the answer, of at most 79 characters, and gives it. */
+void crew_text(worker_t *worker, const char *file, int line, char answer[80]);
 
 /* Fails if the worker has answered already: it is meant to be blocked. */
 void crew_silence(worker_t *worker, const char *file, int line);
