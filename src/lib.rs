@@ -25,8 +25,8 @@ pub mod sys;
 
 pub use error::{Error, Result};
 pub use objects::{
-    Acquired, Array, ArrayOptions, ElemType, Element, FetchOp, Lock, ObjectOptions, Queue, QueueInfo, QueueOptions,
-    Value, ValueOptions,
+    Acquired, Array, ArrayOptions, Counter, ElemType, Element, FetchOp, Lock, ObjectOptions, Queue, QueueInfo,
+    QueueOptions, Value, ValueOptions,
 };
 pub use shm::{Domain, DomainOptions, Owner};
 pub use sync::{Cancel, Limits, Timeout};

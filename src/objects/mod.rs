@@ -13,4 +13,4 @@ pub use element::{ElemType, Element};
 pub use lock::Lock;
 pub use options::ObjectOptions;
 pub use queue::{Queue, QueueInfo, QueueOptions};
-pub use value::{FetchOp, Value, ValueOptions};
+pub use value::{Counter, FetchOp, Value, ValueOptions};

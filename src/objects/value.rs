@@ -331,11 +331,10 @@ impl Value {
         Ok(swapped)
     }
 
-    /// Adds to a 64-bit integer with one locked instruction; `None` if it is something else: then
-    /// [`Value::fetch_i64`] knows.
+    /// The value as a counter, if it is a 64-bit integer: for the shortest way to add to it.
     #[inline]
-    pub fn add_64(&self, delta: i64) -> Option<i64> {
-        Some(self.counter.as_ref()?.fetch_add(delta as u64, Ordering::AcqRel) as i64)
+    pub fn counter(&self) -> Option<Counter<'_>> {
+        self.counter.as_ref().map(Counter)
     }
 
     /// Atomic read-modify-write of an integer, character or bool; returns the value before.
@@ -491,6 +490,23 @@ impl Value {
     /// Who holds the value's own lock.
     pub fn lock_owner(&self) -> Result<Option<Owner>> {
         self.lock.owner(self.segment.domain())
+    }
+}
+
+/// A 64-bit integer to add to, each time with one locked instruction.
+pub struct Counter<'a>(&'a Word64);
+
+impl Counter<'_> {
+    /// Adds, wrapping.
+    #[inline]
+    pub fn add(&self, delta: i64) {
+        self.0.add(delta as u64);
+    }
+
+    /// Adds, wrapping; returns the value before.
+    #[inline]
+    pub fn fetch_add(&self, delta: i64) -> i64 {
+        self.0.fetch_add(delta as u64, Ordering::AcqRel) as i64
     }
 }
 

@@ -107,6 +107,22 @@ word_ops!(AtomicU16, u16);
 word_ops!(AtomicU32, u32);
 word_ops!(AtomicU64, u64);
 
+impl Word64 {
+    /// Adds, wrapping, when nobody wants the old value.
+    #[inline]
+    pub(crate) fn add(&self, value: u64) {
+        crash::point("add");
+        // `lock add` is cheaper than `lock xadd`; the compiler would merge it with a fetch_add beside it.
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: an aligned, mapped word (new's contract); a locked instruction is atomic.
+        unsafe {
+            std::arch::asm!("lock add qword ptr [{}], {}", in(reg) self.at.as_ptr(), in(reg) value, options(nostack));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        self.atomic().fetch_add(value, Ordering::AcqRel);
+    }
+}
+
 /// Copies private bytes into shared memory.
 ///
 /// # Safety

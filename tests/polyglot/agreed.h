@@ -7,7 +7,8 @@
  * status, an exception's code, an error of Go): timeout canceled closed type kind notfound exists range
  * toobig notholder; anything else is "other" with details. MS is a timeout in milliseconds: 0 tries once, -1
  * has no limit. A GATE is a name where two workers wait for each other, so that they then work at the same
- * time. BITS are a number's bytes in hexadecimal. A storm answers "started" and goes on until it is killed.
+ * time. BITS are a number's bytes in hexadecimal. A storm answers "started" once
+ * it has done its first round, and goes on until it is killed.
  *
  *   lock   create|open KIND NAME    KIND: a lock, or the own lock of a value or an array
  *          take MS                  held, recovered, error timeout      give, close
@@ -45,7 +46,7 @@
 #define SCHEMA_AGREED UINT64_C(0x706f6c79676c6f74)
 #define SCHEMA_OTHER UINT64_C(0x706f6c79676c6f75)
 
-enum { MAX_MESSAGE = 5000, MAX_BATCH = 64, BLOCK_WORDS = 511, CELL_WORDS = 31 };
+enum { MAX_MESSAGE = 5000, MAX_BATCH = 64, BLOCK_WORDS = 511, CELL_WORDS = 127 };
 
 /* Every kind of field; without padding, so that all bytes count. */
 typedef struct {

@@ -40,7 +40,7 @@ static void stopped_holder(worker_t *a, worker_t *b) {
     ask(a, "held", "lock take 1000");
     worker_stop(a);
     ask(b, "error timeout", "lock take 0");
-    ask(b, "error timeout", "lock take 150");
+    ask(b, "error timeout", "lock take 80");
     tell(a, "lock give");
     tell(b, "lock take -1");
     settle();

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "crew.h"
 
 #include <errno.h>
@@ -128,15 +127,14 @@ void crew_fail(const char *file, int line, const char *format, ...) {
 }
 
 bool crew_run(void (*play)(const pair_t *), const pair_t *pair, const char *case_label) {
-    bool good = true;
     label = case_label;
-    if (setjmp(out) == 0) {
-        play(pair);
-    } else {
-        good = false; /* never read before it is written here */
+    if (setjmp(out) != 0) {
+        bury_all();
+        return false;
     }
+    play(pair);
     bury_all();
-    return good;
+    return true;
 }
 
 /* ---- workers ---- */

@@ -286,51 +286,54 @@ static mproc_value_t *value;
 static int32_t value_type;
 static size_t value_size;
 
-/* Bits <-> the value's bytes, of 1, 2, 4 or 8. */
-static void to_bytes(uint64_t bits, void *bytes) {
-    uint8_t b = (uint8_t)bits;
-    uint16_t h = (uint16_t)bits;
-    uint32_t w = (uint32_t)bits;
-    memcpy(bytes, value_size == 1 ? (void *)&b : value_size == 2 ? (void *)&h : value_size == 4 ? (void *)&w : (void *)&bits, value_size);
-}
-
-static uint64_t to_bits(const void *bytes) {
+/* A value's memory, seen as what has its size. */
+typedef union {
     uint8_t b;
     uint16_t h;
     uint32_t w;
-    uint64_t bits;
+    uint64_t q;
+    float f;
+    double d;
+} scalar_t;
+
+static scalar_t from_bits(uint64_t bits) {
+    scalar_t s;
     switch (value_size) {
-    case 1: memcpy(&b, bytes, 1); return b;
-    case 2: memcpy(&h, bytes, 2); return h;
-    case 4: memcpy(&w, bytes, 4); return w;
-    default: memcpy(&bits, bytes, 8); return bits;
+    case 1: s.b = (uint8_t)bits; break;
+    case 2: s.h = (uint16_t)bits; break;
+    case 4: s.w = (uint32_t)bits; break;
+    default: s.q = bits;
     }
+    return s;
+}
+
+static uint64_t to_bits(scalar_t s) {
+    return value_size == 1 ? s.b : value_size == 2 ? s.h : value_size == 4 ? s.w : s.q;
 }
 
 static int value_fetch(int32_t operation, uint64_t bits, uint64_t *before) {
+    scalar_t s = from_bits(bits);
     int status;
-    if (value_type == MPROC_TYPE_F32) {
-        float f;
+    if (value_type == MPROC_TYPE_F32 || value_type == MPROC_TYPE_F64) {
         double old = 0;
-        to_bytes(bits, &f);
-        status = mproc_value_fetch_f64(value, operation, (double)f, &old);
-        f = (float)old;
-        *before = to_bits(&f);
-    } else if (value_type == MPROC_TYPE_F64) {
-        double d, old = 0;
-        to_bytes(bits, &d);
-        status = mproc_value_fetch_f64(value, operation, d, &old);
-        *before = to_bits(&old);
+        bool narrow = value_type == MPROC_TYPE_F32;
+        status = mproc_value_fetch_f64(value, operation, narrow ? (double)s.f : s.d, &old);
+        if (narrow) {
+            s.f = (float)old;
+        } else {
+            s.d = old;
+        }
     } else {
         int64_t old = 0;
         status = mproc_value_fetch_i64(value, operation, (int64_t)bits, &old);
-        *before = (uint64_t)old & (UINT64_MAX >> (64 - 8 * value_size));
+        s = from_bits((uint64_t)old);
     }
+    *before = to_bits(s);
     return status;
 }
 
 static void do_value(void) {
-    unsigned char bytes[8];
+    scalar_t s;
     uint64_t before;
     if (is(1, "create") || is(1, "keep") || is(1, "open")) {
         mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
@@ -341,12 +344,12 @@ static void do_value(void) {
                                  : mproc_value_create(NULL, word(2), &options, &value));
         }
     } else if (is(1, "load")) {
-        if (well(mproc_value_load(value, bytes, value_size))) {
-            say("%llx", (unsigned long long)to_bits(bytes));
+        if (well(mproc_value_load(value, &s, value_size))) {
+            say("%llx", (unsigned long long)to_bits(s));
         }
     } else if (is(1, "store")) {
-        to_bytes(strtoull(word(2), NULL, 16), bytes);
-        answer(mproc_value_store(value, bytes, value_size));
+        s = from_bits(strtoull(word(2), NULL, 16));
+        answer(mproc_value_store(value, &s, value_size));
     } else if (is(1, "fetch")) {
         if (well(value_fetch(operation_word(2), strtoull(word(3), NULL, 16), &before))) {
             say("%llx", (unsigned long long)before);
@@ -459,6 +462,7 @@ static void do_block(void) {
     } else if (is(1, "storm")) {
         uint64_t serial = block_load().serial;
         need(mproc_value_set_i64(block_done, (int64_t)serial), "store");
+        block_store(++serial);
         say("started");
         for (;;) {
             block_store(++serial);
@@ -666,10 +670,11 @@ static void do_cells(void) {
             say("ok");
             return;
         }
+        cells_store(first.serial + 1);
         say("started");
         for (;;) {
             first.serial += 2;
-            cells_store(first.serial);
+            cells_store(first.serial + 1);
         }
     } else if (is(1, "check")) {
         cells_check();
@@ -784,11 +789,14 @@ static void queue_storm(void) {
     mproc_value_t *done = u64_value(word(3), false);
     uint64_t next = (uint64_t)number(2);
     size_t put;
-    say("started");
-    for (;;) {
+    bool first;
+    for (first = true;; first = false) {
         need(put_batch(next, (size_t)number(4), MPROC_FOREVER, &put), "put");
         next += put;
         need(mproc_value_set_i64(done, (int64_t)next), "store");
+        if (first) {
+            say("started");
+        }
     }
 }
 
@@ -797,14 +805,17 @@ static void queue_devour(void) {
     uint64_t next = (uint64_t)number(2);
     unsigned char *bytes;
     size_t length;
-    say("started");
-    for (;;) {
+    bool first;
+    for (first = true;; first = false) {
         need(get_message(&bytes, &length, MPROC_FOREVER), "get");
         if (!expected(bytes, length, next)) {
             say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)next);
             exit(1);
         }
         need(mproc_value_set_i64(done, (int64_t)++next), "store");
+        if (first) {
+            say("started");
+        }
     }
 }
 

@@ -321,6 +321,7 @@ std::string do_block(const words& w) {
   if (w[1] == "storm") {
     std::uint64_t serial = block->block.load().serial;
     block->done.store(serial);
+    block_store(++serial);
     say("started");
     for (;;) block_store(++serial);
   }
@@ -477,6 +478,7 @@ std::string do_cells(const words& w) {
   }
   if (w[1] == "storm") {
     std::uint64_t serial = cells->get(0).serial;
+    cells_store(++serial);
     say("started");
     for (;;) cells_store(serial += 2);
   }
@@ -599,17 +601,20 @@ std::string do_queue(const words& w) {
   if (w[1] == "storm") {
     auto done = mproc::value<std::uint64_t>::open(w[3]);
     auto next = n(2);
-    say("started");
-    for (;;) done.store(next += put_batch(next, n(4), -1));
+    for (bool first = true;; first = false) {
+      done.store(next += put_batch(next, n(4), -1));
+      if (first) say("started");
+    }
   }
   if (w[1] == "devour") {
     auto done = mproc::value<std::uint64_t>::open(w[3]);
     auto next = n(2);
-    say("started");
-    for (std::string bytes;;) {
+    std::string bytes;
+    for (bool first = true;; first = false) {
       queue->get_into(bytes);
       if (bytes != message(next)) wrong_message(bytes.size(), next);
       done.store(++next);
+      if (first) say("started");
     }
   }
   if (w[1] == "cancel") {

@@ -10,7 +10,7 @@ const (
 
 	maxMessage = 5000
 	blockWords = 511
-	cellWords  = 31
+	cellWords  = 127
 )
 
 type recordData struct {

@@ -190,11 +190,13 @@ func doCells(w words) (string, error) {
 		}
 		return "ok", err
 	case "storm":
-		serial := need(cells.Get(0)).Serial
-		fmt.Println("started")
-		for {
-			serial += 2
+		serial := need(cells.Get(0)).Serial + 1
+		for first := true; ; first = false {
 			cellsStore(serial)
+			serial += 2
+			if first {
+				fmt.Println("started")
+			}
 		}
 	case "store":
 		cellsStore(need(cells.Get(0)).Serial + 1)

@@ -131,20 +131,25 @@ func doQueue(w words) (string, error) {
 	case "storm":
 		done := need(mproc.OpenValue[uint64](nil, w.at(3), nil))
 		n := uint64(w.number(2))
-		fmt.Println("started")
-		for {
+		for first := true; ; first = false {
 			n += uint64(need(putBatch(n, w.index(4), -1)))
 			must(done.Store(n))
+			if first {
+				fmt.Println("started")
+			}
 		}
 	case "devour":
 		done := need(mproc.OpenValue[uint64](nil, w.at(3), nil))
-		fmt.Println("started")
-		for n := uint64(w.number(2)); ; {
+		n := uint64(w.number(2))
+		for first := true; ; first = false {
 			if m := need(queue.Get(forever)); !bytes.Equal(m, message(n)) {
 				panic(wrong(m, n))
 			}
 			n++
 			must(done.Store(n))
+			if first {
+				fmt.Println("started")
+			}
 		}
 	case "cancel":
 		return "ok", cancelling(w.number(3), func(ctx context.Context) error {

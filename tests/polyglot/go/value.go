@@ -207,10 +207,12 @@ func doBlock(w words) (string, error) {
 	case "storm":
 		serial := need(block.data.Load()).Serial
 		must(block.done.Store(serial))
-		fmt.Println("started")
-		for {
+		for first := true; ; first = false {
 			serial++
 			blockStore(serial)
+			if first {
+				fmt.Println("started")
+			}
 		}
 	case "check":
 		return blockCheck(w.number(2)), nil

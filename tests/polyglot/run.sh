@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the polyglot suite against the staged library and runs it: C, C++ and Go processes share each object,
+# in every pairing, and some of them are killed. The last line is "N passed, N failed".
+#
+# usage: tests/polyglot/run.sh [--seed N] [--only TEXT]
+set -eu
+cd "$(dirname "$0")/../.."
+# shellcheck source=scripts/stage-env.sh
+. scripts/stage-env.sh
+: "${CC:=cc}" "${CXX:=c++}" "${GO:=go}" "${PKG_CONFIG:=pkg-config}" "${CFLAGS:=-O2 -g}" "${CXXFLAGS:=-O2 -g}"
+scripts/need-tools.sh cc c++ go pkg-config
+if ! "$PKG_CONFIG" --exists mproc; then
+    echo "missing: the staged library; build it with: make stage" >&2
+    exit 1
+fi
+
+from=tests/polyglot to=$PWD/target/polyglot
+mkdir -p "$to"
+warnings="-Wall -Wextra -Wpedantic -Werror"
+# shellcheck disable=SC2046,SC2086 # flags are lists of words
+{
+    "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $warnings $from/driver.c $from/crew.c $from/cases_*.c -o "$to/driver" \
+        $("$PKG_CONFIG" --cflags --libs mproc)
+    "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $warnings $from/worker.c -o "$to/worker-c" \
+        $("$PKG_CONFIG" --cflags --libs mproc) -pthread
+    "$CXX" -std=c++17 $CXXFLAGS $warnings $from/worker.cpp -o "$to/worker-cpp" \
+        $("$PKG_CONFIG" --cflags --libs mproc) -pthread
+}
+env -C $from/go GOPROXY=off "$GO" build -buildvcs=false -o "$to/worker-go" .
+
+# One of its own, so that the end can show that nothing is left in it.
+export MPROC_DOMAIN=${MPROC_DOMAIN:-/dev/shm/mproc}-polyglot-$$
+trap 'rm -rf "$MPROC_DOMAIN"' EXIT
+"$to/driver" "$@" "$to"
