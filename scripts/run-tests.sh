@@ -82,9 +82,9 @@ step "lint" 1200 "$MAKE" --no-print-directory lint
 # In a target directory of their own: cargo would otherwise leave a library with other features or flags
 # at target/release/libmproc.so, where `make install` finds it.
 step "rust: models, loom, header, documentation" 1800 \
-    "$CARGO" test --release --locked --target-dir target/cargo-test
+    "$CARGO" test --profile proof --locked --target-dir target/cargo-test
 step "rust: crash points" 1800 \
-    "$CARGO" test --release --locked --target-dir target/cargo-test --features crash-points --test crash
+    "$CARGO" test --profile proof --locked --target-dir target/cargo-test --features crash-points --test crash
 # ---- Rust: end --------------------------------------------------------------------------------------
 
 step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so
@@ -97,7 +97,9 @@ step "C++ tests, C++17" 600 target/cpptest/c++17/cpp_tests
 step "C++ tests, C++20" 600 target/cpptest/c++20/cpp_tests
 step "Go tests" 900 env -C bindings/go "$GO" test -count=1 ./...
 step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=1 -race ./...
+step "polyglot: C, C++ and Go in every pairing, one of them killed" 600 tests/polyglot/run.sh
 step "examples in C, C++ and Go" 300 scripts/check-examples.sh
+step "the programs of the README" 120 scripts/check-readme.sh
 step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
 step "scenarios: fork, exec, stop, closed descriptors, pid namespaces" 600 target/ctest/scenarios
 step "hostile segments, under AddressSanitizer" 600 target/ctest/sanitize/hostile

@@ -44,8 +44,8 @@ static void refusals(worker_t *b, const char *tag) {
 static void neighbours(worker_t *a, worker_t *b, const char *tag) {
     ask(a, "ok", "array create bytes-%s i8 67", tag);
     ask(b, "ok", "array open bytes-%s i8 67", tag);
-    tell(a, "array weave gate-bytes-%s 0 400", tag);
-    tell(b, "array weave gate-bytes-%s 1 400", tag);
+    tell(a, "array weave gate-bytes-%s 0 6000", tag);
+    tell(b, "array weave gate-bytes-%s 1 6000", tag);
     expect(a, "ok");
     expect(b, "ok");
 }
@@ -62,7 +62,7 @@ static void killed_writer(worker_t *b, const pair_t *p) {
     ask(b, "ok", "cells open cells-%s 40 none", p->tag);
     ask(b, "ok", "cells open cells-%s 40 agreed", p->tag);
     quit(creator);
-    for (round = 0; round < 6; round++) {
+    for (round = 0; round < 12; round++) {
         worker_t *a = start(p->a);
         ask(a, "ok", "cells open cells-%s 40 agreed", p->tag);
         ask(a, "started", "cells storm");

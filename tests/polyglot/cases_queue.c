@@ -58,7 +58,7 @@ static void killed_producer(worker_t *b, const pair_t *p, int number) {
     ask(b, "ok", "value create done-%s u64", name);
     reader = start(p->other);
     ask(reader, "ok", "value open done-%s u64", name);
-    for (round = 0; round < 3; round++) {
+    for (round = 0; round < 4; round++) {
         char answer[80];
         uint64_t begin = next;
         worker_t *a = start(p->a);
@@ -123,7 +123,7 @@ static void killed_consumer(worker_t *a, const pair_t *p) {
     ask(a, "ok", "queue create gets-%s 8388608", p->tag);
     ask(other, "ok", "queue open gets-%s 8388608", p->tag);
     ask(other, "ok", "value create taken-%s u64", p->tag);
-    for (round = 0; round < 3; round++) {
+    for (round = 0; round < 4; round++) {
         char answer[80];
         uint64_t taken;
         worker_t *b = start(p->b);

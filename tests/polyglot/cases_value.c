@@ -137,7 +137,7 @@ static void killed_writer(worker_t *b, const pair_t *p) {
     ask(creator, "ok", "block create block-%s done-%s", p->tag, p->tag);
     ask(b, "ok", "block open block-%s done-%s", p->tag, p->tag);
     quit(creator);
-    for (round = 0; round < 6; round++) {
+    for (round = 0; round < 10; round++) {
         worker_t *a = start(p->a);
         ask(a, "ok", "block open block-%s done-%s", p->tag, p->tag);
         ask(a, "started", "block storm");

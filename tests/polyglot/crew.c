@@ -110,6 +110,20 @@ static void bury_all(void) {
     }
 }
 
+/* What a worker was asked, and what it has said that nobody has listened to: the one that failed first may
+ * not be the one that was waited for. */
+static void report(worker_t *worker) {
+    struct pollfd one = {worker->from, POLLIN, 0};
+    if (poll(&one, 1, 0) > 0) {
+        ssize_t got = read(worker->from, worker->heard + worker->length, sizeof worker->heard - 1 - worker->length);
+        worker->length += got > 0 ? (size_t)got : 0;
+    }
+    printf("  %s was asked last: %s\n", worker->name, worker->question);
+    if (worker->length > 0) {
+        printf("  %s has said meanwhile: %.*s", worker->name, (int)worker->length, worker->heard);
+    }
+}
+
 void crew_fail(const char *file, int line, const char *format, ...) {
     char text[1024];
     va_list arguments;
@@ -120,7 +134,7 @@ void crew_fail(const char *file, int line, const char *format, ...) {
     printf("FAILED %s\n  %s:%d: %s\n", label, file, line, text);
     for (i = 0; i < MOST_WORKERS; i++) {
         if (workers[i].pid != 0) {
-            printf("  %s was asked last: %s\n", workers[i].name, workers[i].question);
+            report(&workers[i]);
         }
     }
     longjmp(out, 1);

@@ -17,14 +17,20 @@ fi
 from=tests/polyglot to=$PWD/target/polyglot
 mkdir -p "$to"
 warnings="-Wall -Wextra -Wpedantic -Werror"
-# shellcheck disable=SC2046,SC2086 # flags are lists of words
+# build PROGRAM COMPILER...: unless it is newer than everything it could be made of.
+build() {
+    local program=$to/$1
+    shift
+    if [ ! -e "$program" ] || [ -n "$(find "$from" "$MPROC_STAGE" ! -type d -newer "$program" -print -quit)" ]; then
+        # shellcheck disable=SC2046 # flags are lists of words
+        "$@" $warnings -o "$program" $("$PKG_CONFIG" --cflags --libs mproc) -pthread
+    fi
+}
+# shellcheck disable=SC2086 # flags are lists of words
 {
-    "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $warnings $from/driver.c $from/crew.c $from/cases_*.c -o "$to/driver" \
-        $("$PKG_CONFIG" --cflags --libs mproc)
-    "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $warnings $from/worker.c -o "$to/worker-c" \
-        $("$PKG_CONFIG" --cflags --libs mproc) -pthread
-    "$CXX" -std=c++17 $CXXFLAGS $warnings $from/worker.cpp -o "$to/worker-cpp" \
-        $("$PKG_CONFIG" --cflags --libs mproc) -pthread
+    build driver "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/driver.c $from/crew.c $from/cases_*.c
+    build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c
+    build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp
 }
 env -C $from/go GOPROXY=off "$GO" build -buildvcs=false -o "$to/worker-go" .
 
