@@ -140,8 +140,8 @@ lint: $(STAGED) ## cargo fmt, clippy, gofmt, go vet
 	@scripts/need-tools.sh cargo cargo-fmt cargo-clippy cc go pkg-config
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	@files=$$(gofmt -l bindings/go demo/go) && if [ -n "$$files" ]; then echo "gofmt -w $$files" >&2; exit 1; fi
-	. scripts/stage-env.sh && (cd bindings/go && $(GO) vet ./...) && (cd demo/go && $(GO) vet ./...)
+	@files=$$(gofmt -l bindings/go demo/go tests/polyglot/go) && if [ -n "$$files" ]; then echo "gofmt -w $$files" >&2; exit 1; fi
+	. scripts/stage-env.sh && (cd bindings/go && $(GO) vet ./...) && (cd demo/go && $(GO) vet ./...) && (cd tests/polyglot/go && $(GO) vet ./...)
 
 clean: ## remove target/
 	rm -rf target

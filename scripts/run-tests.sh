@@ -97,7 +97,7 @@ step "C++ tests, C++17" 600 target/cpptest/c++17/cpp_tests
 step "C++ tests, C++20" 600 target/cpptest/c++20/cpp_tests
 step "Go tests" 900 env -C bindings/go "$GO" test -count=1 ./...
 step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=1 -race ./...
-step "polyglot: C, C++ and Go in every pairing, one of them killed" 600 tests/polyglot/run.sh
+step "polyglot: C, C++ and Go in every pairing, some killed" 600 tests/polyglot/run.sh
 step "examples in C, C++ and Go" 300 scripts/check-examples.sh
 step "the programs of the README" 120 scripts/check-readme.sh
 step "install, then build with nothing but pkg-config" 600 tests/install_test.sh

@@ -339,6 +339,8 @@ static void do_value(void) {
         mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
         options.type_code = value_type = type_word(3);
         options.flags = is(1, "keep") ? MPROC_PERSIST : 0;
+        mproc_value_close(value);
+        value = NULL;
         if (need(mproc_type_size(value_type, &value_size), word(3)) == MPROC_OK) {
             answer(is(1, "open") ? mproc_value_open(NULL, word(2), &options, &value)
                                  : mproc_value_create(NULL, word(2), &options, &value));

@@ -249,8 +249,10 @@ std::string do_value(const words& w) {
       {"i64", make_value<std::int64_t>},  {"u64", make_value<std::uint64_t>}, {"f32", make_value<float>},
       {"f64", make_value<double>},        {"char8", make_value<char>},        {"char32", make_value<char32_t>},
       {"bool", make_value<bool>}};
-  if (w[1] == "create" || w[1] == "keep" || w[1] == "open") value = makers.at(w[3])(w);
-  else if (w[1] == "load") return hex(value->load());
+  if (w[1] == "create" || w[1] == "keep" || w[1] == "open") {
+    value.reset();
+    value = makers.at(w[3])(w);
+  } else if (w[1] == "load") return hex(value->load());
   else if (w[1] == "store") value->store(bits_of(w[2]));
   else if (w[1] == "fetch") return hex(value->fetch(w[2], bits_of(w[3])));
   else if (w[1] == "add") {

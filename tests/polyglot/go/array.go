@@ -143,9 +143,7 @@ func doArray(w words) (string, error) {
 		passGate(w.at(2))
 		return array.weave(w.index(3), w.number(4)), nil
 	}
-	err := array.Close()
-	array = nil
-	return "ok", err
+	return "ok", array.Close()
 }
 
 // ---- cells: an array of structs ----

@@ -103,10 +103,11 @@ var value anyValue
 func doValue(w words) (string, error) {
 	switch w.at(1) {
 	case "create", "keep", "open":
-		made, err := valueMakers[w.at(3)](w)
-		if err == nil {
-			value = made
+		if value != nil {
+			must(value.Close())
 		}
+		made, err := valueMakers[w.at(3)](w)
+		value = made
 		return "ok", err
 	case "load":
 		bits, err := value.load()
@@ -120,9 +121,7 @@ func doValue(w words) (string, error) {
 		passGate(w.at(2))
 		return "ok", value.add(w.number(3), w.bits(4))
 	}
-	err := value.Close()
-	value = nil
-	return "ok", err
+	return "ok", value.Close()
 }
 
 // ---- record ----
