@@ -173,7 +173,7 @@
 #define MPROC_ENOMEM -15
 
 /**
- * An internal lock was held by a living process for longer than busy_timeout.
+ * An internal lock was held by a living process for longer than busy_timeout; or, of a domain: somebody is in it.
  */
 #define MPROC_EBUSY -16
 

@@ -71,7 +71,7 @@ pub enum Error {
     #[error("no memory for {0} bytes on this machine or within its control groups' limits")]
     NoMemory(u64),
     /// An internal lock was held for too long by a living process.
-    #[error("an internal lock is held by a living process that does not go on (stopped?)")]
+    #[error("in use by a living process, or an internal lock held by one that does not go on (stopped?)")]
     Busy,
     /// The shared memory makes no sense.
     #[error("the shared memory is corrupt: {0}")]

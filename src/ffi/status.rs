@@ -39,7 +39,7 @@ pub const MPROC_EACCES: i32 = -13;
 pub const MPROC_ENOSPC: i32 = -14;
 /// The machine, or a memory limit of this process's control groups, has no room for it. Nothing was left behind.
 pub const MPROC_ENOMEM: i32 = -15;
-/// An internal lock was held by a living process for longer than busy_timeout.
+/// An internal lock was held by a living process for longer than busy_timeout; or, of a domain: somebody is in it.
 pub const MPROC_EBUSY: i32 = -16;
 /// The shared memory does not make sense. The object is poisoned: every later call says so too.
 pub const MPROC_ECORRUPT: i32 = -17;
@@ -92,7 +92,7 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_EACCES => (c"MPROC_EACCES", c"permission denied, or wrong owner or mode"),
         MPROC_ENOSPC => (c"MPROC_ENOSPC", c"no room in the domain's file system"),
         MPROC_ENOMEM => (c"MPROC_ENOMEM", c"no memory left"),
-        MPROC_EBUSY => (c"MPROC_EBUSY", c"an internal lock was held for too long by a living process"),
+        MPROC_EBUSY => (c"MPROC_EBUSY", c"in use, or an internal lock held for too long by a living process"),
         MPROC_ECORRUPT => (c"MPROC_ECORRUPT", c"the shared memory is corrupt"),
         MPROC_EVERSION => (c"MPROC_EVERSION", c"another memory layout version or byte order"),
         MPROC_EDOMAIN => (c"MPROC_EDOMAIN", c"the object belongs to another domain"),
