@@ -17,14 +17,16 @@
  *            returns does not end a wait. Waiting for data or for a user's lock is bounded by the
  *            timeout; the library's own short internal locks are bounded by the domain's
  *            busy_timeout (default 5 s, then MPROC_EBUSY), which only a stopped process can exhaust.
+ *            That holds for every call, also with timeout 0, and cannot be canceled.
  * Ownership  Handles are opaque and owned by whoever created or opened them, until the matching
  *            close(). close(NULL) does nothing. A handle keeps its domain alive, so handles may be
  *            closed in any order. No call takes over an argument; strings and structs are copied.
  * Threads    Every function may be called from any thread at any time, with one exception: a handle
  *            must not be closed while another thread is still inside a call on it.
  * Processes  fork() just works: the child uses the handles it inherited and is an owner of its own
- *            from its first operation on; it does not hold the locks that its parent holds. exec()
- *            ends everything the process held, as death does.
+ *            from its first operation on; it does not hold the locks that its parent holds. That first
+ *            operation joins the domain, and can therefore also fail with MPROC_ESLOTS, MPROC_ESTALE,
+ *            MPROC_EACCES or MPROC_ESYS. exec() ends everything the process held, as death does.
  * Signals    Not async-signal-safe, except mproc_cancel_set().
  * Memory     Never freed across allocators: whatever the library allocated, it frees in close().
  * Structs    Option structs start with their own size (use the ..._INIT macros); a library that is
@@ -38,7 +40,7 @@
 #include <stdint.h>
 
 #define MPROC_DOMAIN_OPTIONS_INIT { sizeof(mproc_domain_options_t), NULL, 0, 0, 0 }
-#define MPROC_LOCK_OPTIONS_INIT   { sizeof(mproc_lock_options_t), 0 }
+#define MPROC_LOCK_OPTIONS_INIT   { sizeof(mproc_lock_options_t), 0, 0 }
 #define MPROC_VALUE_OPTIONS_INIT  { sizeof(mproc_value_options_t), 0, 0, 0, 0, 0, NULL }
 #define MPROC_ARRAY_OPTIONS_INIT  { sizeof(mproc_array_options_t), 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, NULL, 0 }
 #define MPROC_QUEUE_OPTIONS_INIT  { sizeof(mproc_queue_options_t), 0, 0, 0 }
@@ -586,6 +588,10 @@ typedef struct {
    * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
    */
   uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
 } mproc_lock_options_t;
 
 /**

@@ -8,6 +8,7 @@ use crate::objects::Acquired;
 use crate::shm::{Domain, Owner};
 use crate::sync::{Cancel, Limits, Timeout};
 use crate::{Error, Result};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::mem::MaybeUninit;
@@ -201,6 +202,18 @@ pub(super) unsafe fn slice_mut<'a, T>(pointer: *mut T, count: usize) -> Result<&
 pub(super) unsafe fn bytes<'a>(pointer: *const c_void, len: usize) -> Result<&'a [u8]> {
     // SAFETY: this function's contract is slice()'s.
     unsafe { slice(pointer.cast(), len) }
+}
+
+/// Bytes for reading while `output`, of the same size, is written: a copy if the two overlap, as they do in
+/// the idiom `compare_exchange(v, &x, &y, size, &x)`.
+///
+/// # Safety
+/// As [`slice`]; `output` is only compared.
+pub(super) unsafe fn apart<'a>(pointer: *const c_void, output: *const c_void, size: usize) -> Result<Cow<'a, [u8]>> {
+    // SAFETY: this function's contract is slice()'s; no reference to `output` exists yet.
+    let input: &[u8] = unsafe { bytes(pointer, size) }?;
+    let overlap = !output.is_null() && (pointer as usize).abs_diff(output as usize) < size;
+    Ok(if overlap { Cow::Owned(input.to_vec()) } else { Cow::Borrowed(input) })
 }
 
 /// Bytes for writing. As [`slice_mut`].

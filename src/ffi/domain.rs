@@ -1,7 +1,7 @@
 //! Domains.
 
 use super::boundary::{
-    borrow, c_name, c_str, copy_options, copy_struct_out, copy_text_out, free, give, opt_str, out, run,
+    borrow, c_name, c_str, copy_options, copy_struct_out, copy_text_out, free, give, opt_out, opt_str, out, run,
 };
 use crate::shm::{Domain, DomainOptions};
 use std::ffi::{c_char, c_int};
@@ -201,9 +201,7 @@ pub unsafe extern "C" fn mproc_domain_sweep(domain: *const mproc_domain_t, remov
         unsafe {
             with_domain(domain, |d| {
                 let removed = d.sweep()?;
-                if let Some(removed_out) = removed_out.as_mut() {
-                    *removed_out = removed;
-                }
+                opt_out(removed_out).write(removed);
                 Ok(0)
             })
         }

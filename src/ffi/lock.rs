@@ -17,6 +17,8 @@ pub struct mproc_lock_options_t {
     pub size: usize,
     /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
     pub flags: u32,
+    /// Leave 0.
+    pub reserved: u32,
 }
 
 /// Creates a lock. It appears whole or not at all.
@@ -43,7 +45,7 @@ pub unsafe extern "C" fn mproc_lock_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
-            let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
+            let flags = flags(options)?;
             create(
                 domain,
                 name,
@@ -77,7 +79,7 @@ pub unsafe extern "C" fn mproc_lock_open(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
-            let flags = options.map_or(0, |o: mproc_lock_options_t| o.flags);
+            let flags = flags(options)?;
             let name = super::boundary::c_name(name)?;
             let lock = with_domain(domain, |d| Lock::open(d, name, ObjectOptions::lock(flags)?))?;
             lock_out.write(give(mproc_lock_t(lock)));
@@ -158,4 +160,12 @@ pub unsafe extern "C" fn mproc_lock_owner(
             copy_struct_out(&info, owner_out, owner_size)
         }
     })
+}
+
+fn flags(options: Option<mproc_lock_options_t>) -> crate::Result<u32> {
+    match options {
+        Some(o) if o.reserved != 0 => Err(crate::Error::invalid("a reserved field is not 0")),
+        Some(o) => Ok(o.flags),
+        None => Ok(0),
+    }
 }

@@ -1,8 +1,8 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, give, out, run, slice, slice_mut,
-    wait,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, give, opt_out, out, run, slice,
+    slice_mut, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
@@ -233,9 +233,7 @@ pub unsafe extern "C" fn mproc_queue_put_many(
             // The pointers were checked just above; a length of 0 makes the pointer irrelevant.
             let (done, result) =
                 queue.0.put_many(messages.len(), |i| bytes(messages[i].data, messages[i].len).unwrap_or(&[]), limits);
-            if let Some(done_out) = done_out.as_mut() {
-                *done_out = done;
-            }
+            opt_out(done_out).write(done);
             result.map(|()| 0)
         }
     })

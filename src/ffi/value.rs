@@ -1,8 +1,8 @@
 //! The value.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
-    wait,
+    apart, borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out,
+    run, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
@@ -230,9 +230,9 @@ pub unsafe extern "C" fn mproc_value_exchange(
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe {
-            let (value, src) = (borrow(value)?, bytes(bytes_in, size)?);
+            let (value, src) = (borrow(value)?, apart(bytes_in, old_out, size)?);
             let old = if old_out.is_null() { None } else { Some(bytes_mut(old_out, size)?) };
-            value.0.exchange(src, old).map(|()| 0)
+            value.0.exchange(&src, old).map(|()| 0)
         }
     })
 }
@@ -257,9 +257,9 @@ pub unsafe extern "C" fn mproc_value_compare_exchange(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (value, swapped_out) = (borrow(value)?, out(swapped_out)?);
-            let (expected, desired) = (bytes(expected, size)?, bytes(desired, size)?);
+            let (expected, desired) = (apart(expected, seen_out, size)?, apart(desired, seen_out, size)?);
             let seen = if seen_out.is_null() { None } else { Some(bytes_mut(seen_out, size)?) };
-            let swapped = value.0.compare_exchange(expected, desired, seen)?;
+            let swapped = value.0.compare_exchange(&expected, &desired, seen)?;
             swapped_out.write(c_int::from(swapped));
             Ok(0)
         }
@@ -333,6 +333,17 @@ pub unsafe extern "C" fn mproc_value_add(value: *const mproc_value_t, delta: i64
         }
         return 0;
     }
+    // SAFETY: this function's contract is that one's.
+    unsafe { add_any(value, delta, old_out) }
+}
+
+/// Everything but a 64-bit integer. Apart, so that the way above needs no stack.
+///
+/// # Safety
+/// As [`mproc_value_add`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn add_any(value: *const mproc_value_t, delta: i64, old_out: *mut i64) -> c_int {
     // SAFETY: this function's contract is that one's.
     unsafe { mproc_value_fetch_i64(value, MPROC_OP_ADD, delta, old_out) }
 }

@@ -244,8 +244,12 @@ impl Array {
         match &self.whole {
             None => self.segment.region().read_elements(offset, to, self.element.size()),
             Some(whole) => {
-                let _inside = self.enter(whole)?;
-                self.segment.region().read(offset, to)
+                let step = self.bytes_at_a_time();
+                for (i, part) in to.chunks_mut(step).enumerate() {
+                    let _inside = self.enter(whole)?;
+                    self.segment.region().read(offset + i * step, part)?;
+                }
+                Ok(())
             }
         }
     }
@@ -271,9 +275,12 @@ impl Array {
             }
             None => self.segment.region().write_elements(offset, bytes, size),
             Some(whole) => {
-                let _inside = self.enter(whole)?;
-                for (i, element) in bytes.chunks_exact(size).enumerate() {
-                    self.set_whole(whole, start + i, element)?;
+                let step = self.bytes_at_a_time();
+                for (i, part) in bytes.chunks(step).enumerate() {
+                    let _inside = self.enter(whole)?;
+                    for (j, element) in part.chunks_exact(size).enumerate() {
+                        self.set_whole(whole, start + i * (step / size) + j, element)?;
+                    }
                 }
                 Ok(())
             }
@@ -299,6 +306,13 @@ impl Array {
         Ok(self.data + start * self.element.size())
     }
 
+    /// Whole elements, about a quarter of a MiB: so long the lock is held, then others get a turn. (A run
+    /// is no snapshot anyway.)
+    fn bytes_at_a_time(&self) -> usize {
+        let size = self.element.size();
+        ((256 << 10) / size).max(1) * size
+    }
+
     fn enter<'a>(&'a self, whole: &'a Whole) -> Result<crate::sync::Inside<'a>> {
         self.segment.check()?;
         whole.lock.enter(self.segment.domain(), || {
@@ -321,6 +335,7 @@ impl Array {
         region.write(at, bytes)?;
         if journal {
             whole.journal.store(0, Ordering::Release);
+            compiler_fence(Ordering::SeqCst); // before the next element's old bytes are logged
         }
         Ok(())
     }

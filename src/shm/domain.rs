@@ -6,7 +6,7 @@ use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE
 use crate::sys::file::{self, FileLock, Stat};
 use crate::sys::{clock, fork, process};
 use crate::{Error, Result};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -71,13 +71,19 @@ struct Inner {
 
 enum Place {
     Directory(PathBuf),
-    /// The registry's descriptor, which forked children inherit.
-    Anonymous(OwnedFd),
+    /// The registry's descriptor, which forked children inherit. A number, because the program may close
+    /// it and give the number to another file.
+    Anonymous(i32),
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.probe.close(&self.registry.stat);
+        if let Place::Anonymous(fd) = self.place {
+            if file::stat_number(fd).is_some_and(|s| s.same_file(&self.registry.stat)) {
+                file::close_number(fd);
+            }
+        }
     }
 }
 
@@ -153,12 +159,11 @@ impl Domain {
                 other => other?,
             },
             Place::Anonymous(fd) => {
-                let still_ours =
-                    file::stat_number(fd.as_raw_fd()).is_some_and(|s| s.same_file(&self.inner.registry.stat));
+                let still_ours = file::stat_number(*fd).is_some_and(|s| s.same_file(&self.inner.registry.stat));
                 if !still_ours {
                     return Err(Error::Stale); // the program closed our descriptor: no way back in
                 }
-                file::reopen(fd.as_fd())?
+                file::reopen(*fd)?
             }
         };
         if !file::stat(fd.as_fd())?.same_file(&self.inner.registry.stat) {
@@ -272,10 +277,13 @@ impl Domain {
             }
             let mut start = [0u8; 64];
             let n = file::read_start(fd.as_fd(), &mut start)?;
-            if !Header::may_sweep(&start[..n])
-                || !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)?
-            {
+            if !Header::may_sweep(&start[..n]) {
                 return Ok(Some(false));
+            }
+            if !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)? {
+                // In use, if others share the lock. If somebody has it alone, the object is about to go.
+                let shared = file::try_lock(fd.as_fd(), FileLock::Shared, super::segment::USE_BYTE, 1)?;
+                return Ok(shared.then_some(false));
             }
             self.remove_locked(dir, name, &fd)
         })
@@ -314,7 +322,11 @@ impl Domain {
         let stat = file::stat(dir.as_fd())?;
         check_owner(&stat, stat.mode & 0o020 != 0)?;
         if let Ok(registry) = file::open_at(dir.as_fd(), REGISTRY) {
-            if !file::try_lock(registry.as_fd(), FileLock::Exclusive, LOCK_BASE, ALL_BYTES)? {
+            let locked = file::try_lock(registry.as_fd(), FileLock::Exclusive, LOCK_BASE, ALL_BYTES)?;
+            // Another remover may have been faster, and somebody may have moved in again since.
+            let current = file::stat_at(dir.as_fd(), REGISTRY)
+                .is_ok_and(|s| file::stat(registry.as_fd()).is_ok_and(|r| r.same_file(&s)));
+            if !locked || !current {
                 return Err(Error::Busy);
             }
             for name in file::list(path)? {
@@ -340,6 +352,9 @@ impl Domain {
 fn remove_unused(dir: &OwnedFd, name: &str) -> Result<()> {
     let Ok(fd) = file::open_at(dir.as_fd(), name) else { return Ok(()) };
     let mut start = [0u8; 64];
+    if !file::stat(fd.as_fd())?.is_regular() {
+        return Ok(()); // not ours
+    }
     let n = file::read_start(fd.as_fd(), &mut start)?;
     if !Header::is_segment(&start[..n]) {
         return Ok(()); // not ours
@@ -397,6 +412,10 @@ impl Inner {
                 let fd = file::unnamed(dir.as_fd(), if options.group { 0o660 } else { 0o600 })?;
                 file::reserve(fd.as_fd(), REGISTRY_LEN as u64)?;
                 Registry::format(&fd)?;
+                if options.group && file::stat(dir.as_fd())?.uid == process::euid() {
+                    // Once more: whoever made the directory may have died before it could.
+                    file::set_mode(dir.as_fd(), 0o2770)?;
+                }
                 match file::publish(fd.as_fd(), dir.as_fd(), REGISTRY) {
                     // Opened by name like everybody else's: one way in.
                     Ok(()) | Err(Error::Exists | Error::NotFound(_)) => return Ok(None),
@@ -430,8 +449,10 @@ impl Inner {
         Registry::format(&fd)?;
         file::seal(fd.as_fd())?;
         let stat = file::stat(fd.as_fd())?;
-        let place = Place::Anonymous(file::reopen(fd.as_fd())?);
-        Ok(Arc::new(Inner::map(&fd, stat, place, false)?))
+        let own = file::reopen(fd.as_raw_fd())?;
+        let inner = Inner::map(&fd, stat, Place::Anonymous(own.as_raw_fd()), false)?;
+        let _ = own.into_raw_fd(); // closed with the domain
+        Ok(Arc::new(inner))
     }
 
     fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool) -> Result<Inner> {

@@ -30,13 +30,11 @@ pub struct Owner {
 pub(super) struct Probe {
     /// -1: none yet. The program may close it or give its number to another file at any time.
     fd: AtomicI32,
-    /// When a `try` last asked, CLOCK_MONOTONIC in nanoseconds.
-    asked: AtomicU64,
 }
 
 impl Probe {
     pub(super) fn new() -> Probe {
-        Probe { fd: AtomicI32::new(-1), asked: AtomicU64::new(0) }
+        Probe { fd: AtomicI32::new(-1) }
     }
 
     /// Whether the byte of `slot` is locked, asked through a description of `registry` that `open` made.
@@ -109,14 +107,14 @@ impl Domain {
         held == Some(false)
     }
 
-    /// As [`Domain::is_dead`], for calls that must not wait: asks the kernel at most once a millisecond
-    /// in this process.
-    pub(crate) fn is_dead_rate_limited(&self, word: u32) -> bool {
-        let (now, last) = (clock::now_ns(), self.probe().asked.load(Ordering::Relaxed));
-        if now.saturating_sub(last) < 1_000_000 {
+    /// As [`Domain::is_dead`], for calls that must not wait: asks the kernel at most once a millisecond;
+    /// `asked` remembers when.
+    pub(crate) fn is_dead_rate_limited(&self, word: u32, asked: &AtomicU64) -> bool {
+        let now = clock::now_ns();
+        if now.saturating_sub(asked.load(Ordering::Relaxed)) < 1_000_000 {
             return false;
         }
-        self.probe().asked.store(now, Ordering::Relaxed);
+        asked.store(now, Ordering::Relaxed);
         self.is_dead(word)
     }
 

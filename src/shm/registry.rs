@@ -149,8 +149,9 @@ impl Registry {
             order.push((self.region.word64(AT_SLOTS + slot * SLOT_LEN + CLAIM)?.load(Ordering::Relaxed), slot));
         }
         order.sort_unstable();
-        // While a domain is being removed every byte is locked for a moment.
-        for _ in 0..50 {
+        // Twice: somebody may just have tried a byte and found the slot's owner alive. (A domain is not
+        // removed meanwhile: we have the registry mapped, and with it a lock that keeps removers out.)
+        for _ in 0..2 {
             for &(_, slot) in &order {
                 if file::try_lock(fd.as_fd(), file::FileLock::Exclusive, LOCK_BASE + slot as i64, 1)? {
                     if file::stat(fd.as_fd())?.links == 0 && self.stat.links != 0 {

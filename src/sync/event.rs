@@ -45,8 +45,15 @@ impl Event {
         let env = Wait::new(domain, limits, EVENT_SLICE_NS, self.spin);
         let mut slept = false;
         loop {
-            if let Some(done) = attempt()? {
-                return Ok(done);
+            match attempt() {
+                Ok(None) => {}
+                Ok(Some(done)) => return Ok(done),
+                Err(error) => {
+                    if slept {
+                        self.notify(domain, 1); // see below
+                    }
+                    return Err(error);
+                }
             }
             self.spin(&env, &ready);
             if let Err(stop) = env.stop() {

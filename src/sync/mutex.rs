@@ -5,7 +5,7 @@ use super::{Cancel, Limits, Timeout};
 use crate::shm::{Domain, Me, Word32};
 use crate::sys::{clock, crash, futex, process};
 use crate::{Error, Result};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 impl Word for Word32 {
     #[inline]
@@ -43,7 +43,11 @@ pub(super) struct Wait<'a> {
     timeout: Timeout,
     cancel: Option<&'a Cancel>,
     slice_ns: u64,
+    /// When the current slice began; 0: not yet.
+    slice_began: std::cell::Cell<u64>,
     spin: Spin,
+    /// When a `try` on this lock last asked who lives, in this process.
+    asked: Option<&'a AtomicU64>,
 }
 
 /// How long to spin before sleeping.
@@ -70,7 +74,9 @@ impl<'a> Wait<'a> {
             timeout: limits.timeout,
             cancel: limits.cancel,
             slice_ns,
+            slice_began: std::cell::Cell::new(0),
             spin,
+            asked: None,
         }
     }
 
@@ -101,16 +107,22 @@ impl Env for Wait<'_> {
     type Word = Word32;
 
     fn sleep(&self, word: &Word32, expected: u32) -> Slept {
-        let left = self.deadline().saturating_sub(clock::now_ns());
-        let ns = self.slice_ns.min(left);
+        let now = clock::now_ns();
+        if self.slice_began.get() == 0 {
+            self.slice_began.set(now);
+        }
+        let ns = self.slice_ns.min(self.deadline().saturating_sub(now));
         let woken = match self.cancel {
             Some(cancel) => futex::wait_or_cancel(word.atomic(), expected, cancel.word(), ns),
             None => futex::wait(word.atomic(), expected, ns),
         };
-        match woken {
-            futex::Woken::TimedOut => Slept::Slice,
-            futex::Woken::LookAgain => Slept::LookAgain,
+        // By the clock, not by how the sleep ended: frequent signals must not keep us from ever asking.
+        let now = clock::now_ns();
+        if woken == futex::Woken::TimedOut || now.saturating_sub(self.slice_began.get()) >= self.slice_ns {
+            self.slice_began.set(now);
+            return Slept::Slice;
         }
+        Slept::LookAgain
     }
 
     fn wake(&self, word: &Word32, n: u32) -> u32 {
@@ -122,10 +134,9 @@ impl Env for Wait<'_> {
         if crash::mutant(crash::Mutant::NoSteal) {
             return false;
         }
-        if self.is_try() {
-            self.domain.is_dead_rate_limited(owner)
-        } else {
-            self.domain.is_dead(owner)
+        match self.asked {
+            Some(asked) if self.is_try() => self.domain.is_dead_rate_limited(owner, asked),
+            _ => self.domain.is_dead(owner),
         }
     }
 
@@ -184,11 +195,12 @@ impl From<Stop> for Error {
 pub(crate) struct Mutex {
     word: Word32,
     spin: bool,
+    asked: AtomicU64,
 }
 
 impl Mutex {
     pub(crate) fn new(word: Word32, spin: bool) -> Mutex {
-        Mutex { word, spin }
+        Mutex { word, spin, asked: AtomicU64::new(0) }
     }
 
     fn spin(&self) -> Spin {
@@ -212,7 +224,8 @@ impl Mutex {
     #[cold]
     #[inline(never)]
     fn lock_slow(&self, domain: &Domain, me: u32, limits: Limits) -> Result<Acquired> {
-        Ok(raw::lock(&self.word, me, &Wait::new(domain, limits, LOCK_SLICE_NS, self.spin()))?)
+        let wait = Wait { asked: Some(&self.asked), ..Wait::new(domain, limits, LOCK_SLICE_NS, self.spin()) };
+        Ok(raw::lock(&self.word, me, &wait)?)
     }
 
     /// Releases the lock.

@@ -139,11 +139,12 @@ pub fn unlock<E: Env>(word: &E::Word, me: u32, env: &E) -> bool {
 #[cold]
 #[inline(never)]
 fn unlock_slow<E: Env>(word: &E::Word, me: u32, seen: u32, env: &E) -> bool {
-    if seen & !WAITERS != me && !crate::sys::crash::mutant(crate::sys::crash::Mutant::NoOwnerCheck) {
+    if crate::sys::crash::mutant(crate::sys::crash::Mutant::NoOwnerCheck) {
+        word.swap(0, Ordering::Release);
+    } else if seen != me | WAITERS || word.compare_exchange(seen, 0, Ordering::Release).is_err() {
+        // Not ours; or another thread of this process released it meanwhile.
         return false;
     }
-    // Only the holder clears its own word, so nothing but the WAITERS bit can have changed since.
-    word.swap(0, Ordering::Release);
     env.wake(word, 1);
     true
 }

@@ -145,8 +145,8 @@ pub(crate) fn seal(fd: BorrowedFd) -> Result<()> {
 }
 
 /// A description of our own of a file we only have a descriptor of (inherited or passed).
-pub(crate) fn reopen(fd: BorrowedFd) -> Result<OwnedFd> {
-    let path = c_path(Path::new(&format!("/proc/self/fd/{}", fd.as_raw_fd())))?;
+pub(crate) fn reopen(fd: i32) -> Result<OwnedFd> {
+    let path = c_path(Path::new(&format!("/proc/self/fd/{fd}")))?;
     // SAFETY: a NUL-terminated path.
     owned(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) }, "open(/proc/self/fd)")
 }
@@ -245,18 +245,18 @@ pub(crate) fn free_space(fd: BorrowedFd) -> u64 {
 /// Gives the file `len` bytes of memory now, zeroed, so that touching it can never fail later.
 pub(crate) fn reserve(fd: BorrowedFd, len: u64) -> Result<()> {
     // In steps: a signal makes fallocate on tmpfs give up and undo, and one large call might never get through.
-    const STEP: u64 = 32 << 20;
+    let mut most: u64 = 32 << 20;
     let mut at = 0;
     while at < len {
         crash::point("fallocate");
-        let step = STEP.min(len - at);
+        let step = most.min(len - at);
         // SAFETY: a live descriptor.
         if unsafe { libc::fallocate(fd.as_raw_fd(), 0, at as libc::off_t, step as libc::off_t) } == 0 {
             at += step;
             continue;
         }
         match errno() {
-            libc::EINTR => {}
+            libc::EINTR => most = (most / 2).max(64 << 10),
             libc::ENOSPC | libc::EDQUOT | libc::EFBIG => return Err(Error::NoSpace(len)),
             libc::ENOMEM => return Err(Error::NoMemory(len)),
             _ => return Err(last("fallocate")),

@@ -32,14 +32,25 @@ pub(crate) fn exclusive<T>(f: impl FnOnce() -> T) -> T {
             unlock();
         }
     }
+    register();
     lock();
     let _guard = Guard;
+    f()
+}
+
+/// Registers the fork handlers, once.
+extern "C" fn register() {
     if REGISTERED.swap(1, std::sync::atomic::Ordering::Relaxed) == 0 {
         // SAFETY: the handlers live as long as the library, which is never unloaded (-z nodelete).
         unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
     }
-    f()
 }
+
+/// When the library is loaded, before there can be a second thread: a fork that is already under way when
+/// the handlers are registered would give the child a mutex that nobody will ever unlock.
+#[used]
+#[link_section = ".init_array"]
+static REGISTER_AT_LOAD: extern "C" fn() = register;
 
 /// Words that a forked child finds zero (MADV_WIPEONFORK, Linux 4.14): who this process is in a domain.
 pub(crate) struct WipedOnFork(NonNull<Words>);

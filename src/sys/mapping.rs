@@ -16,6 +16,9 @@ impl Mapping {
     /// Maps `len` bytes. With `mirror`, the last `mirror` bytes appear once more right behind, so that
     /// whatever wraps around the end of a ring is contiguous.
     pub(crate) fn new(fd: BorrowedFd, len: usize, mirror: usize) -> Result<Mapping> {
+        if mirror > 0 && (len - mirror) % page_size() != 0 {
+            return Err(Error::NotSupported("queues need a kernel with pages of 4 KiB"));
+        }
         let total = len.checked_add(mirror).ok_or(Error::invalid("absurd size"))?;
         // One reservation, then the file over it: the address range is ours in any case.
         // SAFETY: a fresh mapping at an address of the kernel's choice.
@@ -82,6 +85,11 @@ impl Drop for Mapping {
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
+
+fn page_size() -> usize {
+    // SAFETY: no preconditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
 
 /// Maps one inaccessible page of `fd` that a forked child does not inherit, and returns its address. The
 /// mapping keeps the open file description, and with it the locks taken on it, until this process image
