@@ -265,6 +265,16 @@ static void snapshot_structs(void) {
     CHECK_INT(1, swapped);
     CHECK_OK(mproc_value_load(value, &seen, sizeof seen));
     CHECK(memcmp(&seen, &one, sizeof seen) == 0);
+    /* One buffer in and out, as in the loops around C11's compare-exchange. */
+    seen = two;
+    CHECK_OK(mproc_value_compare_exchange(value, &seen, &zero, sizeof seen, &seen, &swapped));
+    CHECK_INT(0, swapped);
+    CHECK(memcmp(&seen, &one, sizeof seen) == 0);
+    seen = two;
+    CHECK_OK(mproc_value_exchange(value, &seen, &seen, sizeof seen));
+    CHECK(memcmp(&seen, &one, sizeof seen) == 0);
+    CHECK_OK(mproc_value_load(value, &seen, sizeof seen));
+    CHECK(memcmp(&seen, &two, sizeof seen) == 0);
     CHECK_IS(MPROC_ETYPE, mproc_value_load(value, &seen, sizeof seen - 1));
     CHECK_IS(MPROC_ETYPE, mproc_value_store(value, &seen, 0));
     CHECK_IS(MPROC_ENOTSUP, mproc_value_ptr(value, &pointer));

@@ -144,7 +144,8 @@ static void on_signal(int sig)
 int main(int argc, char **argv)
 {
     static const struct scenario *const files[] = { fork_scenarios,       stop_scenarios,      thread_scenarios,
-                                                    descriptor_scenarios, namespace_scenarios, memory_scenarios };
+                                                    descriptor_scenarios, namespace_scenarios, memory_scenarios,
+                                                    signal_scenarios };
     unsigned number = 0, counts[3] = { 0 };
     stage = proc_shared(sizeof *stage);
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a scenario come to us */

@@ -33,7 +33,7 @@ struct scenario {
 
 /* Each file brings its stories, ended by an empty one. */
 extern const struct scenario fork_scenarios[], stop_scenarios[], thread_scenarios[], descriptor_scenarios[],
-    namespace_scenarios[], memory_scenarios[];
+    namespace_scenarios[], memory_scenarios[], signal_scenarios[];
 
 /* Ends the scenario (from any of its processes): it has failed. */
 void fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
