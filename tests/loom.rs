@@ -15,9 +15,6 @@ impl Word for W {
     fn load(&self, o: Ordering) -> u32 {
         self.0.load(o)
     }
-    fn store(&self, v: u32, o: Ordering) {
-        self.0.store(v, o);
-    }
     fn swap(&self, v: u32, o: Ordering) -> u32 {
         self.0.swap(v, o)
     }

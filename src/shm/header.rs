@@ -108,7 +108,7 @@ impl Header {
     /// Whether this is a segment of any layout version, and not a persistent one: the sweeper may judge it.
     /// (Magic and flags keep their places in every layout version.)
     pub(crate) fn may_sweep(bytes: &[u8]) -> bool {
-        bytes.len() >= AT_DOMAIN && bytes[AT_MAGIC..AT_MAGIC + 8] == MAGIC && bytes[AT_FLAGS..AT_FLAGS + 4] == [0; 4]
+        Header::is_segment(bytes) && bytes[AT_FLAGS..AT_FLAGS + 4] == [0; 4]
     }
 
     /// Whether this is a segment of any layout version.

@@ -132,10 +132,6 @@ impl Registry {
             let word = self.announce(slot)?;
             let carrier = mapping::carrier(fd.as_fd())?;
             words.carrier.store(carrier, Ordering::Relaxed);
-            words.me64.store(
-                (self.generations[slot].load(Ordering::Relaxed) << SLOT_BITS) | (slot as u64 + 1),
-                Ordering::Relaxed,
-            );
             words.me.store(word, Ordering::Release);
             Ok(Me { word })
         })

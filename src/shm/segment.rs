@@ -85,8 +85,7 @@ impl Segment {
         file::reserve(fd.as_fd(), shape.len)?;
         let mut header = Header::new(kind, flags, &domain.id(), shape.len);
         params(&mut header);
-        let after = dir.is_some().then(|| sweep_after(domain, name));
-        let region = Region::new(map(&fd, shape)?, after.flatten());
+        let region = Region::new(map(&fd, shape)?, sweep_after(domain, name));
         if crash::mutant(crash::Mutant::LinkFirst) {
             if let (Some(dir), Some(name)) = (&dir, name) {
                 publish(domain, &fd, dir, name)?;

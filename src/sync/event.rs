@@ -1,6 +1,6 @@
 //! The eventcount on two words in shared memory.
 
-use super::mutex::{Spin, Wait, DATA_SPIN, EVENT_SLICE_NS};
+use super::mutex::{Wait, EVENT_SLICE_NS};
 use super::raw::{self, Env};
 use super::Limits;
 use crate::shm::{Domain, Region, Word32};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct Event {
     sequence: Word32,
     hint: Word32,
-    spin: Spin,
+    spin: bool,
     /// Pauses before the first look, in this process: see [`Event::spin`].
     distance: AtomicU32,
 }
@@ -27,7 +27,7 @@ impl Event {
         Ok(Event {
             sequence: region.word32(offset)?,
             hint: region.word32(offset + 4)?,
-            spin: if spin { DATA_SPIN } else { Spin { rounds: 0, ..DATA_SPIN } },
+            spin,
             distance: AtomicU32::new(SHORTEST),
         })
     }

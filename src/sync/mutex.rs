@@ -13,10 +13,6 @@ impl Word for Word32 {
         self.load(order)
     }
     #[inline]
-    fn store(&self, value: u32, order: Ordering) {
-        self.store(value, order);
-    }
-    #[inline]
     fn swap(&self, value: u32, order: Ordering) -> u32 {
         self.swap(value, order)
     }
@@ -40,39 +36,28 @@ pub(super) struct Wait<'a> {
     domain: &'a Domain,
     /// CLOCK_MONOTONIC; `u64::MAX`: never. 0: do not wait at all.
     deadline: std::cell::Cell<Option<u64>>,
-    timeout: Timeout,
-    cancel: Option<&'a Cancel>,
+    limits: Limits<'a>,
     slice_ns: u64,
     /// When the current slice began; 0: not yet.
     slice_began: std::cell::Cell<u64>,
-    spin: Spin,
+    /// Whether this handle spins at all.
+    spin: bool,
     /// When a `try` on this lock last asked who lives, in this process.
     asked: Option<&'a AtomicU64>,
 }
 
-/// How long to spin before sleeping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spin {
-    /// Rounds; 0: never spin.
-    pub rounds: u32,
-    /// Pauses in the first round, doubled each round up to `most`.
-    pub first: u32,
-    pub most: u32,
-}
-
-/// For locks, whose holders are quick.
-pub(super) const LOCK_SPIN: Spin = Spin { rounds: 30, first: 4, most: 64 };
-/// For data, whose producer may need a little longer.
-pub(super) const DATA_SPIN: Spin = Spin { rounds: 60, first: 4, most: 64 };
+/// How long a lock is spun on before sleeping: so many looks, with pauses doubling up to the most.
+const SPIN_ROUNDS: u32 = 30;
+const FIRST_PAUSES: u32 = 4;
+const MOST_PAUSES: u32 = 64;
 
 impl<'a> Wait<'a> {
     #[inline]
-    pub(super) fn new(domain: &'a Domain, limits: Limits<'a>, slice_ns: u64, spin: Spin) -> Wait<'a> {
+    pub(super) fn new(domain: &'a Domain, limits: Limits<'a>, slice_ns: u64, spin: bool) -> Wait<'a> {
         Wait {
             domain,
             deadline: std::cell::Cell::new(None),
-            timeout: limits.timeout,
-            cancel: limits.cancel,
+            limits,
             slice_ns,
             slice_began: std::cell::Cell::new(0),
             spin,
@@ -85,7 +70,7 @@ impl<'a> Wait<'a> {
         if let Some(deadline) = self.deadline.get() {
             return deadline;
         }
-        let deadline = match self.timeout {
+        let deadline = match self.limits.timeout {
             Timeout::Forever => u64::MAX,
             Timeout::Ns(ns) => clock::now_ns().saturating_add(ns),
         };
@@ -95,11 +80,7 @@ impl<'a> Wait<'a> {
 
     /// Whether spinning is allowed and may help.
     pub(super) fn may_spin(&self) -> bool {
-        self.spin.rounds > 0 && !self.is_try() && spinning_helps()
-    }
-
-    fn is_try(&self) -> bool {
-        self.timeout == Timeout::Ns(0)
+        self.spin && !self.limits.is_try() && spinning_helps()
     }
 }
 
@@ -112,7 +93,7 @@ impl Env for Wait<'_> {
             self.slice_began.set(now);
         }
         let ns = self.slice_ns.min(self.deadline().saturating_sub(now));
-        let woken = match self.cancel {
+        let woken = match self.limits.cancel {
             Some(cancel) => futex::wait_or_cancel(word.atomic(), expected, cancel.word(), ns),
             None => futex::wait(word.atomic(), expected, ns),
         };
@@ -135,7 +116,7 @@ impl Env for Wait<'_> {
             return false;
         }
         match self.asked {
-            Some(asked) if self.is_try() => self.domain.is_dead_rate_limited(owner, asked),
+            Some(asked) if self.limits.is_try() => self.domain.is_dead_rate_limited(owner, asked),
             _ => self.domain.is_dead(owner),
         }
     }
@@ -145,10 +126,10 @@ impl Env for Wait<'_> {
         if round == 0 {
             self.deadline(); // the time spent spinning counts
         }
-        if round >= self.spin.rounds || self.is_try() || !spinning_helps() {
+        if round >= SPIN_ROUNDS || !self.may_spin() {
             return false;
         }
-        let pauses = self.spin.most.min(self.spin.first << round.min(16));
+        let pauses = MOST_PAUSES.min(FIRST_PAUSES << round.min(16));
         for _ in 0..pauses {
             std::hint::spin_loop();
         }
@@ -156,10 +137,10 @@ impl Env for Wait<'_> {
     }
 
     fn stop(&self) -> std::result::Result<(), Stop> {
-        if self.cancel.is_some_and(Cancel::is_set) {
+        if self.limits.cancel.is_some_and(Cancel::is_set) {
             return Err(Stop::Canceled);
         }
-        if self.is_try() || clock::now_ns() >= self.deadline() {
+        if self.limits.is_try() || clock::now_ns() >= self.deadline() {
             return Err(Stop::TimedOut);
         }
         Ok(())
@@ -203,14 +184,6 @@ impl Mutex {
         Mutex { word, spin, asked: AtomicU64::new(0) }
     }
 
-    fn spin(&self) -> Spin {
-        if self.spin {
-            LOCK_SPIN
-        } else {
-            Spin { rounds: 0, ..LOCK_SPIN }
-        }
-    }
-
     /// Takes the lock for this process.
     #[inline]
     pub(crate) fn lock(&self, domain: &Domain, limits: Limits) -> Result<Acquired> {
@@ -224,7 +197,7 @@ impl Mutex {
     #[cold]
     #[inline(never)]
     fn lock_slow(&self, domain: &Domain, me: u32, limits: Limits) -> Result<Acquired> {
-        let wait = Wait { asked: Some(&self.asked), ..Wait::new(domain, limits, LOCK_SLICE_NS, self.spin()) };
+        let wait = Wait { asked: Some(&self.asked), ..Wait::new(domain, limits, LOCK_SLICE_NS, self.spin) };
         Ok(raw::lock(&self.word, me, &wait)?)
     }
 
@@ -242,7 +215,7 @@ impl Mutex {
     /// Releases the lock that `me` holds; `false` if it does not.
     #[inline]
     pub(crate) fn unlock_as(&self, domain: &Domain, me: Me) -> bool {
-        raw::unlock(&self.word, me.word(), &Wait::new(domain, Limits::none(), 0, self.spin()))
+        raw::unlock(&self.word, me.word(), &Wait::new(domain, Limits::none(), 0, self.spin))
     }
 
     /// The owner's bits, 0 if free.

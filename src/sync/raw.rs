@@ -21,8 +21,6 @@ pub const WAITERS: u32 = 1 << 31;
 pub trait Word {
     /// Reads.
     fn load(&self, order: Ordering) -> u32;
-    /// Writes.
-    fn store(&self, value: u32, order: Ordering);
     /// Writes and returns the old value.
     fn swap(&self, value: u32, order: Ordering) -> u32;
     /// Writes if the word is `current`.

@@ -4,7 +4,7 @@ use super::last;
 use crate::Result;
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 /// A POSIX mutex, because only its behaviour across fork() in an atfork handler is specified.
 struct Mutex(UnsafeCell<libc::pthread_mutex_t>);
@@ -60,8 +60,6 @@ pub(crate) struct WipedOnFork(NonNull<Words>);
 pub(crate) struct Words {
     /// The owner word of this process; 0: not joined (or just forked).
     pub me: AtomicU32,
-    /// The 64-bit owner.
-    pub me64: AtomicU64,
     /// Address of the mapping that carries the slot's lock, which a child does not inherit either.
     pub carrier: AtomicUsize,
 }
