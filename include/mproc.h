@@ -26,7 +26,9 @@
  * Processes  fork() just works: the child uses the handles it inherited and is an owner of its own
  *            from its first operation on; it does not hold the locks that its parent holds. That first
  *            operation joins the domain, and can therefore also fail with MPROC_ESLOTS, MPROC_ESTALE,
- *            MPROC_EACCES or MPROC_ESYS. exec() ends everything the process held, as death does.
+ *            MPROC_EACCES or MPROC_ESYS. exec() ends everything the process held, as death does; another
+ *            program gets objects by name or as handles (mproc_spawn(), mproc_send_handle()). All of the
+ *            library's descriptors are close-on-exec.
  * Signals    Not async-signal-safe, except mproc_cancel_set().
  * Memory     Never freed across allocators: whatever the library allocated, it frees in close().
  * Structs    Option structs start with their own size (use the ..._INIT macros); a library that is
@@ -44,6 +46,11 @@
 #define MPROC_VALUE_OPTIONS_INIT  { sizeof(mproc_value_options_t), 0, 0, 0, 0, 0, NULL }
 #define MPROC_ARRAY_OPTIONS_INIT  { sizeof(mproc_array_options_t), 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, NULL, 0 }
 #define MPROC_QUEUE_OPTIONS_INIT  { sizeof(mproc_queue_options_t), 0, 0, 0 }
+#define MPROC_SPAWN_OPTIONS_INIT  { sizeof(mproc_spawn_options_t), NULL, 0, 0 }
+
+/* The environment variable in which a child finds the handles it was given: "name=token" pairs, separated
+ * by commas. See mproc_inherited(). */
+#define MPROC_INHERITED "MPROC_INHERITED"
 
 
 /**
@@ -59,7 +66,7 @@
 
 /**
  * A domain without a name in the file system: it lives in memory file descriptors and is shared with
- * forked children. Its objects are anonymous.
+ * forked children, and with whoever gets a handle on one of its objects. Its objects are anonymous.
  */
 #define MPROC_DOMAIN_ANONYMOUS 2
 
@@ -67,6 +74,26 @@
  * Fail with MPROC_ENOENT instead of creating the domain when it is not there yet.
  */
 #define MPROC_DOMAIN_EXISTING 4
+
+/**
+ * mproc_handle_kind(): a lock.
+ */
+#define MPROC_KIND_LOCK 2
+
+/**
+ * mproc_handle_kind(): a value.
+ */
+#define MPROC_KIND_VALUE 3
+
+/**
+ * mproc_handle_kind(): an array.
+ */
+#define MPROC_KIND_ARRAY 4
+
+/**
+ * mproc_handle_kind(): a queue.
+ */
+#define MPROC_KIND_QUEUE 5
 
 /**
  * mproc_queue_info_t.state: producers and consumers work.
@@ -223,6 +250,16 @@
  * The domain was removed while this process still had it open; open it anew.
  */
 #define MPROC_ESTALE -25
+
+/**
+ * The other side is gone: nobody will read it.
+ */
+#define MPROC_EPIPE -26
+
+/**
+ * The other side is gone, and nothing is left.
+ */
+#define MPROC_EOF -27
 
 /**
  * Wait without limit.
@@ -383,9 +420,23 @@ typedef struct mproc_cancel_t mproc_cancel_t;
 typedef struct mproc_domain_t mproc_domain_t;
 
 /**
+ * A handle on an object of any kind, ready to travel: to a child that runs
+ * another program (mproc_spawn(), or by hand: mproc_handle_token()), or through a unix socket
+ * (mproc_send_handle()). The receiver opens the object from it with mproc_<kind>_import().
+ *
+ * It holds two descriptors, both close-on-exec: that of the domain's registry and that of the object.
+ */
+typedef struct mproc_handle_t mproc_handle_t;
+
+/**
  * A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
  */
 typedef struct mproc_lock_t mproc_lock_t;
+
+/**
+ * A child process started by mproc_spawn().
+ */
+typedef struct mproc_process_t mproc_process_t;
 
 /**
  * A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
@@ -595,6 +646,42 @@ typedef struct {
 } mproc_lock_options_t;
 
 /**
+ * A handle and the name under which the child finds it.
+ */
+typedef struct {
+  /**
+   * 1 to 200 of [A-Za-z0-9._-], not starting with a dot
+   */
+  const char *name;
+  /**
+   * Stays the caller's.
+   */
+  const mproc_handle_t *handle;
+} mproc_named_handle_t;
+
+/**
+ * How to start a program. Initialise with MPROC_SPAWN_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_spawn_options_t)
+   */
+  size_t size;
+  /**
+   * The environment, NULL-terminated "NAME=value" strings. NULL: this process's.
+   */
+  const char *const *envp;
+  /**
+   * Leave 0.
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+} mproc_spawn_options_t;
+
+/**
  * How to create or open a queue. Initialise with MPROC_QUEUE_OPTIONS_INIT.
  */
 typedef struct {
@@ -742,7 +829,7 @@ extern "C" {
  * now: an array that does not fit is refused here, and using it never fails for lack of memory.
  *
  * @param domain          NULL: the default domain
- * @param name            NULL: anonymous, reached only by forked children
+ * @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options         at least type and shape; not NULL
  * @param[out] array_out  the handle; close it with mproc_array_close()
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -904,6 +991,29 @@ int mproc_array_unlock(const mproc_array_t *array);
 int mproc_array_lock_owner(const mproc_array_t *array, mproc_owner_t *owner_out, size_t owner_size);
 
 /**
+ * A handle on the array that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_array_export(const mproc_array_t *array,
+                       mproc_handle_t **handle_out);
+
+/**
+ * Opens the array that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_array_open()
+ * @param[out] array_out  close it with mproc_array_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_array_import(const mproc_handle_t *handle,
+                       const mproc_array_options_t *options,
+                       mproc_array_t **array_out);
+
+/**
  * Copies the details of the calling thread's last failed call. Calls that succeed leave it alone.
  *
  * @param[out] error_out  filled   @param error_size  sizeof(mproc_error_t)
@@ -1053,10 +1163,116 @@ int mproc_domain_sweep(const mproc_domain_t *domain,
 int mproc_domain_remove(const char *path);
 
 /**
+ * Ends the handle. What was opened from it stays open. NULL does nothing.
+ */
+void mproc_handle_close(mproc_handle_t *handle);
+
+/**
+ * What kind of object a handle leads to.
+ *
+ * @param[out] kind_out  MPROC_KIND_...
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_handle_kind(const mproc_handle_t *handle, uint32_t *kind_out);
+
+/**
+ * The descriptors that a child has to inherit to use the handle. They stay the handle's: do not close them.
+ *
+ * @param[out] registry_fd_out  that of the domain's registry    @param[out] object_fd_out  that of the object
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_handle_descriptors(const mproc_handle_t *handle,
+                             int *registry_fd_out,
+                             int *object_fd_out);
+
+/**
+ * A handle as a short text, for a child that inherits its two descriptors under the given numbers: pass it
+ * on the command line, or in the environment (then mproc_inherited() finds it: see MPROC_INHERITED). For
+ * launchers of your own; mproc_spawn() does all of it.
+ *
+ * @param registry_fd,object_fd  the numbers that the descriptors have in the child
+ * @param buf,cap       where to, and its size with the NUL; 160 bytes are enough
+ * @param[out] len_out  bytes needed with the NUL; also written on MPROC_EMSGSIZE. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or a negative number   @retval MPROC_EMSGSIZE  cap too small
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_handle_token(const mproc_handle_t *handle,
+                       int registry_fd,
+                       int object_fd,
+                       char *buf,
+                       size_t cap,
+                       size_t *len_out);
+
+/**
+ * The handle that a token stands for, in the process that inherited its descriptors. It takes the
+ * descriptors over: they are close-on-exec from here on, and closed with the handle.
+ *
+ * @param token            from mproc_handle_token()
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a token
+ * @retval MPROC_ENOENT  the descriptors are not there: not inherited, already taken, or closed
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_handle_from_token(const char *token, mproc_handle_t **handle_out);
+
+/**
+ * The handle that this program was given under a name by the one that started it (mproc_spawn(), or
+ * MPROC_INHERITED in the environment). Each can be taken once. Those that are not taken stay open until the
+ * process ends; none is passed on to further programs.
+ *
+ * @param name             the name it was given
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or the variable makes no sense
+ * @retval MPROC_ENOENT  none of that name, or taken already
+ * Blocks: no.  Threads: any.  Fork: parent and child can each take it.  Signals: no.
+ */
+int mproc_inherited(const char *name,
+                    mproc_handle_t **handle_out);
+
+/**
+ * Sends a handle through a connected unix socket (stream, seqpacket or datagram): 64 bytes with two
+ * descriptors. The receiver may be in another pid namespace; with another user id it can open the object
+ * if the domain is anonymous or a group's.
+ *
+ * @param socket      a descriptor; blocking or not
+ * @param handle      stays the caller's
+ * @param timeout_ns  nanoseconds to wait for the socket    @param cancel  NULL or a token
+ * @retval MPROC_OK   sent    @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED
+ * @retval MPROC_EPIPE  nobody will read it (no SIGPIPE is raised)    @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESYS   not a connected unix socket …
+ * Blocks: up to timeout_ns.  Threads: one at a time per socket.  Fork: yes.  Signals: no.
+ */
+int mproc_send_handle(int socket,
+                      const mproc_handle_t *handle,
+                      int64_t timeout_ns,
+                      const mproc_cancel_t *cancel);
+
+/**
+ * Receives a handle that was sent with mproc_send_handle(). What it leads to is checked when it is opened,
+ * as carefully as anything else in shared memory; but only open what comes from somebody you trust not to
+ * waste your time.
+ *
+ * @param socket           a descriptor; blocking or not
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @param timeout_ns       nanoseconds to wait    @param cancel  NULL or a token
+ * @retval MPROC_OK         received    @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED
+ * @retval MPROC_EOF        the other side closed the socket    @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ECORRUPT   what came is not a handle (its descriptors were closed)
+ * @retval MPROC_EVERSION   made by a library with another memory layout    @retval MPROC_ESYS  not a unix socket …
+ * Blocks: up to timeout_ns.  Threads: one at a time per socket.  Fork: yes.  Signals: no.
+ */
+int mproc_recv_handle(int socket,
+                      mproc_handle_t **handle_out,
+                      int64_t timeout_ns,
+                      const mproc_cancel_t *cancel);
+
+/**
  * Creates a lock. It appears whole or not at all.
  *
  * @param domain         NULL: the default domain
- * @param name           NULL: anonymous, reached only by forked children
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options        NULL: defaults
  * @param[out] lock_out  the handle; close it with mproc_lock_close()
  * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -1141,10 +1357,96 @@ int mproc_lock_owner(const mproc_lock_t *lock,
                      size_t owner_size);
 
 /**
+ * A handle on the lock that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_lock_export(const mproc_lock_t *lock,
+                      mproc_handle_t **handle_out);
+
+/**
+ * Opens the lock that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_lock_open()
+ * @param[out] lock_out  close it with mproc_lock_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_lock_import(const mproc_handle_t *handle,
+                      const mproc_lock_options_t *options,
+                      mproc_lock_t **lock_out);
+
+/**
+ * Starts a program that finds handles with mproc_inherited(): the counterpart of Python's
+ * Process(target, args=(value, queue)). The program is looked for along PATH if its name has no slash; it
+ * inherits standard input, output and error, the handles' descriptors, and whatever other descriptors are
+ * not close-on-exec (all of this library's are).
+ *
+ * @param argv             the program and its arguments, NULL-terminated
+ * @param handles,count    what to give it; count 0: nothing
+ * @param options          NULL: defaults
+ * @param[out] process_out the child; close it with mproc_process_close()
+ * @retval MPROC_OK      started    @retval MPROC_EINVAL  NULL, empty argv, or the same name twice
+ * @retval MPROC_ENAME   not a name    @retval MPROC_ENOENT  no such program    @retval MPROC_EACCES  not executable
+ * @retval MPROC_ESYS    the system refused (too many processes or descriptors …)
+ * Blocks: until the program runs.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_spawn(const char *const *argv,
+                const mproc_named_handle_t *handles,
+                size_t count,
+                const mproc_spawn_options_t *options,
+                mproc_process_t **process_out);
+
+/**
+ * The child's process id.
+ *
+ * @param[out] pid_out  the id
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_process_pid(const mproc_process_t *process, int *pid_out);
+
+/**
+ * Waits for the child to end, and reaps it. Afterwards it can be asked again: the answer stays the same.
+ *
+ * @param[out] exit_out    its exit code; -1 if it was killed by a signal. May be NULL.
+ * @param[out] signal_out  the signal that killed it, else 0. May be NULL.
+ * @param timeout_ns       nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
+ * @retval MPROC_OK  it has ended    @retval MPROC_ETIMEDOUT  it runs    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESYS    somebody else reaped it, or this is not its parent process
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: only in the process that started it.  Signals: no.
+ */
+int mproc_process_wait(const mproc_process_t *process,
+                       int *exit_out,
+                       int *signal_out,
+                       int64_t timeout_ns,
+                       const mproc_cancel_t *cancel);
+
+/**
+ * Sends the child a signal. Never hits another process that got the same pid later.
+ *
+ * @param signal     SIGTERM, SIGKILL …
+ * @retval MPROC_OK  sent, or it has ended already    @retval MPROC_EINVAL  NULL or no such signal   @retval MPROC_ESYS
+ * Blocks: no.  Threads: any.  Fork: only in the process that started it.  Signals: no.
+ */
+int mproc_process_kill(const mproc_process_t *process,
+                       int signal);
+
+/**
+ * Ends the handle; the child goes on. A child that was not waited for stays a zombie until this process
+ * ends, unless it has ended by now. NULL does nothing.
+ */
+void mproc_process_close(mproc_process_t *process);
+
+/**
  * Creates a queue. It appears whole or not at all.
  *
  * @param domain          NULL: the default domain
- * @param name            NULL: anonymous, reached only by forked children
+ * @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options         NULL: 1 MiB, no bound on items
  * @param[out] queue_out  the handle; close it with mproc_queue_close()
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -1316,6 +1618,35 @@ int mproc_queue_shutdown(const mproc_queue_t *queue,
 int mproc_queue_info(const mproc_queue_t *queue, mproc_queue_info_t *info_out, size_t info_size);
 
 /**
+ * A handle on the queue that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP  the object has lost its name, or the program closed its descriptor
+ * @retval MPROC_ESYS     no descriptor to be had …    @retval MPROC_ESTALE  the domain was removed
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_export(const mproc_queue_t *queue,
+                       mproc_handle_t **handle_out);
+
+/**
+ * Opens the queue that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle          stays the caller's
+ * @param options         NULL: defaults; as mproc_queue_open()
+ * @param[out] queue_out  the queue; close it with mproc_queue_close()
+ * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval MPROC_ETYPE    options differ
+ * @retval MPROC_EACCES   this user may not use it: the domain is private to another one; or the memory could be
+ *                        taken away while it is in use (not sealed)
+ * @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain    @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_queue_import(const mproc_handle_t *handle,
+                       const mproc_queue_options_t *options,
+                       mproc_queue_t **queue_out);
+
+/**
  * What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
  */
 const char *mproc_strerror(int32_t status);
@@ -1350,7 +1681,7 @@ int mproc_type_size(int32_t type_code, size_t *size_out);
  * Creates a value. It appears whole, with its initial value, or not at all.
  *
  * @param domain          NULL: the default domain
- * @param name            NULL: anonymous, reached only by forked children
+ * @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options         at least the type; not NULL
  * @param[out] value_out  the handle; close it with mproc_value_close()
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -1566,6 +1897,29 @@ int mproc_value_unlock(const mproc_value_t *value);
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_value_lock_owner(const mproc_value_t *value, mproc_owner_t *owner_out, size_t owner_size);
+
+/**
+ * A handle on the value that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_export(const mproc_value_t *value,
+                       mproc_handle_t **handle_out);
+
+/**
+ * Opens the value that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_value_open()
+ * @param[out] value_out  close it with mproc_value_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_value_import(const mproc_handle_t *handle,
+                       const mproc_value_options_t *options,
+                       mproc_value_t **value_out);
 
 /**
  * The library's version, for example "0.1.0". A static string; never NULL.

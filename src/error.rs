@@ -102,6 +102,12 @@ pub enum Error {
     /// The domain was removed.
     #[error("the domain was removed: open it anew")]
     Stale,
+    /// The other side is gone.
+    #[error("the other side is gone")]
+    BrokenPipe,
+    /// The other side is gone, and nothing is left.
+    #[error("end of file: the other side is gone and nothing is left")]
+    EndOfFile,
 }
 
 impl Error {
@@ -136,6 +142,8 @@ impl Error {
             Error::NotSupported(_) => -22,
             Error::Sys { .. } => -23,
             Error::Stale => -25,
+            Error::BrokenPipe => -26,
+            Error::EndOfFile => -27,
         }
     }
 

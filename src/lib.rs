@@ -14,7 +14,7 @@
 //!
 //! The map of the house (imports go one way, top to bottom of this list uses what stands above it):
 //! [`sys`] system calls · [`shm`] domain, segments, checked access to shared memory · [`sync`] robust lock,
-//! eventcount, cancel tokens · [`objects`] lock, value, array, queue · [`ffi`] the C ABI.
+//! eventcount, cancel tokens · [`objects`] lock, value, array, queue, and passing them on · [`ffi`] the C ABI.
 
 pub mod error;
 pub mod ffi;
@@ -25,10 +25,10 @@ pub mod sys;
 
 pub use error::{Error, Result};
 pub use objects::{
-    Acquired, Array, ArrayOptions, Counter, ElemType, Element, FetchOp, Lock, ObjectOptions, Queue, QueueInfo,
-    QueueOptions, Value, ValueOptions,
+    Acquired, Array, ArrayOptions, Counter, ElemType, Element, Exit, FetchOp, Lock, ObjectOptions, Process, Queue,
+    QueueInfo, QueueOptions, Spawn, Value, ValueOptions,
 };
-pub use shm::{Domain, DomainOptions, Owner};
+pub use shm::{Domain, DomainOptions, Handle, Owner};
 pub use sync::{Cancel, Limits, Timeout};
 
 /// Version of the layout in shared memory. Raised when processes of both sides could not share an object.

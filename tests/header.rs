@@ -50,6 +50,8 @@ fn statuses_agree() {
         (Error::NotSupported("x"), ffi::MPROC_ENOTSUP),
         (Error::Sys { call: "open", errno: 24 }, ffi::MPROC_ESYS),
         (Error::Stale, ffi::MPROC_ESTALE),
+        (Error::BrokenPipe, ffi::MPROC_EPIPE),
+        (Error::EndOfFile, ffi::MPROC_EOF),
     ];
     let mut seen = std::collections::HashSet::new();
     for (error, status) in table {
@@ -57,6 +59,6 @@ fn statuses_agree() {
         assert!(seen.insert(status), "{status} twice");
     }
     seen.insert(ffi::MPROC_EPANIC);
-    assert_eq!(seen.len(), 25, "the codes are -1 to -25 without a gap");
-    assert!(seen.iter().all(|s| (-25..=-1).contains(s)));
+    assert_eq!(seen.len(), 27, "the codes are -1 to -27 without a gap");
+    assert!(seen.iter().all(|s| (-27..=-1).contains(s)));
 }

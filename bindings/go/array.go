@@ -65,7 +65,7 @@ func CreateArray[T any](domain *Domain, name string, initial []T, options *Array
 	if o.Shape == nil {
 		o.Shape = []int{len(initial)}
 	}
-	return makeArray(false, domain, cname, initial, &o)
+	return makeArray(cmproc.Create, domain, cname, initial, &o)
 }
 
 // OpenArray opens an existing array, whose elements must be Ts. options may be nil.
@@ -77,10 +77,10 @@ func OpenArray[T any](domain *Domain, name string, options *ArrayOptions) (*Arra
 	if options == nil {
 		options = &ArrayOptions{}
 	}
-	return makeArray[T](true, domain, cname, nil, options)
+	return makeArray[T](cmproc.Open, domain, cname, nil, options)
 }
 
-func makeArray[T any](open bool, domain *Domain, name *byte, initial []T, o *ArrayOptions) (*Array[T], error) {
+func makeArray[T any](how cmproc.How, from source, name *byte, initial []T, o *ArrayOptions) (*Array[T], error) {
 	elem, err := elementOf[T]()
 	if err != nil {
 		return nil, err
@@ -95,15 +95,15 @@ func makeArray[T any](open bool, domain *Domain, name *byte, initial []T, o *Arr
 		}
 		shape[i] = uintptr(n)
 	}
-	raw, err := domain.enter()
+	raw, err := from.enter()
 	if err != nil {
 		return nil, err
 	}
-	defer domain.leave()
+	defer from.leave()
 	var made cmproc.Made
 	var info cmproc.ArrayInfo
 	var e cmproc.Error
-	status := cmproc.ArrayMake(open, raw, name, elem.typ, o.flags(), elem.size, o.Align,
+	status := cmproc.ArrayMake(how, raw, name, elem.typ, o.flags(), elem.size, o.Align,
 		schemaOf(elem, o.Schema, o.NoSchema), len(o.Shape), &shape,
 		unsafe.Pointer(unsafe.SliceData(initial)), len(initial), &made, &info, &e)
 	if status < 0 {

@@ -13,8 +13,9 @@
 //	counter, err := mproc.OpenValue[int64](nil, "counter", nil)
 //
 // Name and memory vanish with the last process that uses an object, unless it was made with Persist.
-// An empty name makes an anonymous object. Only forked children could reach it, and Go programs do not
-// fork: in Go it is useful within one process only.
+// An empty name makes an anonymous object. Other processes get it, as any object, by a [Handle] from its
+// Export method: [PassTo] gives handles to a program that this one starts, which takes them with [Inherited], and
+// [Handle.SendTo] sends one through a unix socket to [RecvHandle]. [ImportValue] and the like then open the object.
 //
 // # Goroutines
 //

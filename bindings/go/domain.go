@@ -22,8 +22,7 @@ type DomainOptions struct {
 	Path string
 	// Group makes the directory and its files for a group: 2770 and 0660 instead of 0700 and 0600.
 	Group bool
-	// Anonymous makes a domain without a name in the file system. Only forked children can share it; in Go
-	// it is useful within one process only.
+	// Anonymous makes a domain without a name in the file system. Other processes get its objects by a [Handle].
 	Anonymous bool
 	// Existing fails with ErrNotExist instead of creating the domain.
 	Existing bool

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -27,7 +28,7 @@ const (
 	ErrTooBig       Status = cmproc.E2BIG     // the message can never fit into this queue
 	ErrExist        Status = cmproc.EEXIST    // the name is taken by a living object
 	ErrNotExist     Status = cmproc.ENOENT    // there is no object of that name
-	ErrKind         Status = cmproc.EKIND     // the name belongs to another kind of object
+	ErrKind         Status = cmproc.EKIND     // the name or handle belongs to another kind of object
 	ErrType         Status = cmproc.ETYPE     // type, size, shape or schema differ
 	ErrRange        Status = cmproc.ERANGE    // an index or range is out of bounds
 	ErrNotHolder    Status = cmproc.EPERM     // this process does not hold the lock
@@ -44,6 +45,8 @@ const (
 	ErrSys          Status = cmproc.ESYS      // a system call failed; see Error.Errno
 	ErrPanic        Status = cmproc.EPANIC    // a bug in the library was caught at its boundary
 	ErrStale        Status = cmproc.ESTALE    // the domain was removed meanwhile; open it anew
+	ErrPipe         Status = cmproc.EPIPE     // the other side is gone: nobody will read it
+	ErrEOF          Status = cmproc.EOF       // the other side is gone, and nothing is left
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It
@@ -79,6 +82,8 @@ func (s Status) Is(target error) bool {
 		return s == ErrNotSupported
 	case os.ErrDeadlineExceeded:
 		return s == ErrTimeout
+	case io.EOF:
+		return s == ErrEOF
 	}
 	return false
 }

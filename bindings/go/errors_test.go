@@ -3,6 +3,7 @@ package mproc
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -19,7 +20,7 @@ func TestStatusesHaveNamesAndWords(t *testing.T) {
 		ErrType: "ETYPE", ErrRange: "ERANGE", ErrNotHolder: "EPERM", ErrAccess: "EACCES", ErrNoSpace: "ENOSPC",
 		ErrNoMemory: "ENOMEM", ErrBusy: "EBUSY", ErrCorrupt: "ECORRUPT", ErrVersion: "EVERSION", ErrDomain: "EDOMAIN",
 		ErrName: "ENAME", ErrSlots: "ESLOTS", ErrNotSupported: "ENOTSUP", ErrSys: "ESYS", ErrPanic: "EPANIC",
-		ErrStale: "ESTALE",
+		ErrStale: "ESTALE", ErrPipe: "EPIPE", ErrEOF: "EOF",
 	}
 	words := make(map[string]Status)
 	for s, name := range names {
@@ -67,7 +68,7 @@ func TestErrorIsWhatItMeans(t *testing.T) {
 	}
 	for status, std := range map[Status]error{
 		ErrExist: fs.ErrExist, ErrNotExist: fs.ErrNotExist, ErrAccess: fs.ErrPermission, ErrInvalid: fs.ErrInvalid,
-		ErrNotSupported: errors.ErrUnsupported, ErrTimeout: os.ErrDeadlineExceeded,
+		ErrNotSupported: errors.ErrUnsupported, ErrTimeout: os.ErrDeadlineExceeded, ErrEOF: io.EOF,
 	} {
 		fails(t, &Error{Status: status}, status, std)
 		if errors.Is(ErrBusy, std) {

@@ -32,6 +32,12 @@ type resource struct {
 	waits   waits
 }
 
+// source is what an object is made from: the domain it is in, or a handle that travelled.
+type source interface {
+	enter() (unsafe.Pointer, error) // the C handle for one call
+	leave()                         // must follow, unless enter failed
+}
+
 // own starts the handle's life. It must be part of a heap object that is not copied.
 func (h *handle) own(kind cmproc.Kind, made *cmproc.Made) {
 	h.res = &resource{kind: kind, raw: made.Handle, closing: made.Closing}

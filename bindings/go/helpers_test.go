@@ -183,6 +183,12 @@ type helper struct {
 // start starts a helper in the domain. It is killed when the test ends, if it still runs.
 func start(t testing.TB, dir, role string, args ...string) *helper {
 	t.Helper()
+	return startWith(t, dir, nil, role, args...)
+}
+
+// startWith is start that gives the helper handles.
+func startWith(t testing.TB, dir string, handles map[string]*Handle, role string, args ...string) *helper {
+	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
 	h := &helper{t: t, role: role, cmd: exec.Command(self, args...)}
@@ -193,6 +199,9 @@ func start(t testing.TB, dir, role string, args ...string) *helper {
 	out, err := h.cmd.StdoutPipe()
 	must(t, err)
 	h.out = bufio.NewReader(out)
+	done, err := PassTo(h.cmd, handles)
+	must(t, err)
+	defer done()
 	must(t, h.cmd.Start())
 	t.Cleanup(func() {
 		if h.cmd.ProcessState == nil {

@@ -33,7 +33,7 @@ func CreateLock(domain *Domain, name string, options *LockOptions) (*Lock, error
 	if err != nil {
 		return nil, err
 	}
-	return makeLock(false, domain, cname, options)
+	return makeLock(cmproc.Create, domain, cname, options)
 }
 
 // OpenLock opens an existing lock. options may be nil.
@@ -42,18 +42,18 @@ func OpenLock(domain *Domain, name string, options *LockOptions) (*Lock, error) 
 	if err != nil {
 		return nil, err
 	}
-	return makeLock(true, domain, cname, options)
+	return makeLock(cmproc.Open, domain, cname, options)
 }
 
-func makeLock(open bool, domain *Domain, name *byte, options *LockOptions) (*Lock, error) {
-	raw, err := domain.enter()
+func makeLock(how cmproc.How, from source, name *byte, options *LockOptions) (*Lock, error) {
+	raw, err := from.enter()
 	if err != nil {
 		return nil, err
 	}
-	defer domain.leave()
+	defer from.leave()
 	var made cmproc.Made
 	var e cmproc.Error
-	status := cmproc.LockMake(open, raw, name, options.flags(), &made, &e)
+	status := cmproc.LockMake(how, raw, name, options.flags(), &made, &e)
 	if status < 0 {
 		return nil, failure(status, &e)
 	}

@@ -25,6 +25,8 @@ var roles = map[string]func(){
 	"produce":         roleProduce,
 	"hold-value-lock": roleHoldValueLock,
 	"store-for-ever":  roleStoreForEver,
+	"use-inherited":   roleUseInherited,
+	"inherit-nothing": roleInheritNothing,
 }
 
 func say(text string) { fmt.Println(text) }

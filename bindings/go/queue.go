@@ -74,7 +74,7 @@ func CreateQueue(domain *Domain, name string, options *QueueOptions) (*Queue, er
 	if err != nil {
 		return nil, err
 	}
-	return makeQueue(false, domain, cname, options)
+	return makeQueue(cmproc.Create, domain, cname, options)
 }
 
 // OpenQueue opens an existing queue. options may be nil.
@@ -83,21 +83,21 @@ func OpenQueue(domain *Domain, name string, options *QueueOptions) (*Queue, erro
 	if err != nil {
 		return nil, err
 	}
-	return makeQueue(true, domain, cname, options)
+	return makeQueue(cmproc.Open, domain, cname, options)
 }
 
-func makeQueue(open bool, domain *Domain, name *byte, o *QueueOptions) (*Queue, error) {
+func makeQueue(how cmproc.How, from source, name *byte, o *QueueOptions) (*Queue, error) {
 	if o == nil {
 		o = &QueueOptions{}
 	}
-	raw, err := domain.enter()
+	raw, err := from.enter()
 	if err != nil {
 		return nil, err
 	}
-	defer domain.leave()
+	defer from.leave()
 	var made cmproc.Made
 	var e cmproc.Error
-	status := cmproc.QueueMake(open, raw, name, o.flags(), o.MaxItems, o.Capacity, &made, &e)
+	status := cmproc.QueueMake(how, raw, name, o.flags(), o.MaxItems, o.Capacity, &made, &e)
 	if status < 0 {
 		return nil, failure(status, &e)
 	}

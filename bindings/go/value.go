@@ -67,7 +67,7 @@ func CreateValue[T any](domain *Domain, name string, initial T, options *ValueOp
 	if err != nil {
 		return nil, err
 	}
-	return makeValue(false, domain, cname, &initial, options)
+	return makeValue(cmproc.Create, domain, cname, &initial, options)
 }
 
 // OpenValue opens an existing value, which must be a T. options may be nil.
@@ -76,10 +76,10 @@ func OpenValue[T any](domain *Domain, name string, options *ValueOptions) (*Valu
 	if err != nil {
 		return nil, err
 	}
-	return makeValue[T](true, domain, cname, nil, options)
+	return makeValue[T](cmproc.Open, domain, cname, nil, options)
 }
 
-func makeValue[T any](open bool, domain *Domain, name *byte, initial *T, options *ValueOptions) (*Value[T], error) {
+func makeValue[T any](how cmproc.How, from source, name *byte, initial *T, options *ValueOptions) (*Value[T], error) {
 	elem, err := elementOf[T]()
 	if err != nil {
 		return nil, err
@@ -90,15 +90,15 @@ func makeValue[T any](open bool, domain *Domain, name *byte, initial *T, options
 	if initial != nil {
 		elem.clear(unsafe.Pointer(initial))
 	}
-	raw, err := domain.enter()
+	raw, err := from.enter()
 	if err != nil {
 		return nil, err
 	}
-	defer domain.leave()
+	defer from.leave()
 	var made cmproc.Made
 	var info cmproc.ValueInfo
 	var e cmproc.Error
-	status := cmproc.ValueMake(open, raw, name, elem.typ, options.flags(), elem.size, options.Align,
+	status := cmproc.ValueMake(how, raw, name, elem.typ, options.flags(), elem.size, options.Align,
 		schemaOf(elem, options.Schema, options.NoSchema), unsafe.Pointer(initial), &made, &info, &e)
 	if status < 0 {
 		return nil, failure(status, &e)

@@ -6,6 +6,7 @@ use super::boundary::{
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::handle::mproc_handle_t;
 use crate::objects::{Array, ArrayOptions, ElemType, Element, ObjectOptions, MAX_DIMS};
 use crate::{Error, Result};
 use std::ffi::{c_char, c_int, c_void};
@@ -73,7 +74,7 @@ pub struct mproc_array_info_t {
 /// now: an array that does not fit is refused here, and using it never fails for lack of memory.
 ///
 /// @param domain          NULL: the default domain
-/// @param name            NULL: anonymous, reached only by forked children
+/// @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
 /// @param options         at least type and shape; not NULL
 /// @param[out] array_out  the handle; close it with mproc_array_close()
 /// @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -147,18 +148,8 @@ pub unsafe extern "C" fn mproc_array_open(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, name, array_out) = (copy_options(options)?, c_name(name)?, out(array_out)?);
-            let flags = options.map_or(0, |o| o.flags);
-            let (mut expected, mut expected_shape) = (None, None);
-            if let Some(o) = &options {
-                if o.type_code != 0 {
-                    expected = Some(element(o)?);
-                }
-                if o.ndim != 0 {
-                    expected_shape = Some(shape(o)?);
-                }
-            }
-            let object = ObjectOptions::lock(flags)?;
-            let array = with_domain(domain, |d| Array::open(d, name, object, expected.as_ref(), expected_shape))?;
+            let (object, expected, shape) = expected(&options)?;
+            let array = with_domain(domain, |d| Array::open(d, name, object, expected.as_ref(), shape))?;
             array_out.write(give(mproc_array_t(array)));
             Ok(0)
         }
@@ -381,6 +372,58 @@ pub unsafe extern "C" fn mproc_array_lock_owner(
             copy_struct_out(&info, owner_out, owner_size)
         }
     })
+}
+
+/// A handle on the array that can travel to other processes: see mproc_handle_t.
+///
+/// @param[out] handle_out  close it with mproc_handle_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_array_export(
+    array: *const mproc_array_t,
+    handle_out: *mut *mut mproc_handle_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        let (array, handle_out) = unsafe { (borrow(array)?, out(handle_out)?) };
+        handle_out.write(give(mproc_handle_t(array.0.export()?)));
+        Ok(0)
+    })
+}
+
+/// Opens the array that a handle from another process leads to, and joins its domain.
+///
+/// @param handle   stays the caller's    @param options  NULL: defaults; as mproc_array_open()
+/// @param[out] array_out  close it with mproc_array_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval others  as mproc_queue_import()
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_array_import(
+    handle: *const mproc_handle_t,
+    options: *const mproc_array_options_t,
+    array_out: *mut *mut mproc_array_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (handle, options, array_out) = (borrow(handle)?, copy_options(options)?, out(array_out)?);
+            let (object, expected, shape) = expected(&options)?;
+            array_out.write(give(mproc_array_t(Array::import(&handle.0, object, expected.as_ref(), shape)?)));
+            Ok(0)
+        }
+    })
+}
+
+/// How to open an array, and what is expected of it: element and shape.
+type Expected<'a> = (ObjectOptions, Option<Element>, Option<&'a [usize]>);
+
+fn expected(options: &Option<mproc_array_options_t>) -> Result<Expected<'_>> {
+    let object = ObjectOptions::lock(options.map_or(0, |o| o.flags))?;
+    let given = options.as_ref();
+    let element = given.filter(|o| o.type_code != 0).map(element).transpose()?;
+    Ok((object, element, given.filter(|o| o.ndim != 0).map(shape).transpose()?))
 }
 
 fn element(o: &mproc_array_options_t) -> Result<Element> {

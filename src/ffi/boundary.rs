@@ -281,6 +281,8 @@ unsafe impl Sized64 for super::value::mproc_value_options_t {}
 unsafe impl Sized64 for super::array::mproc_array_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::queue::mproc_queue_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::process::mproc_spawn_options_t {}
 
 /// Copies options of any vintage: a missing tail is zero, an unknown tail must be zero.
 ///

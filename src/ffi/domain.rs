@@ -13,7 +13,7 @@ pub struct mproc_domain_t(pub(crate) Domain);
 /// Every member of the directory's group is then as trusted as the owner.
 pub const MPROC_DOMAIN_GROUP: u32 = 1;
 /// A domain without a name in the file system: it lives in memory file descriptors and is shared with
-/// forked children. Its objects are anonymous.
+/// forked children, and with whoever gets a handle on one of its objects. Its objects are anonymous.
 pub const MPROC_DOMAIN_ANONYMOUS: u32 = 2;
 /// Fail with MPROC_ENOENT instead of creating the domain when it is not there yet.
 pub const MPROC_DOMAIN_EXISTING: u32 = 4;

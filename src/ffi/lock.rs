@@ -3,6 +3,7 @@
 use super::boundary::{borrow, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::handle::mproc_handle_t;
 use crate::objects::{Lock, ObjectOptions};
 use std::ffi::{c_char, c_int};
 
@@ -24,7 +25,7 @@ pub struct mproc_lock_options_t {
 /// Creates a lock. It appears whole or not at all.
 ///
 /// @param domain         NULL: the default domain
-/// @param name           NULL: anonymous, reached only by forked children
+/// @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
 /// @param options        NULL: defaults
 /// @param[out] lock_out  the handle; close it with mproc_lock_close()
 /// @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -158,6 +159,45 @@ pub unsafe extern "C" fn mproc_lock_owner(
         unsafe {
             let info: mproc_owner_t = borrow(lock)?.0.owner()?.into();
             copy_struct_out(&info, owner_out, owner_size)
+        }
+    })
+}
+
+/// A handle on the lock that can travel to other processes: see mproc_handle_t.
+///
+/// @param[out] handle_out  close it with mproc_handle_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_export(lock: *const mproc_lock_t, handle_out: *mut *mut mproc_handle_t) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        let (lock, handle_out) = unsafe { (borrow(lock)?, out(handle_out)?) };
+        handle_out.write(give(mproc_handle_t(lock.0.export()?)));
+        Ok(0)
+    })
+}
+
+/// Opens the lock that a handle from another process leads to, and joins its domain.
+///
+/// @param handle   stays the caller's    @param options  NULL: defaults; as mproc_lock_open()
+/// @param[out] lock_out  close it with mproc_lock_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval others  as mproc_queue_import()
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_import(
+    handle: *const mproc_handle_t,
+    options: *const mproc_lock_options_t,
+    lock_out: *mut *mut mproc_lock_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (handle, options, lock_out) = (borrow(handle)?, copy_options(options)?, out(lock_out)?);
+            let object = ObjectOptions::lock(flags(options)?)?;
+            lock_out.write(give(mproc_lock_t(Lock::import(&handle.0, object)?)));
+            Ok(0)
         }
     })
 }

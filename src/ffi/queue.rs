@@ -6,6 +6,7 @@ use super::boundary::{
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
+use super::handle::mproc_handle_t;
 use crate::objects::{ObjectOptions, Queue, QueueOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
@@ -68,7 +69,7 @@ pub struct mproc_message_t {
 /// Creates a queue. It appears whole or not at all.
 ///
 /// @param domain          NULL: the default domain
-/// @param name            NULL: anonymous, reached only by forked children
+/// @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
 /// @param options         NULL: 1 MiB, no bound on items
 /// @param[out] queue_out  the handle; close it with mproc_queue_close()
 /// @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -372,6 +373,53 @@ pub unsafe extern "C" fn mproc_queue_info(
                 steals: i.steals,
             };
             copy_struct_out(&info, info_out, info_size)
+        }
+    })
+}
+
+/// A handle on the queue that can travel to other processes: see mproc_handle_t.
+///
+/// @param[out] handle_out  close it with mproc_handle_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP  the object has lost its name, or the program closed its descriptor
+/// @retval MPROC_ESYS     no descriptor to be had …    @retval MPROC_ESTALE  the domain was removed
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_export(
+    queue: *const mproc_queue_t,
+    handle_out: *mut *mut mproc_handle_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        let (queue, handle_out) = unsafe { (borrow(queue)?, out(handle_out)?) };
+        handle_out.write(give(mproc_handle_t(queue.0.export()?)));
+        Ok(0)
+    })
+}
+
+/// Opens the queue that a handle from another process leads to, and joins its domain.
+///
+/// @param handle          stays the caller's
+/// @param options         NULL: defaults; as mproc_queue_open()
+/// @param[out] queue_out  the queue; close it with mproc_queue_close()
+/// @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval MPROC_ETYPE    options differ
+/// @retval MPROC_EACCES   this user may not use it: the domain is private to another one; or the memory could be
+///                        taken away while it is in use (not sealed)
+/// @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain    @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_import(
+    handle: *const mproc_handle_t,
+    options: *const mproc_queue_options_t,
+    queue_out: *mut *mut mproc_queue_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (handle, options, queue_out) = (borrow(handle)?, copy_options(options)?, out(queue_out)?);
+            queue_out.write(give(mproc_queue_t(Queue::import(&handle.0, &queue_options(options)?)?)));
+            Ok(0)
         }
     })
 }

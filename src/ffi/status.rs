@@ -59,6 +59,10 @@ pub const MPROC_ESYS: i32 = -23;
 pub const MPROC_EPANIC: i32 = -24;
 /// The domain was removed while this process still had it open; open it anew.
 pub const MPROC_ESTALE: i32 = -25;
+/// The other side is gone: nobody will read it.
+pub const MPROC_EPIPE: i32 = -26;
+/// The other side is gone, and nothing is left.
+pub const MPROC_EOF: i32 = -27;
 
 /// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
 #[no_mangle]
@@ -102,6 +106,8 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_ESYS => (c"MPROC_ESYS", c"a system call failed"),
         MPROC_EPANIC => (c"MPROC_EPANIC", c"internal error"),
         MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed"),
+        MPROC_EPIPE => (c"MPROC_EPIPE", c"the other side is gone"),
+        MPROC_EOF => (c"MPROC_EOF", c"end of file: the other side is gone and nothing is left"),
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }

@@ -6,6 +6,7 @@ use super::boundary::{
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::handle::mproc_handle_t;
 use crate::objects::{ElemType, Element, FetchOp, ObjectOptions, Value, ValueOptions};
 use crate::{Error, Result};
 use std::ffi::{c_char, c_int, c_void};
@@ -71,7 +72,7 @@ pub struct mproc_value_info_t {
 /// Creates a value. It appears whole, with its initial value, or not at all.
 ///
 /// @param domain          NULL: the default domain
-/// @param name            NULL: anonymous, reached only by forked children
+/// @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
 /// @param options         at least the type; not NULL
 /// @param[out] value_out  the handle; close it with mproc_value_close()
 /// @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -131,12 +132,7 @@ pub unsafe extern "C" fn mproc_value_open(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, name, value_out) = (copy_options(options)?, c_name(name)?, out(value_out)?);
-            let flags = options.map_or(0, |o| o.flags);
-            let expected = match &options {
-                Some(o) if o.type_code != 0 => Some(element(o)?),
-                _ => None,
-            };
-            let object = ObjectOptions::value(flags)?;
+            let (object, expected) = expected(&options)?;
             let value = with_domain(domain, |d| Value::open(d, name, object, expected.as_ref()))?;
             value_out.write(give(mproc_value_t(value)));
             Ok(0)
@@ -467,6 +463,55 @@ pub unsafe extern "C" fn mproc_value_lock_owner(
             copy_struct_out(&info, owner_out, owner_size)
         }
     })
+}
+
+/// A handle on the value that can travel to other processes: see mproc_handle_t.
+///
+/// @param[out] handle_out  close it with mproc_handle_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_value_export(
+    value: *const mproc_value_t,
+    handle_out: *mut *mut mproc_handle_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        let (value, handle_out) = unsafe { (borrow(value)?, out(handle_out)?) };
+        handle_out.write(give(mproc_handle_t(value.0.export()?)));
+        Ok(0)
+    })
+}
+
+/// Opens the value that a handle from another process leads to, and joins its domain.
+///
+/// @param handle   stays the caller's    @param options  NULL: defaults; as mproc_value_open()
+/// @param[out] value_out  close it with mproc_value_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval others  as mproc_queue_import()
+/// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_value_import(
+    handle: *const mproc_handle_t,
+    options: *const mproc_value_options_t,
+    value_out: *mut *mut mproc_value_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (handle, options, value_out) = (borrow(handle)?, copy_options(options)?, out(value_out)?);
+            let (object, expected) = expected(&options)?;
+            value_out.write(give(mproc_value_t(Value::import(&handle.0, object, expected.as_ref())?)));
+            Ok(0)
+        }
+    })
+}
+
+/// How to open a value, and what is expected of it.
+fn expected(options: &Option<mproc_value_options_t>) -> Result<(ObjectOptions, Option<Element>)> {
+    let object = ObjectOptions::value(options.map_or(0, |o| o.flags))?;
+    let given = options.as_ref().filter(|o| o.type_code != 0);
+    Ok((object, given.map(element).transpose()?))
 }
 
 fn element(o: &mproc_value_options_t) -> Result<Element> {

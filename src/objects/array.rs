@@ -3,7 +3,7 @@
 use super::element::{ElemType, Element};
 use super::options::{create_or_open, ObjectOptions, UserLock};
 use super::value::{get_element, put_element};
-use crate::shm::{filled, header, Domain, Segment, Shape, Word64};
+use crate::shm::{filled, header, Domain, Handle, Segment, Shape, Source, Word64};
 use crate::sync::{Limits, Mutex};
 use crate::sys::crash;
 use crate::{Acquired, Error, Owner, Result};
@@ -109,8 +109,38 @@ impl Array {
         expected: Option<&Element>,
         expected_shape: Option<&[usize]>,
     ) -> Result<Array> {
+        Array::attach(Source::Name(domain, name), options, expected, expected_shape)
+    }
+
+    /// Opens the array that a handle leads to.
+    ///
+    /// # Errors
+    /// As [`Array::open`], and [`Error::Access`].
+    pub fn import(
+        handle: &Handle,
+        options: ObjectOptions,
+        expected: Option<&Element>,
+        expected_shape: Option<&[usize]>,
+    ) -> Result<Array> {
+        Array::attach(Source::Handle(handle), options, expected, expected_shape)
+    }
+
+    /// A handle that can travel to other processes.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
+    pub fn export(&self) -> Result<Handle> {
+        self.segment.export()
+    }
+
+    fn attach(
+        source: Source,
+        options: ObjectOptions,
+        expected: Option<&Element>,
+        expected_shape: Option<&[usize]>,
+    ) -> Result<Array> {
         let mut found = None;
-        let segment = Segment::open(domain, name, header::Kind::Array, |h| {
+        let segment = Segment::open(source, header::Kind::Array, |h| {
             let wrong = |_| Error::Corrupt("impossible array");
             let element = get_element(h)?.for_array().map_err(wrong)?;
             let ndim = h.u64(AT_NDIM);
@@ -401,6 +431,6 @@ impl Layout {
         let journal = if element.elem_type() == ElemType::Struct { element.size() } else { 0 };
         let data = header::PAGE + journal.next_multiple_of(header::PAGE);
         let total = (data + bytes).next_multiple_of(header::PAGE);
-        Ok(Layout { len, bytes, data, shape: Shape { len: total as u64, mirror: 0 } })
+        Ok(Layout { len, bytes, data, shape: Shape::plain(total as u64) })
     }
 }

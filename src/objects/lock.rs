@@ -1,7 +1,7 @@
 //! The lock as an object of its own.
 
 use super::options::{create_or_open, ObjectOptions, UserLock};
-use crate::shm::{header, Domain, Segment, Shape};
+use crate::shm::{header, Domain, Handle, Segment, Shape, Source};
 use crate::sync::Limits;
 use crate::{Acquired, Owner, Result};
 
@@ -11,7 +11,7 @@ pub struct Lock {
     lock: UserLock,
 }
 
-const SHAPE: Shape = Shape { len: header::PAGE as u64, mirror: 0 };
+const SHAPE: Shape = Shape::plain(header::PAGE as u64);
 
 impl Lock {
     /// Creates a lock, named or anonymous; the flag says whether an existing one was opened.
@@ -33,7 +33,27 @@ impl Lock {
     /// # Errors
     /// [`crate::Error::NotFound`], [`crate::Error::Kind`], [`crate::Error::Name`] …
     pub fn open(domain: &Domain, name: &str, options: ObjectOptions) -> Result<Lock> {
-        Lock::on(Segment::open(domain, name, header::Kind::Lock, |_| Ok(SHAPE))?, options)
+        Lock::attach(Source::Name(domain, name), options)
+    }
+
+    /// Opens the lock that a handle leads to.
+    ///
+    /// # Errors
+    /// [`crate::Error::Kind`], [`crate::Error::Access`], [`crate::Error::Corrupt`] …
+    pub fn import(handle: &Handle, options: ObjectOptions) -> Result<Lock> {
+        Lock::attach(Source::Handle(handle), options)
+    }
+
+    /// A handle that can travel to other processes.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotSupported`] if the file cannot be opened again, [`crate::Error::Sys`].
+    pub fn export(&self) -> Result<Handle> {
+        self.segment.export()
+    }
+
+    fn attach(source: Source, options: ObjectOptions) -> Result<Lock> {
+        Lock::on(Segment::open(source, header::Kind::Lock, |_| Ok(SHAPE))?, options)
     }
 
     fn on(segment: Segment, options: ObjectOptions) -> Result<Lock> {

@@ -4,6 +4,7 @@ mod array;
 mod element;
 mod lock;
 mod options;
+mod passing;
 mod queue;
 mod value;
 
@@ -12,5 +13,6 @@ pub use array::{Array, ArrayOptions, MAX_DIMS};
 pub use element::{ElemType, Element};
 pub use lock::Lock;
 pub use options::ObjectOptions;
+pub use passing::{Exit, Process, Spawn};
 pub use queue::{Queue, QueueInfo, QueueOptions};
 pub use value::{Counter, FetchOp, Value, ValueOptions};

@@ -11,7 +11,7 @@
 //! refreshed when it seems to be full or empty.
 
 use super::options::{create_or_open, ObjectOptions};
-use crate::shm::{header, Domain, Segment, Shape, Word32, Word64};
+use crate::shm::{header, Domain, Handle, Segment, Shape, Source, Word32, Word64};
 use crate::sync::{Event, Inside, Limits, Mutex};
 use crate::sys::{clock, crash};
 use crate::{Error, Result};
@@ -186,8 +186,28 @@ impl Queue {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Kind`], [`Error::Type`], [`Error::Name`] …
     pub fn open(domain: &Domain, name: &str, options: &QueueOptions) -> Result<Queue> {
+        Queue::attach(Source::Name(domain, name), options)
+    }
+
+    /// Opens the queue that a handle leads to.
+    ///
+    /// # Errors
+    /// As [`Queue::open`], and [`Error::Access`].
+    pub fn import(handle: &Handle, options: &QueueOptions) -> Result<Queue> {
+        Queue::attach(Source::Handle(handle), options)
+    }
+
+    /// A handle that can travel to other processes.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
+    pub fn export(&self) -> Result<Handle> {
+        self.segment.export()
+    }
+
+    fn attach(source: Source, options: &QueueOptions) -> Result<Queue> {
         let mut found = None;
-        let segment = Segment::open(domain, name, header::Kind::Queue, |h| {
+        let segment = Segment::open(source, header::Kind::Queue, |h| {
             let (capacity, max_items) = (h.u64(AT_CAPACITY), h.u64(AT_MAX_ITEMS));
             let possible = capacity.is_power_of_two() && (header::PAGE as u64..=MAX_CAPACITY).contains(&capacity);
             let max_items = u32::try_from(max_items).ok().filter(|_| possible);
@@ -673,5 +693,5 @@ impl Queue {
 }
 
 fn shape(capacity: u64) -> Shape {
-    Shape { len: header::PAGE as u64 + capacity, mirror: capacity }
+    Shape { len: header::PAGE as u64 + capacity, rings: 1, ring: capacity }
 }

@@ -3,7 +3,7 @@
 
 use super::element::{ElemType, Element};
 use super::options::{create_or_open, ObjectOptions, UserLock};
-use crate::shm::{header, Domain, Region, Segment, Shape, Word16, Word32, Word64, Word8};
+use crate::shm::{header, Domain, Handle, Region, Segment, Shape, Source, Word16, Word32, Word64, Word8};
 use crate::sync::{Limits, Mutex};
 use crate::sys::crash;
 use crate::{Acquired, Error, Owner, Result};
@@ -159,8 +159,28 @@ impl Value {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Kind`], [`Error::Type`], [`Error::Name`] …
     pub fn open(domain: &Domain, name: &str, options: ObjectOptions, expected: Option<&Element>) -> Result<Value> {
+        Value::attach(Source::Name(domain, name), options, expected)
+    }
+
+    /// Opens the value that a handle leads to.
+    ///
+    /// # Errors
+    /// As [`Value::open`], and [`Error::Access`].
+    pub fn import(handle: &Handle, options: ObjectOptions, expected: Option<&Element>) -> Result<Value> {
+        Value::attach(Source::Handle(handle), options, expected)
+    }
+
+    /// A handle that can travel to other processes.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
+    pub fn export(&self) -> Result<Handle> {
+        self.segment.export()
+    }
+
+    fn attach(source: Source, options: ObjectOptions, expected: Option<&Element>) -> Result<Value> {
         let mut found = None;
-        let segment = Segment::open(domain, name, header::Kind::Value, |h| {
+        let segment = Segment::open(source, header::Kind::Value, |h| {
             let element = get_element(h)?;
             let mode = h.u32(AT_MODE);
             if (mode == SCALAR) != (element.elem_type() != ElemType::Struct) || mode > RAW {
@@ -587,7 +607,7 @@ fn shape(element: &Element, mode: u32) -> Shape {
         SNAPSHOT => 2 * copy_len(element.size()),
         _ => element.size(),
     };
-    Shape { len: (header::PAGE + data).next_multiple_of(header::PAGE) as u64, mirror: 0 }
+    Shape::plain((header::PAGE + data).next_multiple_of(header::PAGE) as u64)
 }
 
 /// Writes an element into a header.

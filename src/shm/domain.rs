@@ -6,7 +6,7 @@ use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE
 use crate::sys::file::{self, FileLock, Stat};
 use crate::sys::{clock, fork, process};
 use crate::{Error, Result};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -22,7 +22,7 @@ pub struct DomainOptions {
     pub path: Option<PathBuf>,
     /// For a group: modes 2770 and 0660 instead of 0700 and 0600.
     pub group: bool,
-    /// Without a directory: lives in memory descriptors, shared with forked children.
+    /// Without a directory: lives in memory descriptors, shared with forked children and through handles.
     pub anonymous: bool,
     /// Do not create it.
     pub existing: bool,
@@ -71,8 +71,8 @@ struct Inner {
 
 enum Place {
     Directory(PathBuf),
-    /// The registry's descriptor, which forked children inherit. A number, because the program may close
-    /// it and give the number to another file.
+    /// Without a directory, or none that this process sees: the registry's descriptor, which forked children
+    /// inherit. A number, because the program may close it and give the number to another file.
     Anonymous(i32),
 }
 
@@ -103,6 +103,27 @@ impl Domain {
         domain.me()?;
         domain.probe().prepare(|| domain.open_registry());
         Ok(domain)
+    }
+
+    /// The domain that a registry belongs to, of which we only have a descriptor (inherited or received).
+    pub(super) fn of_registry(fd: BorrowedFd) -> Result<Domain> {
+        let inner = fork::exclusive(|| Inner::of_registry(fd))?;
+        let domain = Domain { inner, busy_ns: BUSY_NS };
+        domain.me()?;
+        domain.probe().prepare(|| domain.open_registry());
+        Ok(domain)
+    }
+
+    /// The name of an object's file in this domain, if it has one that this process can see.
+    pub(super) fn name_of(&self, fd: BorrowedFd) -> Option<String> {
+        let Place::Directory(path) = &self.inner.place else { return None };
+        let found = file::path_of(fd.as_raw_fd())?;
+        let name = found.file_name()?.to_str()?.to_owned();
+        let dir = self.dir().ok()?;
+        let same = found.parent() == Some(path.as_path())
+            && check_name(&name).is_ok()
+            && file::stat_at(dir.as_fd(), &name).is_ok_and(|s| file::stat(fd).is_ok_and(|f| f.same_file(&s)));
+        same.then_some(name)
     }
 
     /// Opens the default domain. Errors as [`Domain::open`].
@@ -429,18 +450,55 @@ impl Inner {
         if !stat.is_regular() || stat.links > 1 {
             return Err(Error::Access("the registry is not a regular file with one name"));
         }
-        let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
-        open.retain(|inner| inner.strong_count() > 0);
-        if let Some(inner) = open.iter().filter_map(Weak::upgrade).find(|i| i.registry.stat.same_file(&stat)) {
+        if let Some(inner) = Inner::already_open(&stat) {
             return Ok(Some(inner));
         }
         // The lock stays with the mapping made below, in forked children too.
         if !file::try_lock(fd.as_fd(), FileLock::Shared, GUARD_BYTE, 1)? || file::stat(fd.as_fd())?.links == 0 {
             return Ok(None); // being removed
         }
-        let inner = Arc::new(Inner::map(&fd, stat, Place::Directory(path.to_path_buf()), options.group)?);
-        open.push(Arc::downgrade(&inner));
-        Ok(Some(inner))
+        Inner::map(&fd, stat, Place::Directory(path.to_path_buf()), options.group).map(Some)
+    }
+
+    /// The domain of this registry, if this process has it open.
+    fn already_open(registry: &Stat) -> Option<Arc<Inner>> {
+        let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
+        open.retain(|inner| inner.strong_count() > 0);
+        open.iter().filter_map(Weak::upgrade).find(|i| i.registry.stat.same_file(registry))
+    }
+
+    /// The domain of a registry that was inherited or received.
+    fn of_registry(fd: BorrowedFd) -> Result<Arc<Inner>> {
+        let stat = file::stat(fd)?;
+        if !stat.is_regular() {
+            return Err(Error::Corrupt("not the descriptor of a registry"));
+        }
+        if let Some(inner) = Inner::already_open(&stat) {
+            return Ok(inner);
+        }
+        // By its path if this process sees it: then new objects can have names.
+        if let Some(dir) = file::path_of(fd.as_raw_fd()).and_then(|p| p.parent().map(Path::to_owned)) {
+            let here = file::open_dir(&dir).and_then(|d| file::stat_at(d.as_fd(), REGISTRY));
+            if here.is_ok_and(|s| s.same_file(&stat)) {
+                let options =
+                    DomainOptions { group: stat.mode & 0o060 != 0, existing: true, ..DomainOptions::at(&dir) };
+                if let Some(inner) = Inner::try_directory(&dir, &options)? {
+                    return Ok(inner);
+                }
+            }
+        }
+        let own = file::reopen(fd.as_raw_fd())?;
+        let sealed = file::is_sealed(own.as_fd());
+        let group = !sealed && stat.mode & 0o060 != 0;
+        if !sealed {
+            // Not sealed: then it is only as safe as the people who may write to it.
+            check_owner(&stat, group)?;
+        }
+        let held = file::try_lock(own.as_fd(), FileLock::Shared, GUARD_BYTE, 1)?;
+        if !held || (!sealed && file::stat(own.as_fd())?.links == 0) {
+            return Err(Error::Stale); // removed, or just being removed
+        }
+        Inner::by_descriptor(own, stat, group)
     }
 
     fn anonymous() -> Result<Arc<Inner>> {
@@ -449,13 +507,17 @@ impl Inner {
         Registry::format(&fd)?;
         file::seal(fd.as_fd())?;
         let stat = file::stat(fd.as_fd())?;
-        let own = file::reopen(fd.as_raw_fd())?;
-        let inner = Inner::map(&fd, stat, Place::Anonymous(own.as_raw_fd()), false)?;
-        let _ = own.into_raw_fd(); // closed with the domain
-        Ok(Arc::new(inner))
+        Inner::by_descriptor(file::reopen(fd.as_raw_fd())?, stat, false)
     }
 
-    fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool) -> Result<Inner> {
+    fn by_descriptor(own: OwnedFd, stat: Stat, group: bool) -> Result<Arc<Inner>> {
+        let inner = Inner::map(&own, stat, Place::Anonymous(own.as_raw_fd()), group)?;
+        let _ = own.into_raw_fd(); // closed with the domain
+        Ok(inner)
+    }
+
+    /// Maps the registry, and remembers the domain as open.
+    fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool) -> Result<Arc<Inner>> {
         let mut start = [0u8; super::header::PAGE];
         let n = file::read_start(fd.as_fd(), &mut start)?;
         let header = Header::parse(&start[..n], stat.size)?;
@@ -465,7 +527,10 @@ impl Inner {
         if stat.size != REGISTRY_LEN as u64 || stat.allocated < stat.size {
             return Err(Error::Corrupt("the registry has the wrong size, or holes"));
         }
-        Ok(Inner { place, id: header.domain(), group, registry: Registry::map(fd, stat)?, probe: Probe::new() })
+        let registry = Registry::map(fd, stat)?;
+        let inner = Arc::new(Inner { place, id: header.domain(), group, registry, probe: Probe::new() });
+        OPEN.lock().unwrap_or_else(|e| e.into_inner()).push(Arc::downgrade(&inner));
+        Ok(inner)
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn parse(code: u32) -> Option<Kind> {
+    pub(crate) fn parse(code: u32) -> Option<Kind> {
         [Kind::Registry, Kind::Lock, Kind::Value, Kind::Array, Kind::Queue].into_iter().find(|&k| k as u32 == code)
     }
 

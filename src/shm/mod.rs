@@ -2,7 +2,9 @@
 //! function. Nothing here knows what an object does with its bytes.
 #![allow(unsafe_code)]
 
+mod descriptor;
 mod domain;
+mod handle;
 pub(crate) mod header;
 mod liveness;
 mod region;
@@ -11,9 +13,11 @@ mod segment;
 pub(crate) mod store;
 
 pub use domain::{Domain, DomainOptions};
+pub use handle::Handle;
+pub(crate) use handle::{INHERITED, LETTER};
 pub use liveness::Owner;
 pub(crate) use region::{filled, Region};
 
 pub use registry::Me;
-pub(crate) use segment::{Created, Segment, Shape};
+pub(crate) use segment::{Created, Segment, Shape, Source};
 pub(crate) use store::{Word16, Word32, Word64, Word8};

@@ -37,6 +37,8 @@ const COMMAND: usize = 32;
 /// Size of the registry file.
 pub(crate) const REGISTRY_LEN: usize = (AT_SLOTS + SLOTS * SLOT_LEN).next_multiple_of(PAGE);
 
+const WHOLE: mapping::Window = mapping::Window { offset: 0, len: REGISTRY_LEN };
+
 /// Locked bytes lie far behind the end of any file; they are only numbers.
 pub(super) const LOCK_BASE: i64 = 1 << 60;
 /// Shared by everybody who has the registry mapped; a forked child inherits it.
@@ -88,7 +90,7 @@ pub(super) struct Registry {
 impl Registry {
     /// Maps a registry file of the right size whose header was checked.
     pub(super) fn map(fd: &OwnedFd, stat: file::Stat) -> Result<Registry> {
-        let region = Region::new(mapping::Mapping::new(fd.as_fd(), REGISTRY_LEN, 0)?, None);
+        let region = Region::new(mapping::Mapping::new(fd.as_fd(), &[WHOLE])?, None);
         let generations =
             (0..SLOTS).map(|i| region.word64(AT_SLOTS + i * SLOT_LEN + GENERATION)).collect::<Result<_>>()?;
         Ok(Registry {
@@ -104,7 +106,7 @@ impl Registry {
     /// Writes the header of a new registry, with a new domain id, into a reserved, unnamed file.
     pub(super) fn format(fd: &OwnedFd) -> Result<()> {
         let header = Header::new(Kind::Registry, 0, &process::random_id()?, REGISTRY_LEN as u64);
-        let region = Region::new(mapping::Mapping::new(fd.as_fd(), REGISTRY_LEN, 0)?, None);
+        let region = Region::new(mapping::Mapping::new(fd.as_fd(), &[WHOLE])?, None);
         region.write(0, header.bytes())
     }
 

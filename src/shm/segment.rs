@@ -4,16 +4,19 @@
 //! and inherited by fork with the mapping: the object is in use exactly while somebody holds it. Whoever
 //! gets the exclusive lock knows that nobody does, and may remove the name.
 
+use super::descriptor::Descriptor;
 use super::domain::{check_name, object, Domain};
+use super::handle::Handle;
 use super::header::{self, Header, Kind};
 use super::region::Region;
 use super::store::Word32;
 use crate::sys::file::{self, FileLock};
-use crate::sys::mapping::Mapping;
+use crate::sys::mapping::{Mapping, Window};
 use crate::sys::{crash, memory};
 use crate::{Error, Result};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 /// Locked while the object is in use; far behind the end of any file.
 pub(super) const USE_BYTE: i64 = 1 << 60;
@@ -26,13 +29,47 @@ const LARGE: u64 = 1 << 20;
 pub(crate) struct Shape {
     /// Bytes of the file; a multiple of the page size.
     pub len: u64,
-    /// How many of the last bytes appear a second time behind the end: a ring.
-    pub mirror: u64,
+    /// How many rings the file ends with; each appears twice in a row, so that whatever wraps around its end
+    /// is contiguous.
+    pub rings: u64,
+    /// Bytes of each.
+    pub ring: u64,
+}
+
+impl Shape {
+    /// Without rings.
+    pub(crate) const fn plain(len: u64) -> Shape {
+        Shape { len, rings: 0, ring: 0 }
+    }
+
+    fn windows(&self) -> Result<Vec<Window>> {
+        let window = |offset: u64, len: u64| -> Result<Window> {
+            let fits = |n: u64| usize::try_from(n).map_err(|_| Error::invalid("absurd size"));
+            Ok(Window { offset: fits(offset)?, len: fits(len)? })
+        };
+        let start = self.len - self.rings * self.ring;
+        let mut windows = vec![window(0, start)?];
+        for n in 0..self.rings {
+            let ring = window(start + n * self.ring, self.ring)?;
+            windows.extend([ring, ring]);
+        }
+        Ok(windows)
+    }
+}
+
+/// How to find an object that exists.
+pub(crate) enum Source<'a> {
+    /// By its name in a domain.
+    Name(&'a Domain, &'a str),
+    /// By a handle from another process, or from another part of this one.
+    Handle(&'a Handle),
 }
 
 /// A mapped object and its domain.
 pub(crate) struct Segment {
     domain: Domain,
+    kind: Kind,
+    file: Arc<Descriptor>,
     region: Region,
     flags: u32,
     poison: Word32,
@@ -85,7 +122,9 @@ impl Segment {
         file::reserve(fd.as_fd(), shape.len)?;
         let mut header = Header::new(kind, flags, &domain.id(), shape.len);
         params(&mut header);
-        let region = Region::new(map(&fd, shape)?, sweep_after(domain, name));
+        let mapping = Mapping::new(fd.as_fd(), &shape.windows()?)?;
+        let file = Arc::new(Descriptor::new(domain, fd.as_fd(), name)?);
+        let region = Region::new(mapping, Some(after(&file)));
         if crash::mutant(crash::Mutant::LinkFirst) {
             if let (Some(dir), Some(name)) = (&dir, name) {
                 publish(domain, &fd, dir, name)?;
@@ -101,20 +140,29 @@ impl Segment {
             }
             _ => file::seal(fd.as_fd())?,
         }
-        Segment::new(domain, region, flags).map(Created::New)
+        if name.is_none() {
+            file.keep(fd);
+        }
+        Segment::new(domain, kind, file, region, flags).map(Created::New)
     }
 
-    /// Opens an object by name. `shape` reads the parameters and says how to map it.
-    pub(crate) fn open(
-        domain: &Domain,
-        name: &str,
-        kind: Kind,
-        shape: impl FnOnce(&Header) -> Result<Shape>,
-    ) -> Result<Segment> {
-        check_name(name)?;
-        let dir = domain.dir()?;
-        domain.sweep_sometimes();
-        let (fd, header, stat) = Segment::open_used(domain, &dir, name)?;
+    /// Opens an existing object. `shape` reads the parameters and says how to map it.
+    pub(crate) fn open(source: Source, kind: Kind, shape: impl FnOnce(&Header) -> Result<Shape>) -> Result<Segment> {
+        let (domain, name, (fd, header, stat)) = match source {
+            Source::Name(domain, name) => {
+                check_name(name)?;
+                let dir = domain.dir()?;
+                domain.sweep_sometimes();
+                (domain.clone(), Some(name.to_owned()), Segment::open_used(domain, &dir, name)?)
+            }
+            Source::Handle(handle) => {
+                handle.expect(kind)?;
+                let domain = handle.domain()?;
+                let found = handle.open_object(&domain)?;
+                let name = domain.name_of(found.0.as_fd());
+                (domain, name, found)
+            }
+        };
         header.expect(kind, &domain.id())?;
         let shape = shape(&header)?;
         if shape.len != stat.size {
@@ -123,8 +171,13 @@ impl Segment {
         if stat.allocated < stat.size {
             return Err(Error::Corrupt("the segment has holes: touching them could fail"));
         }
-        let region = Region::new(map(&fd, shape)?, sweep_after(domain, Some(name)));
-        Segment::new(domain, region, header.flags())
+        let mapping = Mapping::new(fd.as_fd(), &shape.windows()?)?;
+        let file = Arc::new(Descriptor::new(&domain, fd.as_fd(), name.as_deref())?);
+        let region = Region::new(mapping, Some(after(&file)));
+        if name.is_none() {
+            file.keep(fd);
+        }
+        Segment::new(&domain, kind, file, region, header.flags())
     }
 
     /// Opens the file, takes the use lock and reads the header. An object that nobody used any more is
@@ -152,9 +205,11 @@ impl Segment {
         })
     }
 
-    fn new(domain: &Domain, region: Region, flags: u32) -> Result<Segment> {
+    fn new(domain: &Domain, kind: Kind, file: Arc<Descriptor>, region: Region, flags: u32) -> Result<Segment> {
         Ok(Segment {
             domain: domain.clone(),
+            kind,
+            file,
             poison: region.word32(header::AT_POISON)?,
             steals: region.word32(header::AT_STEALS)?,
             rollbacks: region.word32(header::AT_ROLLBACKS)?,
@@ -171,6 +226,13 @@ impl Segment {
     #[inline]
     pub(crate) fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// A handle that can travel. It uses the object as long as it exists, also on its way.
+    pub(crate) fn export(&self) -> Result<Handle> {
+        let object = file::beyond_standard(self.file.reopen()?)?;
+        file::try_lock(object.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
+        Ok(Handle::new(self.kind, file::beyond_standard(self.domain.open_registry()?)?, object))
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
@@ -210,11 +272,6 @@ impl Segment {
     }
 }
 
-fn map(fd: &OwnedFd, shape: Shape) -> Result<Mapping> {
-    let len = usize::try_from(shape.len).map_err(|_| Error::invalid("absurd size"))?;
-    Mapping::new(fd.as_fd(), len, usize::try_from(shape.mirror).map_err(|_| Error::invalid("absurd size"))?)
-}
-
 /// Gives the object its name; `false` if a living object has it.
 fn publish(domain: &Domain, fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<bool> {
     for _ in 0..100 {
@@ -233,13 +290,9 @@ fn publish(domain: &Domain, fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<b
     Ok(false)
 }
 
-/// What to do when this process has unmapped a named object: remove the name if it was the last user.
-fn sweep_after(domain: &Domain, name: Option<&str>) -> Option<Box<dyn FnOnce() + Send + Sync>> {
-    let (domain, name) = (domain.clone(), name?.to_owned());
-    Some(Box::new(move || {
-        // A leftover is harmless: whoever comes next sweeps it.
-        if let Ok(dir) = domain.dir() {
-            let _ = domain.sweep_name(&dir, &name);
-        }
-    }))
+/// What to do when this process has unmapped an object: close its descriptor, and remove the name if this was
+/// the last user.
+fn after(file: &Arc<Descriptor>) -> Box<dyn FnOnce() + Send + Sync> {
+    let file = file.clone();
+    Box::new(move || file.leave())
 }

@@ -1,6 +1,7 @@
 //! What bounds a wait: a timeout and a cancel token.
 
 use super::Cancel;
+use crate::sys::clock;
 use crate::{Error, Result};
 use std::time::Duration;
 
@@ -72,5 +73,34 @@ impl<'a> Limits<'a> {
     /// The same, also ended by a token.
     pub fn or(self, cancel: &'a Cancel) -> Limits<'a> {
         Limits { cancel: Some(cancel), ..self }
+    }
+}
+
+/// The end of a wait that is none of a word: looked at between short waits in the kernel.
+pub(crate) struct Deadline<'a> {
+    limits: Limits<'a>,
+    /// CLOCK_MONOTONIC; `u64::MAX`: never.
+    at: u64,
+}
+
+impl<'a> Deadline<'a> {
+    /// The time begins now.
+    pub(crate) fn new(limits: Limits<'a>) -> Deadline<'a> {
+        let at = match limits.timeout {
+            Timeout::Forever => u64::MAX,
+            Timeout::Ns(ns) => clock::now_ns().saturating_add(ns),
+        };
+        Deadline { limits, at }
+    }
+
+    /// Nanoseconds left; an error if there are none, or if the token was set.
+    pub(crate) fn left(&self) -> Result<u64> {
+        if self.limits.cancel.is_some_and(Cancel::is_set) {
+            return Err(Error::Canceled);
+        }
+        match self.at.saturating_sub(clock::now_ns()) {
+            0 => Err(Error::TimedOut),
+            left => Ok(left),
+        }
     }
 }

@@ -11,5 +11,6 @@ pub mod raw;
 
 pub use cancel::Cancel;
 pub(crate) use event::Event;
+pub(crate) use limits::Deadline;
 pub use limits::{Limits, Timeout};
 pub(crate) use mutex::{Inside, Mutex};

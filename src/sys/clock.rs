@@ -24,5 +24,10 @@ pub(crate) fn ticks() -> Option<u64> {
 
 /// Sleeps about a millisecond: for retries against another process that is in the middle of a step.
 pub(crate) fn nap() {
-    std::thread::sleep(std::time::Duration::from_millis(1));
+    sleep_ns(1_000_000);
+}
+
+/// Sleeps.
+pub(crate) fn sleep_ns(ns: u64) {
+    std::thread::sleep(std::time::Duration::from_nanos(ns));
 }

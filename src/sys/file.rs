@@ -144,11 +144,44 @@ pub(crate) fn seal(fd: BorrowedFd) -> Result<()> {
     Ok(())
 }
 
+/// Whether nobody can ever make the file shorter. (Files of a tmpfs cannot be sealed: no.)
+pub(crate) fn is_sealed(fd: BorrowedFd) -> bool {
+    // SAFETY: a live descriptor.
+    let seals = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GET_SEALS) };
+    seals >= 0 && seals & libc::F_SEAL_SHRINK != 0
+}
+
+/// Where a descriptor's file is in the file system, as far as the kernel knows: to be verified.
+pub(crate) fn path_of(fd: i32) -> Option<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()
+}
+
+/// Sees to it that another program run by this process does not get the descriptor.
+pub(crate) fn close_on_exec(fd: i32) -> Result<()> {
+    // SAFETY: fcntl with integers only.
+    if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(last("fcntl(F_SETFD)"));
+    }
+    Ok(())
+}
+
+/// The same descriptor under a number that standard input, output or error of a child will not have: they may
+/// be closed in this process.
+pub(crate) fn beyond_standard(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    // SAFETY: a live descriptor and integers.
+    owned(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) }, "fcntl(F_DUPFD_CLOEXEC)")
+}
+
 /// A description of our own of a file we only have a descriptor of (inherited or passed).
 pub(crate) fn reopen(fd: i32) -> Result<OwnedFd> {
     let path = c_path(Path::new(&format!("/proc/self/fd/{fd}")))?;
+    // O_NONBLOCK: whatever it turns out to be, opening it does not wait.
+    let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
     // SAFETY: a NUL-terminated path.
-    owned(unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) }, "open(/proc/self/fd)")
+    owned(unsafe { libc::open(path.as_ptr(), flags) }, "open(/proc/self/fd)")
 }
 
 /// Gives an unnamed file its name, atomically; [`Error::Exists`] if the name is taken.

@@ -12,14 +12,24 @@ pub(crate) struct Mapping {
     len: usize,
 }
 
+/// A stretch of a file as it appears in a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// Where it begins in the file; a multiple of the page size.
+    pub offset: usize,
+    /// Its bytes; likewise.
+    pub len: usize,
+}
+
 impl Mapping {
-    /// Maps `len` bytes. With `mirror`, the last `mirror` bytes appear once more right behind, so that
-    /// whatever wraps around the end of a ring is contiguous.
-    pub(crate) fn new(fd: BorrowedFd, len: usize, mirror: usize) -> Result<Mapping> {
-        if mirror > 0 && (len - mirror) % page_size() != 0 {
-            return Err(Error::NotSupported("queues need a kernel with pages of 4 KiB"));
+    /// Maps windows of the file one behind the other. A ring that is mapped twice in a row is contiguous
+    /// across its end.
+    pub(crate) fn new(fd: BorrowedFd, windows: &[Window]) -> Result<Mapping> {
+        if windows.iter().any(|w| w.offset % page_size() != 0) {
+            return Err(Error::NotSupported("queues and pipes need a kernel with pages of 4 KiB"));
         }
-        let total = len.checked_add(mirror).ok_or(Error::invalid("absurd size"))?;
+        let total = windows.iter().try_fold(0usize, |sum, w| sum.checked_add(w.len));
+        let total = total.ok_or(Error::invalid("absurd size"))?;
         // One reservation, then the file over it: the address range is ours in any case.
         // SAFETY: a fresh mapping at an address of the kernel's choice.
         let base = unsafe {
@@ -37,9 +47,10 @@ impl Mapping {
             _ => return Err(last("mmap")),
         };
         let mapping = Mapping { base, len: total };
-        mapping.cover(fd, 0, len, 0)?;
-        if mirror > 0 {
-            mapping.cover(fd, len, mirror, len - mirror)?;
+        let mut at = 0;
+        for w in windows {
+            mapping.cover(fd, at, w.len, w.offset)?;
+            at += w.len;
         }
         Ok(mapping)
     }

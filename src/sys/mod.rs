@@ -1,7 +1,9 @@
-//! The only place that makes system calls: futex, files and mappings, file locks, fork detection, clock.
+//! The only place that makes system calls: futex, files and mappings, file locks, fork detection, sockets,
+//! children, clock.
 //! Nothing here knows what a domain or an object is.
 #![allow(unsafe_code)]
 
+pub(crate) mod child;
 pub(crate) mod clock;
 pub mod crash;
 pub(crate) mod file;
@@ -10,6 +12,7 @@ pub mod futex;
 pub(crate) mod mapping;
 pub(crate) mod memory;
 pub(crate) mod process;
+pub(crate) mod socket;
 
 use crate::Error;
 

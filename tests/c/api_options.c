@@ -115,13 +115,13 @@ static void output_structs(void) {
 
 static void statuses(void) {
     int status;
-    for (status = MPROC_ESTALE; status <= MPROC_EXISTED; status++) {
+    for (status = MPROC_EOF; status <= MPROC_EXISTED; status++) {
         CHECK(strncmp(mproc_status_name(status), "MPROC_", 6) == 0);
         CHECK(strcmp(mproc_status_name(status), "MPROC_UNKNOWN") != 0);
         CHECK(mproc_strerror(status)[0] != '\0');
     }
     CHECK(strcmp(mproc_status_name(MPROC_ETIMEDOUT), "MPROC_ETIMEDOUT") == 0);
-    CHECK(strcmp(mproc_status_name(MPROC_ESTALE - 1), "MPROC_UNKNOWN") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EOF - 1), "MPROC_UNKNOWN") == 0);
     CHECK(strcmp(mproc_status_name(MPROC_EXISTED + 1), "MPROC_UNKNOWN") == 0);
     CHECK(mproc_strerror(12345) != NULL);
 }

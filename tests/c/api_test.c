@@ -11,8 +11,12 @@ static void all(void) {
     api_array();
     api_queue();
     api_cancel();
+    api_handle();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--handle-child") == 0) { /* api_handle() starts this program once more */
+        return api_handle_child();
+    }
     return check_main("api_test", all);
 }

@@ -8,6 +8,8 @@ void api_value(void);
 void api_array(void);
 void api_queue(void);
 void api_cancel(void);
+void api_handle(void);
+int api_handle_child(void);
 void api_options(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "check.h"
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 enum { MOST_FUNCTIONS = 256 };
 
@@ -45,6 +46,8 @@ static struct {
     mproc_value_t *record; /* a SNAPSHOT struct of 16 bytes */
     mproc_array_t *array;  /* 10 of i32 */
     mproc_queue_t *queue;
+    mproc_handle_t *handle; /* on the value "number" */
+    mproc_process_t *process;
 } ok;
 
 static mproc_value_options_t value_options(int32_t type) {
@@ -61,6 +64,8 @@ static mproc_array_options_t array_options(int32_t type, size_t length) {
     return options;
 }
 
+static const char *const run_true[] = {"true", NULL};
+
 static void make_good_ones(void) {
     mproc_value_options_t number = value_options(MPROC_TYPE_I32), real = value_options(MPROC_TYPE_F64),
                           record = value_options(MPROC_TYPE_STRUCT);
@@ -74,9 +79,14 @@ static void make_good_ones(void) {
     NEED_OK(mproc_value_create(ok.domain, NULL, &record, &ok.record));
     NEED_OK(mproc_array_create(ok.domain, "array", &array, &ok.array));
     NEED_OK(mproc_queue_create(ok.domain, "queue", NULL, &ok.queue));
+    NEED_OK(mproc_value_export(ok.number, &ok.handle));
+    NEED_OK(mproc_spawn(run_true, NULL, 0, NULL, &ok.process));
 }
 
 static void close_good_ones(void) {
+    CHECK_OK(mproc_process_wait(ok.process, NULL, NULL, FOREVER, NULL));
+    mproc_process_close(ok.process);
+    mproc_handle_close(ok.handle);
     mproc_queue_close(ok.queue);
     mproc_array_close(ok.array);
     mproc_value_close(ok.record);
@@ -108,6 +118,10 @@ static void null_nowhere_needed(void) {
     mproc_array_close(NULL);
     COVER(mproc_queue_close);
     mproc_queue_close(NULL);
+    COVER(mproc_handle_close);
+    mproc_handle_close(NULL);
+    COVER(mproc_process_close);
+    mproc_process_close(NULL);
 }
 
 static void null_small(void) {
@@ -333,6 +347,129 @@ static void null_queue(void) {
     CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, &info, 0);
 }
 
+static void null_handle(void) {
+    mproc_handle_t *handle = SENTINEL(mproc_handle_t);
+    mproc_lock_t *lock = SENTINEL(mproc_lock_t);
+    mproc_value_t *value = SENTINEL(mproc_value_t);
+    mproc_array_t *array = SENTINEL(mproc_array_t);
+    mproc_queue_t *queue = SENTINEL(mproc_queue_t);
+    char token[160] = "#";
+    size_t len = 7;
+    uint32_t kind = 7;
+    int first = 7, second = 7, pair[2], null;
+
+    CALL(MPROC_EINVAL, mproc_lock_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_lock_export, ok.lock, NULL);
+    CALL(MPROC_EINVAL, mproc_value_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_value_export, ok.number, NULL);
+    CALL(MPROC_EINVAL, mproc_array_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_array_export, ok.array, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_queue_export, ok.queue, NULL);
+    CALL(MPROC_EINVAL, mproc_lock_import, NULL, NULL, &lock);
+    CALL(MPROC_EINVAL, mproc_lock_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_lock_import, ok.handle, NULL, &lock);
+    CALL(MPROC_EINVAL, mproc_value_import, NULL, NULL, &value);
+    CALL(MPROC_EINVAL, mproc_value_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_array_import, NULL, NULL, &array);
+    CALL(MPROC_EINVAL, mproc_array_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_array_import, ok.handle, NULL, &array);
+    CALL(MPROC_EINVAL, mproc_queue_import, NULL, NULL, &queue);
+    CALL(MPROC_EINVAL, mproc_queue_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_queue_import, ok.handle, NULL, &queue);
+    CHECK(lock == SENTINEL(mproc_lock_t) && value == SENTINEL(mproc_value_t));
+    CHECK(array == SENTINEL(mproc_array_t) && queue == SENTINEL(mproc_queue_t));
+    CALL(MPROC_OK, mproc_value_import, ok.handle, NULL, &value);
+    mproc_value_close(value);
+
+    CALL(MPROC_EINVAL, mproc_handle_kind, NULL, &kind);
+    CALL(MPROC_EINVAL, mproc_handle_kind, ok.handle, NULL);
+    CALL(MPROC_EINVAL, mproc_handle_descriptors, NULL, &first, &second);
+    CALL(MPROC_EINVAL, mproc_handle_descriptors, ok.handle, NULL, &second);
+    CALL(MPROC_EINVAL, mproc_handle_descriptors, ok.handle, &first, NULL);
+    CALL(MPROC_EINVAL, mproc_handle_token, NULL, 3, 4, token, sizeof token, &len);
+    CALL(MPROC_EINVAL, mproc_handle_token, ok.handle, 3, 4, NULL, sizeof token, &len);
+    CALL(MPROC_EINVAL, mproc_handle_token, ok.handle, -1, 4, token, sizeof token, &len);
+    CALL(MPROC_EINVAL, mproc_handle_token, ok.handle, 3, INT32_MIN, token, sizeof token, &len);
+    CHECK(kind == 7 && first == 7 && second == 7 && len == 7 && token[0] == '#');
+    CALL(MPROC_EMSGSIZE, mproc_handle_token, ok.handle, 3, 4, token, 0, &len);
+    CHECK(len > 7 && token[0] == '#');
+    CALL(MPROC_OK, mproc_handle_token, ok.handle, 3, 4, token, sizeof token, NULL);
+    CALL(MPROC_EINVAL, mproc_handle_from_token, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_handle_from_token, token, NULL);
+    CALL(MPROC_EINVAL, mproc_handle_from_token, "mproc1", &handle);
+    CALL(MPROC_EINVAL, mproc_inherited, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_inherited, "name", NULL);
+    CALL(MPROC_ENOENT, mproc_inherited, "name", &handle);
+
+    CHECK_INT(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CALL(MPROC_EINVAL, mproc_send_handle, pair[0], NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_send_handle, pair[0], ok.handle, -2, NULL);
+    CALL(MPROC_ESYS, mproc_send_handle, -1, ok.handle, FOREVER, NULL);
+    CALL(MPROC_ESYS, mproc_send_handle, null, ok.handle, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_recv_handle, pair[1], NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_recv_handle, pair[1], &handle, INT64_MIN, NULL);
+    CALL(MPROC_ETIMEDOUT, mproc_recv_handle, pair[1], &handle, 0, NULL); /* nothing was sent */
+    CALL(MPROC_ESYS, mproc_recv_handle, -1, &handle, FOREVER, NULL);
+    CALL(MPROC_ESYS, mproc_recv_handle, null, &handle, FOREVER, NULL);
+    close(null);
+    close(pair[0]);
+    close(pair[1]);
+    CHECK(handle == SENTINEL(mproc_handle_t));
+}
+
+static void null_process(void) {
+    static const char *const nothing[] = {NULL};
+    static const char *const missing[] = {"/no/such/program", NULL};
+    static const char *const not_executable[] = {"/etc/passwd", NULL};
+    static const char *const bad_names[] = {"", ".hidden", "a/b", "a=b", "a,b", "a b"};
+    mproc_process_t *process = SENTINEL(mproc_process_t);
+    mproc_spawn_options_t options = MPROC_SPAWN_OPTIONS_INIT;
+    mproc_named_handle_t named[2] = {{"a", NULL}, {"a", NULL}};
+    size_t i;
+    int pid = 7, code = 7, killed_by = 7;
+
+    named[0].handle = named[1].handle = ok.handle;
+    CALL(MPROC_EINVAL, mproc_spawn, NULL, NULL, 0, NULL, &process);
+    CALL(MPROC_EINVAL, mproc_spawn, nothing, NULL, 0, NULL, &process);
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, NULL, 0, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, NULL, 1, NULL, &process);
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, SIZE_MAX, NULL, &process);
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 2, NULL, &process); /* the same name twice */
+    named[1].name = NULL;
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 2, NULL, &process);
+    for (i = 0; i < sizeof bad_names / sizeof *bad_names; i++) {
+        named[1].name = bad_names[i];
+        CALL(MPROC_ENAME, mproc_spawn, run_true, named, 2, NULL, &process);
+    }
+    named[1].name = "b";
+    named[1].handle = NULL;
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 2, NULL, &process);
+    CALL(MPROC_ENOENT, mproc_spawn, missing, named, 1, NULL, &process);
+    CALL(MPROC_EACCES, mproc_spawn, not_executable, named, 1, NULL, &process);
+    options.flags = 1;
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 1, &options, &process);
+    options.flags = 0;
+    options.reserved = 1;
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 1, &options, &process);
+    options.reserved = 0;
+    options.size = 0;
+    CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 1, &options, &process);
+    CHECK(process == SENTINEL(mproc_process_t));
+
+    CALL(MPROC_EINVAL, mproc_process_pid, NULL, &pid);
+    CALL(MPROC_EINVAL, mproc_process_pid, ok.process, NULL);
+    CALL(MPROC_EINVAL, mproc_process_wait, NULL, &code, &killed_by, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_process_wait, ok.process, &code, &killed_by, -2, NULL);
+    CALL(MPROC_EINVAL, mproc_process_kill, NULL, SIGKILL);
+    CHECK(pid == 7 && code == 7 && killed_by == 7);
+    CALL(MPROC_OK, mproc_process_wait, ok.process, NULL, NULL, FOREVER, NULL);
+    CALL(MPROC_OK, mproc_process_wait, ok.process, &code, NULL, 0, NULL); /* the answer stays */
+    CHECK_INT(0, code);
+    CALL(MPROC_OK, mproc_process_kill, ok.process, SIGKILL); /* it has ended already */
+}
+
 /* A name is 1 to 200 of [A-Za-z0-9._-], not starting with a dot: wherever one is taken. */
 static void names(void) {
     static char too_long[202];
@@ -537,6 +674,8 @@ static void all(void) {
     null_value();
     null_array();
     null_queue();
+    null_handle();
+    null_process();
     names();
     types_and_flags();
     timeouts();

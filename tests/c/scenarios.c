@@ -10,12 +10,18 @@ struct stage *stage;
 
 static volatile sig_atomic_t interrupted;
 
+/* Then the stage is not shared with the scenario: what has failed goes to standard error. */
+static bool started_by_scenario;
+
 static void finish(enum outcome outcome, const char *file, int line, const char *format, va_list args)
 {
     uint32_t running = RUNNING;
     if (atomic_compare_exchange_strong(&stage->outcome, &running, outcome)) { /* the first one tells why */
         int used = file ? snprintf(stage->why, sizeof stage->why, "%s:%d: ", file, line) : 0;
         vsnprintf(stage->why + used, sizeof stage->why - (size_t)used, format, args);
+        if (started_by_scenario) {
+            fprintf(stderr, "%s\n", stage->why);
+        }
     }
     _exit(1);
 }
@@ -145,9 +151,13 @@ int main(int argc, char **argv)
 {
     static const struct scenario *const files[] = { fork_scenarios,       stop_scenarios,      thread_scenarios,
                                                     descriptor_scenarios, namespace_scenarios, memory_scenarios,
-                                                    signal_scenarios };
+                                                    signal_scenarios,     passing_scenarios };
     unsigned number = 0, counts[3] = { 0 };
     stage = proc_shared(sizeof *stage);
+    if (argc == 3 && !strcmp(argv[1], "--program")) {
+        started_by_scenario = true;
+        return run_program(argv[2]);
+    }
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans of a scenario come to us */
     struct sigaction on = { .sa_handler = on_signal };
     sigaction(SIGINT, &on, NULL);

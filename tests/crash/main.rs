@@ -11,6 +11,7 @@ mod array;
 mod engine;
 mod lifecycle;
 mod lock;
+mod passing;
 mod queue;
 mod value;
 
@@ -22,7 +23,7 @@ use std::process::{Command, ExitCode, Stdio};
 type Test = (&'static str, fn());
 
 fn tests() -> Vec<Test> {
-    [lock::TESTS, value::TESTS, array::TESTS, queue::TESTS, lifecycle::TESTS].concat()
+    [lock::TESTS, value::TESTS, array::TESTS, queue::TESTS, lifecycle::TESTS, passing::TESTS].concat()
 }
 
 /// Which test each mutant must make fail.

@@ -27,11 +27,13 @@
  * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
  * Threads    Every object may be used by many threads at once, except that destroying, moving and
  *            on_recovered() need it for themselves.
- * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks.
+ * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks. Every other
+ *            process opens an object by its name, or from a mproc::handle: given to a program by
+ *            mproc::process, or sent through a unix socket.
  * Cost       No operation makes more than one call into the library; the operations of std::atomic on
- *            scalar values and direct access to array elements make none. Two exceptions: creating and
- *            opening also fetch pointer and shape, and taking a message that is longer than those before
- *            may need a second call.
+ *            scalar values and direct access to array elements make none. Three exceptions: creating and
+ *            opening also fetch pointer and shape, taking a message that is longer than those before may
+ *            need a second call, and starting a program makes a handle on each object it is given.
  *
  * Everything the wrapper does not cover is reachable through native_handle() and mproc.h.
  */
@@ -43,6 +45,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -102,6 +105,8 @@ enum class errc : int {
   system_call = MPROC_ESYS,          ///< a system call failed: see error::sys_errno()
   panic = MPROC_EPANIC,              ///< a bug in the library was caught at its boundary
   stale = MPROC_ESTALE,              ///< the domain was removed meanwhile
+  broken_pipe = MPROC_EPIPE,         ///< the other side is gone: nobody will read it
+  end_of_file = MPROC_EOF,           ///< the other side is gone, and nothing is left
 };
 
 namespace detail {
@@ -119,7 +124,8 @@ class status_category final : public std::error_category {
       case errc::bad_name: return std::errc::invalid_argument;
       case errc::timed_out: return std::errc::timed_out;
       case errc::canceled: return std::errc::operation_canceled;
-      case errc::closed: return std::errc::broken_pipe;
+      case errc::closed:
+      case errc::broken_pipe: return std::errc::broken_pipe;
       case errc::buffer_too_small:
       case errc::too_big: return std::errc::message_size;
       case errc::already_exists: return std::errc::file_exists;
@@ -470,6 +476,136 @@ class domain {
 };
 
 // ---------------------------------------------------------------------------------------------
+// Handles that travel
+// ---------------------------------------------------------------------------------------------
+
+/// What an object is.
+enum class object_kind : std::uint32_t {
+  lock = MPROC_KIND_LOCK,
+  value = MPROC_KIND_VALUE,
+  array = MPROC_KIND_ARRAY,
+  queue = MPROC_KIND_QUEUE,
+};
+
+/// A handle on an object of any kind, ready to travel: to a program that mproc::process starts, or through
+/// a unix socket. Made by export_handle() of the object; the receiver opens the object with open(handle):
+///
+///     queue.export_handle().send(socket);                             // here
+///     auto queue = mproc::queue::open(mproc::handle::recv(socket));   // there
+class handle {
+ public:
+  /// The two descriptors that a child has to inherit. They stay the handle's.
+  struct descriptor_pair {
+    int registry;  ///< that of the domain's registry
+    int object;    ///< that of the object
+  };
+
+  /// Takes over a handle that was made through mproc.h.
+  explicit handle(mproc_handle_t* made) noexcept : handle_(made) {}
+
+  /// The handle that a token stands for, in the process that inherited its descriptors, which become this
+  /// handle's. errc::not_found if they are not there.
+  static handle from_token(const std::string& token) {
+    if (token.find('\0') != std::string::npos) throw error(errc::invalid_argument, "the token contains a NUL byte");
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_handle_from_token(token.c_str(), &made), "handle_from_token");
+    return handle(made);
+  }
+
+  /// Waits for a handle that somebody sends through a connected unix socket. Throws errc::end_of_file when
+  /// the other side closed it.
+  static handle recv(int socket, cancel_ref cancel = {}) { return *received(socket, MPROC_FOREVER, cancel); }
+  static std::optional<handle> try_recv(int socket) { return received(socket, 0, {}); }
+  template <class Rep, class Period>
+  static std::optional<handle> try_recv_for(int socket, const std::chrono::duration<Rep, Period>& wait,
+                                            cancel_ref cancel = {}) {
+    return received(socket, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  static std::optional<handle> try_recv_until(int socket, const std::chrono::time_point<Clock, Duration>& when,
+                                              cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return received(socket, ns, cancel); });
+  }
+
+  /// Sends it through a connected unix socket, and keeps it. Throws errc::broken_pipe when nobody will read it.
+  void send(int socket, cancel_ref cancel = {}) const { send_ns(socket, MPROC_FOREVER, cancel); }
+  bool try_send(int socket) const { return send_ns(socket, 0, {}); }
+  template <class Rep, class Period>
+  bool try_send_for(int socket, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) const {
+    return send_ns(socket, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_send_until(int socket, const std::chrono::time_point<Clock, Duration>& when,
+                      cancel_ref cancel = {}) const {
+    return detail::until(when, [&](std::int64_t ns) { return send_ns(socket, ns, cancel); });
+  }
+
+  /// What it leads to.
+  object_kind kind() const {
+    std::uint32_t what = 0;
+    detail::check(::mproc_handle_kind(handle_.get(), &what), "handle_kind");
+    return static_cast<object_kind>(what);
+  }
+
+  /// The descriptors behind it, both close-on-exec.
+  descriptor_pair descriptors() const {
+    descriptor_pair fds{-1, -1};
+    detail::check(::mproc_handle_descriptors(handle_.get(), &fds.registry, &fds.object), "handle_descriptors");
+    return fds;
+  }
+
+  /// The handle as a short text, for launchers of your own (mproc::process does all of it): from_token() in
+  /// a child that inherits the descriptors under the numbers given, or under those that they have here (which
+  /// takes a second call to ask). Not for this process itself: two handles would then own the same descriptors.
+  std::string token(int registry_fd, int object_fd) const {
+    std::string text(160, '\0');
+    for (;;) {
+      std::size_t needed = 0;
+      const int status =
+          ::mproc_handle_token(handle_.get(), registry_fd, object_fd, text.data(), text.size(), &needed);
+      if (status != MPROC_EMSGSIZE) {
+        detail::check(status, "handle_token");
+        text.resize(std::strlen(text.c_str()));
+        return text;
+      }
+      text.resize(needed);
+    }
+  }
+  std::string token() const {
+    const descriptor_pair fds = descriptors();
+    return token(fds.registry, fds.object);
+  }
+
+  /// Ends the handle now. What was opened from it stays open.
+  void close() noexcept { handle_.reset(); }
+
+  const mproc_handle_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  static std::optional<handle> received(int socket, std::int64_t timeout_ns, cancel_ref cancel) {
+    mproc_handle_t* made = nullptr;
+    const int status = ::mproc_recv_handle(socket, &made, timeout_ns, cancel.native_handle());
+    if (!detail::in_time(status, "recv_handle")) return std::nullopt;
+    return handle(made);
+  }
+
+  bool send_ns(int socket, std::int64_t timeout_ns, cancel_ref cancel) const {
+    const int status = ::mproc_send_handle(socket, handle_.get(), timeout_ns, cancel.native_handle());
+    return detail::in_time(status, "send_handle");
+  }
+
+  detail::unique_handle<mproc_handle_t, &::mproc_handle_close> handle_;
+};
+
+/// The handle that this program was given under that name by the one that started it. Each can be taken
+/// once; errc::not_found if there is none, or not any more.
+inline handle inherited(const std::string& name) {
+  mproc_handle_t* made = nullptr;
+  detail::check(::mproc_inherited(detail::c_name(name), &made), "inherited");
+  return handle(made);
+}
+
+// ---------------------------------------------------------------------------------------------
 // Lock
 // ---------------------------------------------------------------------------------------------
 
@@ -656,6 +792,22 @@ class mutex : public detail::lockable<detail::lock_calls> {
     mproc_lock_t* opened = nullptr;
     detail::check(::mproc_lock_open(in.native_handle(), detail::c_name(name), &o, &opened), "lock_open");
     return mutex(opened);
+  }
+
+  /// Opens the lock that a handle from another process leads to; errc::wrong_kind if it is none.
+  static mutex open(const handle& from, const mutex_options& options = {}) {
+    mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
+    o.flags = detail::common_flags(false, options.spin, false);
+    mproc_lock_t* opened = nullptr;
+    detail::check(::mproc_lock_import(from.native_handle(), &o, &opened), "lock_import");
+    return mutex(opened);
+  }
+
+  /// A handle on the lock that can travel to other processes, also if it is anonymous.
+  handle export_handle() const {
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_lock_export(handle_.get(), &made), "lock_export");
+    return handle(made);
   }
 
   /// Whether create_or_open() found it there.
@@ -865,6 +1017,15 @@ class value {
     return value(opened, false);
   }
 
+  /// Opens the value that a handle from another process leads to: errc::wrong_kind if it is none,
+  /// errc::type_mismatch if it is not a T.
+  static value open(const handle& from, const value_options& options = {}) {
+    const mproc_value_options_t o = native(options, false);
+    mproc_value_t* opened = nullptr;
+    detail::check(::mproc_value_import(from.native_handle(), &o, &opened), "value_import");
+    return value(opened, false);
+  }
+
   value(value&& other) noexcept
       : handle_(std::move(other.handle_)),
         pointer_(std::exchange(other.pointer_, nullptr)),
@@ -999,6 +1160,13 @@ class value {
     value_info what{};
     detail::check(::mproc_value_info(handle_.get(), &what, sizeof what), "value_info");
     return what;
+  }
+
+  /// A handle on the value that can travel to other processes, also if it is anonymous.
+  handle export_handle() const {
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_value_export(handle_.get(), &made), "value_export");
+    return handle(made);
   }
 
   /// Whether create_or_open() found it there.
@@ -1198,6 +1366,16 @@ class array {
     return array(opened, false, nullptr);
   }
 
+  /// Opens the array that a handle from another process leads to: errc::wrong_kind if it is none,
+  /// errc::type_mismatch as above.
+  static array open(const handle& from, const mproc::shape& expected = {}, const array_options& options = {}) {
+    mproc_array_options_t o = native(options, false);
+    put_shape(o, expected);
+    mproc_array_t* opened = nullptr;
+    detail::check(::mproc_array_import(from.native_handle(), &o, &opened), "array_import");
+    return array(opened, false, nullptr);
+  }
+
   array(array&& other) noexcept
       : handle_(std::move(other.handle_)),
         data_(std::exchange(other.data_, nullptr)),
@@ -1329,6 +1507,13 @@ class array {
     array_info what{};
     detail::check(::mproc_array_info(handle_.get(), &what, sizeof what), "array_info");
     return what;
+  }
+
+  /// A handle on the array that can travel to other processes, also if it is anonymous.
+  handle export_handle() const {
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_array_export(handle_.get(), &made), "array_export");
+    return handle(made);
   }
 
   /// Whether create_or_open() found it there.
@@ -1534,6 +1719,15 @@ class queue {
     return queue(opened);
   }
 
+  /// Opens the queue that a handle from another process leads to; errc::wrong_kind if it is none. Bounds
+  /// that are given must match.
+  static queue open(const handle& from, const queue_options& options = {}) {
+    const mproc_queue_options_t o = native(options, false);
+    mproc_queue_t* opened = nullptr;
+    detail::check(::mproc_queue_import(from.native_handle(), &o, &opened), "queue_import");
+    return queue(opened);
+  }
+
   // Putting. When it returns (true), the message is in the queue, whatever happens to this process.
 
   /// Puts a message at the end. errc::too_big if it can never fit.
@@ -1711,6 +1905,13 @@ class queue {
     detail::check(::mproc_queue_shutdown(handle_.get(), mode == shutdown_mode::immediate ? 1 : 0), "queue_shutdown");
   }
 
+  /// A handle on the queue that can travel to other processes, also if it is anonymous.
+  handle export_handle() const {
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_queue_export(handle_.get(), &made), "queue_export");
+    return handle(made);
+  }
+
   /// Whether create_or_open() found it there.
   bool existed() const noexcept { return existed_; }
 
@@ -1854,6 +2055,127 @@ class queue {
 };
 
 // ---------------------------------------------------------------------------------------------
+// Processes
+// ---------------------------------------------------------------------------------------------
+
+/// What to give a program under a name (1 to 200 of [A-Za-z0-9._-], not starting with a dot): an object,
+/// or a handle. A handle that is not moved in has to live until the program was started.
+class named_handle {
+ public:
+  named_handle(std::string name, const handle& given) : name_(std::move(name)), given_(nothing(), &given) {}
+  named_handle(std::string name, handle&& given)
+      : name_(std::move(name)), given_(std::make_shared<const handle>(std::move(given))) {}
+  template <class Object, class = std::enable_if_t<std::is_same_v<
+                              handle, decltype(std::declval<const Object&>().export_handle())>>>
+  named_handle(std::string name, const Object& object) : named_handle(std::move(name), object.export_handle()) {}
+
+  const std::string& name() const noexcept { return name_; }
+  const handle& given() const noexcept { return *given_; }
+
+ private:
+  using nothing = std::shared_ptr<const handle>;
+
+  std::string name_;
+  std::shared_ptr<const handle> given_;
+};
+
+/// How to start a program.
+struct spawn_options {
+  std::optional<std::vector<std::string>> environment;  ///< "NAME=value" texts; without it: this process's
+};
+
+/// How a process ended.
+struct exit_status {
+  int code = 0;    ///< its exit code; -1 if a signal killed it
+  int signal = 0;  ///< the signal that killed it, else 0
+
+  /// Whether it exited with 0.
+  bool success() const noexcept { return code == 0; }
+};
+
+/// A program that was started with objects to share: the counterpart of Python's
+/// Process(target, args=(value, queue)). The program takes them with mproc::inherited().
+///
+///     mproc::process worker({"worker", "--fast"}, {{"counter", counter}, {"jobs", jobs}});     // here
+///     auto counter = mproc::value<int>::open(mproc::inherited("counter"));                     // there
+///
+/// The destructor ends the handle, not the child; a child that was not waited for stays a zombie until this
+/// process ends, unless it has ended by then.
+class process {
+ public:
+  /// Starts the program argv[0], looked for along PATH if it has no slash. errc::not_found if there is no
+  /// such program, errc::access_denied if it cannot be executed.
+  explicit process(const std::vector<std::string>& argv, const std::vector<named_handle>& handles = {},
+                   const spawn_options& options = {}) {
+    std::vector<mproc_named_handle_t> named;
+    for (const named_handle& h : handles) {
+      named.push_back({detail::c_name(h.name()), detail::live(h.given().native_handle())});
+    }
+    const std::vector<const char*> words = pointers(argv);
+    std::vector<const char*> environment;
+    mproc_spawn_options_t o = MPROC_SPAWN_OPTIONS_INIT;
+    if (options.environment) {
+      environment = pointers(*options.environment);
+      o.envp = environment.data();
+    }
+    mproc_process_t* started = nullptr;
+    detail::check(::mproc_spawn(words.data(), named.empty() ? nullptr : named.data(), named.size(), &o, &started),
+                  "spawn");
+    handle_.reset(started);
+  }
+
+  /// The child's process id.
+  int pid() const {
+    int id = 0;
+    detail::check(::mproc_process_pid(handle_.get(), &id), "process_pid");
+    return id;
+  }
+
+  /// Waits for the child to end; the try_ forms are empty while it runs. Can be asked again.
+  exit_status wait(cancel_ref cancel = {}) { return *ended(MPROC_FOREVER, cancel); }
+  std::optional<exit_status> try_wait() { return ended(0, {}); }
+  template <class Rep, class Period>
+  std::optional<exit_status> try_wait_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return ended(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<exit_status> try_wait_until(const std::chrono::time_point<Clock, Duration>& when,
+                                            cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return ended(ns, cancel); });
+  }
+
+  /// Sends it a signal; nothing happens if it has ended. Never hits a later process of the same pid.
+  void kill(int signal = SIGKILL) { detail::check(::mproc_process_kill(handle_.get(), signal), "process_kill"); }
+
+  /// Ends the handle now; the child goes on.
+  void close() noexcept { handle_.reset(); }
+
+  const mproc_process_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  static std::vector<const char*> pointers(const std::vector<std::string>& words) {
+    std::vector<const char*> out;
+    for (const std::string& word : words) {
+      // The C interface would silently cut it there.
+      if (word.find('\0') != std::string::npos) throw error(errc::invalid_argument, "an argument contains a NUL byte");
+      out.push_back(word.c_str());
+    }
+    out.push_back(nullptr);
+    return out;
+  }
+
+  std::optional<exit_status> ended(std::int64_t timeout_ns, cancel_ref cancel) {
+    exit_status how;
+    const int status =
+        ::mproc_process_wait(handle_.get(), &how.code, &how.signal, timeout_ns, cancel.native_handle());
+    if (!detail::in_time(status, "process_wait")) return std::nullopt;
+    return how;
+  }
+
+  detail::unique_handle<mproc_process_t, &::mproc_process_close> handle_;
+};
+
+// ---------------------------------------------------------------------------------------------
 // What the types promise
 // ---------------------------------------------------------------------------------------------
 
@@ -1865,6 +2187,7 @@ inline constexpr bool is_handle = std::is_nothrow_move_constructible_v<T> && std
                                   std::is_nothrow_destructible_v<T>;
 
 static_assert(is_handle<domain> && is_handle<cancel_token> && is_handle<mutex> && is_handle<queue>);
+static_assert(is_handle<handle> && is_handle<process>);
 static_assert(is_handle<value<int>> && is_handle<array<int>> && std::is_nothrow_move_constructible_v<batch>);
 static_assert(std::is_base_of_v<std::system_error, error> && std::is_error_code_enum_v<errc>);
 static_assert(to_ns(std::chrono::hours::max()) == std::numeric_limits<std::int64_t>::max());

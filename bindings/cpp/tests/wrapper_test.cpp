@@ -2,6 +2,8 @@
 // real processes where it matters. The behaviour behind it is the library's, and tested there.
 #include "check.hpp"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -952,6 +954,281 @@ TEST("queue: a waiting process is woken") {
   CHECK(echo.wait() == 0);
 }
 
+// Two connected sockets, closed in the end.
+class socket_pair {
+ public:
+  socket_pair() {
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds_) != 0) throw std::runtime_error("socketpair failed");
+  }
+  socket_pair(const socket_pair&) = delete;
+  socket_pair& operator=(const socket_pair&) = delete;
+  ~socket_pair() {
+    close(0);
+    close(1);
+  }
+  int operator[](int side) const { return fds_[side]; }
+  void close(int side) {
+    if (fds_[side] >= 0) ::close(fds_[side]);
+    fds_[side] = -1;
+  }
+
+ private:
+  int fds_[2];
+};
+
+// Not "/proc/self/exe" itself: this also works where a tool runs the program.
+std::string this_program() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
+
+// What this program does when a test starts it with an argument.
+int worker(const std::string& task) {
+  ::alarm(120);  // bounds a hang, also if the test that started it is gone
+  try {
+    if (task == "objects") {
+      auto number = mproc::value<int>::open(mproc::inherited("number"));
+      auto place = mproc::value<point>::open(mproc::inherited("place"));
+      auto list = mproc::array<double>::open(mproc::inherited("list"), {2, 3});
+      auto mutex = mproc::mutex::open(mproc::inherited("mutex"));
+      auto news = mproc::queue::open(mproc::inherited("news"));
+      CHECK_THROWS(errc::not_found, mproc::inherited("news"));  // taken already
+      CHECK_THROWS(errc::not_found, mproc::inherited("nothing"));
+      CHECK(number == 41 && place.load().n == 3 && list.at(1, 2) == 6 && !mutex.try_lock());
+      ++number;
+      place.store(point{4, 5, 6, 7});
+      list.at(1, 2) = 7;
+      news.put("from another program");
+      return 7;
+    }
+    if (task == "hold") {
+      auto mutex = mproc::mutex::open(mproc::inherited("mutex"));
+      mutex.lock();
+      mproc::queue::open(mproc::inherited("news")).put("holding");
+      for (;;) ::pause();
+    }
+    if (task == "environment") {
+      const char* greeting = std::getenv("GREETING");
+      return greeting != nullptr && greeting == std::string("hello") && std::getenv("MPROC_DOMAIN") == nullptr ? 0 : 1;
+    }
+    if (task == "echo") {
+      auto there = mproc::queue::open(mproc::inherited("there"));
+      auto back = mproc::queue::open(mproc::inherited("back"));
+      while (auto message = there.next()) back.put(*message + "!");
+      return 0;
+    }
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "  worker: %s\n", e.what());
+    return 1;
+  }
+  return 2;
+}
+
+// The same program again, killed and reaped at the latest when this object goes.
+struct spawned : mproc::process {
+  spawned(const char* task, const std::vector<mproc::named_handle>& handles, const mproc::spawn_options& options = {})
+      : process({this_program(), task}, handles, options) {}
+  ~spawned() {
+    try {
+      kill();
+      wait();
+    } catch (const std::exception&) {
+      // A test that fails has said why already.
+    }
+  }
+};
+
+TEST("handles: open every kind, check kind and type") {
+  mproc::mutex m;
+  mproc::value<int> v(5);
+  mproc::raw_value<point> raw;
+  mproc::array<int> a({2, 3}, {1, 2, 3, 4, 5, 6});
+  auto q = mproc::queue::create("travels");
+  CHECK(m.export_handle().kind() == mproc::object_kind::lock && v.export_handle().kind() == mproc::object_kind::value);
+  CHECK(a.export_handle().kind() == mproc::object_kind::array && q.export_handle().kind() == mproc::object_kind::queue);
+
+  auto m2 = mproc::mutex::open(m.export_handle());
+  m.lock();
+  CHECK(!m2.try_lock() && m2.owner()->is_self == 1);
+  m.unlock();
+  auto v2 = mproc::value<int>::open(v.export_handle());
+  CHECK(v2 == 5 && ++v2 == 6 && v == 6 && !v2.existed());
+  mproc::raw_value<point>::open(raw.export_handle())->n = 9;
+  CHECK(raw->n == 9);
+  const auto from = a.export_handle();
+  auto a2 = mproc::array<int>::open(from);
+  CHECK(a2.shape() == mproc::shape({2, 3}) && a2.at(1, 0) == 4 && mproc::array<int>::open(from, {2, 3}).size() == 6);
+  auto q2 = mproc::queue::open(q.export_handle());
+  q2.put("through a handle");
+  CHECK(q.get() == "through a handle");
+
+  CHECK_THROWS(errc::wrong_kind, mproc::queue::open(from));
+  CHECK_THROWS(errc::wrong_kind, mproc::mutex::open(from));
+  CHECK_THROWS(errc::wrong_kind, mproc::value<int>::open(from));
+  CHECK_THROWS(errc::wrong_kind, mproc::array<int>::open(v.export_handle()));
+  CHECK_THROWS(errc::type_mismatch, mproc::array<int>::open(from, {3, 2}));
+  CHECK_THROWS(errc::type_mismatch, mproc::array<float>::open(from));
+  CHECK_THROWS(errc::type_mismatch, mproc::value<unsigned>::open(v.export_handle()));
+  CHECK_THROWS(errc::type_mismatch, mproc::value<point>::open(raw.export_handle()));
+  mproc::queue_options bounds;
+  bounds.max_items = 3;
+  CHECK_THROWS(errc::type_mismatch, mproc::queue::open(q.export_handle(), bounds));
+}
+
+TEST("handles: moved-from and closed ones throw, what was opened stays") {
+  mproc::value<int> v(1);
+  auto first = v.export_handle();
+  mproc::handle second = std::move(first);
+  CHECK(second.kind() == mproc::object_kind::value);
+  CHECK_THROWS(errc::invalid_argument, first.kind());
+  CHECK_THROWS(errc::invalid_argument, first.token());
+  CHECK_THROWS(errc::invalid_argument, mproc::value<int>::open(first));
+  CHECK_THROWS(errc::invalid_argument, mproc::process({this_program()}, {{"v", first}}));
+  auto opened = mproc::value<int>::open(second);
+  second.close();
+  v.close();
+  CHECK(opened == 1);
+  CHECK_THROWS(errc::invalid_argument, v.export_handle());
+}
+
+TEST("handles: as a token, for inherited descriptors") {
+  mproc::value<int> v(5);
+  const auto original = v.export_handle();
+  const auto fds = original.descriptors();
+  CHECK(original.token() == original.token(fds.registry, fds.object));
+  // Copies, as a child has them.
+  const int registry = ::dup(fds.registry), object = ::dup(fds.object);
+  const auto token = original.token(registry, object);
+  auto arrived = mproc::handle::from_token(token);
+  CHECK(arrived.kind() == mproc::object_kind::value && arrived.descriptors().object == object);
+  CHECK(mproc::value<int>::open(arrived) == 5);
+  arrived.close();
+  CHECK_THROWS(errc::not_found, mproc::handle::from_token(token));
+  CHECK_THROWS(errc::invalid_argument, mproc::handle::from_token("nonsense"));
+  CHECK_THROWS(errc::invalid_argument, mproc::handle::from_token(token + std::string("\0", 1)));
+}
+
+TEST("handles: through a socket") {
+  socket_pair sockets;
+  check::child receiver([&] {
+    sockets.close(0);
+    auto number = mproc::value<int>::open(mproc::handle::recv(sockets[1]));
+    auto news = mproc::queue::open(*mproc::handle::try_recv_for(sockets[1], 1min));
+    news.put("the number is " + std::to_string(number));
+    CHECK_THROWS(errc::end_of_file, mproc::handle::recv(sockets[1]));
+  });
+  sockets.close(1);
+  // Made after the fork: the child has them from nowhere else.
+  mproc::value<int> number(42);
+  mproc::queue news;
+  number.export_handle().send(sockets[0]);
+  CHECK(news.export_handle().try_send_for(sockets[0], 1min));
+  CHECK(news.try_get_for(1min) == "the number is 42");
+  sockets.close(0);
+  CHECK(receiver.wait() == 0);
+}
+
+TEST("handles: a socket's timeouts, cancelling and ends") {
+  socket_pair sockets;
+  mproc::value<int> v(1);
+  const auto given = v.export_handle();
+  CHECK(!mproc::handle::try_recv(sockets[1]) && !mproc::handle::try_recv_for(sockets[1], 1ms));
+  CHECK(!mproc::handle::try_recv_until(sockets[1], std::chrono::system_clock::now() + 1ms));
+  CHECK(given.try_send(sockets[0]) && given.try_send_until(sockets[0], std::chrono::steady_clock::now() + 1h));
+  CHECK(mproc::value<int>::open(*mproc::handle::try_recv(sockets[1])) == 1);
+  CHECK(mproc::handle::try_recv_until(sockets[1], std::chrono::system_clock::now() + 1h));
+  mproc::cancel_token token;
+  token.set();
+  CHECK_THROWS(errc::canceled, mproc::handle::recv(sockets[1], token));
+  CHECK_THROWS(errc::canceled, mproc::handle::try_recv_for(sockets[1], 1h, token));
+
+  CHECK(::send(sockets[0], std::string(64, 'x').data(), 64, 0) == 64);
+  CHECK_THROWS(errc::corrupt, mproc::handle::recv(sockets[1]));
+  CHECK_THROWS(errc::system_call, given.send(-1));
+  sockets.close(1);
+  CHECK_THROWS(errc::broken_pipe, given.send(sockets[0]));
+  CHECK(mproc::make_error_code(errc::broken_pipe) == std::errc::broken_pipe);
+}
+
+TEST("process: another program works on anonymous objects") {
+  mproc::value<int> number(41);
+  mproc::value<point> place(point{1, 2, 3, 4});
+  mproc::array<double> list({2, 3}, {1, 2, 3, 4, 5, 6});
+  mproc::mutex mutex;
+  mproc::queue news;
+  const auto kept = list.export_handle();
+  mutex.lock();
+  spawned child("objects", {{"number", number},
+                            {"place", place.export_handle()},
+                            {"list", kept},
+                            {"mutex", mutex},
+                            {"news", news}});
+  CHECK(child.pid() > 0 && child.pid() != ::getpid());
+  const auto how = child.wait();
+  CHECK(how.code == 7 && how.signal == 0 && !how.success());
+  CHECK(child.try_wait()->code == 7);  // can be asked again
+  child.kill();                        // does nothing any more
+  CHECK(number == 42 && place.load() == (point{4, 5, 6, 7}) && list.at(1, 2) == 7);
+  CHECK(news.try_get() == "from another program" && mutex.owner()->is_self == 1);
+  mutex.unlock();
+  CHECK(kept.kind() == mproc::object_kind::array);
+}
+
+TEST("process: talks while it runs") {
+  mproc::queue there, back;
+  spawned echo("echo", {{"there", there}, {"back", back}});
+  for (int i = 0; i < 100; ++i) {
+    there.put(std::to_string(i));
+    CHECK(back.try_get_for(1min) == std::to_string(i) + "!");
+  }
+  there.shutdown();
+  CHECK(echo.wait().success());
+}
+
+TEST("process: killed inside a lock") {
+  mproc::mutex mutex;
+  mproc::queue news;
+  spawned child("hold", {{"mutex", mutex}, {"news", news}});
+  CHECK(news.try_get_for(1min) == "holding");
+  CHECK(mutex.owner()->pid == child.pid() && !mutex.try_lock());
+  CHECK(!child.try_wait() && !child.try_wait_for(1ms));
+  CHECK(!child.try_wait_until(std::chrono::system_clock::now() + 1ms));
+  mproc::cancel_token token;
+  token.set();
+  CHECK_THROWS(errc::canceled, child.wait(token));
+  CHECK_THROWS(errc::canceled, child.try_wait_for(1h, token));
+  mproc::process& same = child;
+  mproc::process moved = std::move(same);
+  CHECK_THROWS(errc::invalid_argument, same.pid());
+  moved.kill();
+  const auto how = moved.try_wait_for(1min);
+  CHECK(how && how->code == -1 && how->signal == SIGKILL && !how->success());
+  CHECK(mutex.try_lock_for(1min) && mutex.recovered());
+  mutex.unlock();
+}
+
+TEST("process: environment, search along PATH, and what cannot be started") {
+  mproc::spawn_options options;
+  options.environment.emplace();
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (std::string_view(*entry).substr(0, 13) != "MPROC_DOMAIN=") options.environment->push_back(*entry);
+  }
+  options.environment->push_back("GREETING=hello");
+  spawned child("environment", {}, options);
+  CHECK(child.wait().success());
+  CHECK(mproc::process({"true"}).wait().success() && mproc::process({"sh", "-c", "exit 3"}).wait().code == 3);
+  mproc::process terminated({"sleep", "60"});
+  terminated.kill(SIGTERM);
+  CHECK(terminated.wait().signal == SIGTERM);
+
+  mproc::value<int> v;
+  CHECK_THROWS(errc::not_found, mproc::process({"/nowhere/to/be/found"}));
+  CHECK_THROWS(errc::access_denied, mproc::process({"/dev/null"}));
+  CHECK_THROWS(errc::invalid_argument, mproc::process({}));
+  CHECK_THROWS(errc::invalid_argument, mproc::process({std::string("a\0b", 3)}));
+  CHECK_THROWS(errc::invalid_argument, mproc::process({"true"}, {{"same", v}, {"same", v}}));
+  CHECK_THROWS(errc::bad_name, mproc::process({"true"}, {{"a,b", v}}));
+  CHECK_THROWS(errc::bad_name, mproc::process({"true"}, {{std::string("a\0b", 3), v}}));
+  CHECK_THROWS(errc::not_found, mproc::inherited("nothing"));
+}
+
 TEST("two translation units share one meaning") {
   CHECK(second_unit_category() == &mproc::category());
   mproc::value<int> counter(41);
@@ -963,4 +1240,4 @@ TEST("two translation units share one meaning") {
 
 }  // namespace
 
-int main() { return check::main(); }
+int main(int argc, char** argv) { return argc > 1 ? worker(argv[1]) : check::main(); }

@@ -21,6 +21,7 @@ var outputs = map[string]string{
 	"race_counter":    `Unsafe final value: ([1-9]|[1-9][0-9]|100)\nSafe final value: 100\n`,
 	"increments": `Incremented to 1\nIncremented to 2\nIncremented to 3\nIncremented to 4\nIncremented to 5\n` +
 		`Final shared number: 5\n`,
+	"spawn_worker": `Received from worker: Hello from the spawned worker\nTotal after worker: 42\n`,
 }
 
 func TestExamples(t *testing.T) {

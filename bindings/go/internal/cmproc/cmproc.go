@@ -27,6 +27,18 @@ package cmproc
 #cgo nocallback gomp_value_make
 #cgo noescape gomp_array_make
 #cgo nocallback gomp_array_make
+#cgo noescape gomp_export
+#cgo nocallback gomp_export
+#cgo noescape gomp_inherited
+#cgo nocallback gomp_inherited
+#cgo noescape gomp_handle_descriptors
+#cgo nocallback gomp_handle_descriptors
+#cgo noescape gomp_handle_token
+#cgo nocallback gomp_handle_token
+#cgo noescape gomp_send_handle
+#cgo nocallback gomp_send_handle
+#cgo noescape gomp_recv_handle
+#cgo nocallback gomp_recv_handle
 #cgo noescape gomp_acquire
 #cgo nocallback gomp_acquire
 #cgo noescape gomp_release
@@ -112,6 +124,8 @@ const (
 	ESYS      = C.MPROC_ESYS
 	EPANIC    = C.MPROC_EPANIC
 	ESTALE    = C.MPROC_ESTALE
+	EPIPE     = C.MPROC_EPIPE
+	EOF       = C.MPROC_EOF
 
 	Forever     = C.MPROC_FOREVER
 	UntilClosed = C.GOMP_UNTIL_CLOSED // Forever, with a token that Close alone sets
@@ -155,6 +169,7 @@ const (
 	MaxDims       = C.MPROC_MAX_DIMS
 	ABIVersion    = C.MPROC_ABI_VERSION
 	LayoutVersion = C.MPROC_LAYOUT_VERSION
+	InheritedName = C.MPROC_INHERITED
 )
 
 // Kind says which object a handle belongs to.
@@ -167,6 +182,17 @@ const (
 	KindValue  Kind = C.GOMP_VALUE
 	KindArray  Kind = C.GOMP_ARRAY
 	KindQueue  Kind = C.GOMP_QUEUE
+	KindHandle Kind = C.GOMP_HANDLE
+)
+
+// How says where an object comes from.
+type How int32
+
+// Create and Open take a domain and a name; Import takes a handle that travelled, and no name.
+const (
+	Create How = C.GOMP_CREATE
+	Open   How = C.GOMP_OPEN
+	Import How = C.GOMP_IMPORT
 )
 
 // The structs below mirror those of the header; the assertions hold their sizes together.
@@ -231,6 +257,7 @@ func (o *Owner) c() *C.mproc_owner_t          { return (*C.mproc_owner_t)(unsafe
 func (i *ValueInfo) c() *C.mproc_value_info_t { return (*C.mproc_value_info_t)(unsafe.Pointer(i)) }
 func (i *ArrayInfo) c() *C.mproc_array_info_t { return (*C.mproc_array_info_t)(unsafe.Pointer(i)) }
 func (i *QueueInfo) c() *C.mproc_queue_info_t { return (*C.mproc_queue_info_t)(unsafe.Pointer(i)) }
+func (k *Kind) c() *C.uint32_t                { return (*C.uint32_t)(unsafe.Pointer(k)) }
 
 func str(s *byte) *C.char                      { return (*C.char)(unsafe.Pointer(s)) }
 func uchar(p unsafe.Pointer) *C.uchar          { return (*C.uchar)(p) }
@@ -299,31 +326,62 @@ func DomainRemove(path *byte, e *Error) int32 {
 	return int32(C.gomp_domain_remove(str(path), e.c()))
 }
 
-// LockMake creates or opens a lock.
-func LockMake(open bool, domain unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
-	return int32(C.gomp_lock_make(flag(open), domain, str(name), C.uint32_t(flags), made.c(), e.c()))
+// LockMake creates, opens or imports a lock.
+func LockMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_lock_make(C.int(how), from, str(name), C.uint32_t(flags), made.c(), e.c()))
 }
 
-// QueueMake creates or opens a queue.
-func QueueMake(open bool, domain unsafe.Pointer, name *byte, flags, maxItems uint32, capacity uint64, made *Made, e *Error) int32 {
-	return int32(C.gomp_queue_make(flag(open), domain, str(name), C.uint32_t(flags), C.uint32_t(maxItems),
+// QueueMake creates, opens or imports a queue.
+func QueueMake(how How, from unsafe.Pointer, name *byte, flags, maxItems uint32, capacity uint64, made *Made, e *Error) int32 {
+	return int32(C.gomp_queue_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint32_t(maxItems),
 		C.uint64_t(capacity), made.c(), e.c()))
 }
 
-// ValueMake creates or opens a value.
-func ValueMake(open bool, domain unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
+// ValueMake creates, opens or imports a value.
+func ValueMake(how How, from unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
 	schema uint64, initial unsafe.Pointer, made *Made, info *ValueInfo, e *Error) int32 {
-	return int32(C.gomp_value_make(flag(open), domain, str(name), C.int32_t(typ), C.uint32_t(flags),
+	return int32(C.gomp_value_make(C.int(how), from, str(name), C.int32_t(typ), C.uint32_t(flags),
 		C.size_t(elemSize), C.size_t(elemAlign), C.uint64_t(schema), uchar(initial), made.c(), info.c(), e.c()))
 }
 
-// ArrayMake creates or opens an array.
-func ArrayMake(open bool, domain unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
+// ArrayMake creates, opens or imports an array.
+func ArrayMake(how How, from unsafe.Pointer, name *byte, typ int32, flags uint32, elemSize, elemAlign uintptr,
 	schema uint64, ndim int, shape *[MaxDims]uintptr, initial unsafe.Pointer, initialCount int,
 	made *Made, info *ArrayInfo, e *Error) int32 {
-	return int32(C.gomp_array_make(flag(open), domain, str(name), C.int32_t(typ), C.uint32_t(flags),
+	return int32(C.gomp_array_make(C.int(how), from, str(name), C.int32_t(typ), C.uint32_t(flags),
 		C.size_t(elemSize), C.size_t(elemAlign), C.uint64_t(schema), C.size_t(ndim), size(&shape[0]),
 		uchar(initial), C.size_t(initialCount), made.c(), info.c(), e.c()))
+}
+
+// Export makes a handle that can travel; object is of the kind.
+func Export(kind Kind, object unsafe.Pointer, made *Made, is *Kind, e *Error) int32 {
+	return int32(C.gomp_export(C.int(kind), object, made.c(), is.c(), e.c()))
+}
+
+// Inherited takes the handle that the starter of this program gave it under a name.
+func Inherited(name *byte, made *Made, is *Kind, e *Error) int32 {
+	return int32(C.gomp_inherited(str(name), made.c(), is.c(), e.c()))
+}
+
+// HandleDescriptors gives the handle's two descriptors, which stay its own.
+func HandleDescriptors(handle unsafe.Pointer, registry, object *int32, e *Error) int32 {
+	return int32(C.gomp_handle_descriptors(handle, (*C.int)(unsafe.Pointer(registry)), (*C.int)(unsafe.Pointer(object)), e.c()))
+}
+
+// HandleToken copies the text for a child in which the descriptors have these numbers; n is its length with the NUL.
+func HandleToken(handle unsafe.Pointer, registry, object int32, buf []byte, n *uintptr, e *Error) int32 {
+	return int32(C.gomp_handle_token(handle, C.int(registry), C.int(object), str(unsafe.SliceData(buf)),
+		C.size_t(len(buf)), size(n), e.c()))
+}
+
+// SendHandle sends a handle through a socket.
+func SendHandle(socket uintptr, handle unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_send_handle(C.int(socket), handle, C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// RecvHandle receives a handle from a socket.
+func RecvHandle(socket uintptr, timeout int64, cancel unsafe.Pointer, made *Made, is *Kind, e *Error) int32 {
+	return int32(C.gomp_recv_handle(C.int(socket), C.int64_t(timeout), token(cancel), made.c(), is.c(), e.c()))
 }
 
 // Acquire takes the lock of a lock, value or array.

@@ -10,8 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kinds of handle, as numbers. */
-enum { GOMP_DOMAIN = 1, GOMP_LOCK, GOMP_VALUE, GOMP_ARRAY, GOMP_QUEUE };
+/* The kinds of handle, as numbers; those of objects are the header's. */
+enum {
+	GOMP_DOMAIN = 100,
+	GOMP_HANDLE,
+	GOMP_LOCK = MPROC_KIND_LOCK,
+	GOMP_VALUE = MPROC_KIND_VALUE,
+	GOMP_ARRAY = MPROC_KIND_ARRAY,
+	GOMP_QUEUE = MPROC_KIND_QUEUE
+};
+
+/* Where an object comes from. The first two take a domain and a name, the third a mproc_handle_t and no name. */
+enum { GOMP_CREATE = 1, GOMP_OPEN, GOMP_IMPORT };
 
 /* What a creating or opening call hands back. */
 typedef struct {
@@ -59,6 +69,7 @@ static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 	case GOMP_VALUE: mproc_value_close((mproc_value_t *)handle); break;
 	case GOMP_ARRAY: mproc_array_close((mproc_array_t *)handle); break;
 	case GOMP_QUEUE: mproc_queue_close((mproc_queue_t *)handle); break;
+	case GOMP_HANDLE: mproc_handle_close((mproc_handle_t *)handle); break;
 	}
 	mproc_cancel_close(closing);
 }
@@ -113,6 +124,15 @@ static inline int gomp_domain_remove(const char *path, mproc_error_t *err)
 
 /* ---- creating and opening: each also makes the token that Close uses and fetches what Go needs ---- */
 
+#define GOMP_MAKE(status, how, kind, from, name, options, out)                                                   \
+	do {                                                                                                     \
+		switch (how) {                                                                                   \
+		case GOMP_CREATE: (status) = mproc_##kind##_create((const mproc_domain_t *)(from), name, options, out); break; \
+		case GOMP_OPEN: (status) = mproc_##kind##_open((const mproc_domain_t *)(from), name, options, out); break; \
+		default: (status) = mproc_##kind##_import((const mproc_handle_t *)(from), options, out); break;  \
+		}                                                                                                \
+	} while (0)
+
 /* The second half of a creation: the token, and on failure the way back. */
 static inline int gomp_made(int kind, int status, void *handle, void *ptr, gomp_made_t *made, mproc_error_t *err)
 {
@@ -133,7 +153,7 @@ static inline int gomp_made(int kind, int status, void *handle, void *ptr, gomp_
 	return status;
 }
 
-static inline int gomp_lock_make(int open, const void *domain, const char *name, uint32_t flags,
+static inline int gomp_lock_make(int how, const void *from, const char *name, uint32_t flags,
 				 gomp_made_t *made, mproc_error_t *err)
 {
 	mproc_lock_options_t options = MPROC_LOCK_OPTIONS_INIT;
@@ -141,12 +161,11 @@ static inline int gomp_lock_make(int open, const void *domain, const char *name,
 	int status;
 
 	options.flags = flags;
-	status = open ? mproc_lock_open((const mproc_domain_t *)domain, name, &options, &lock)
-		      : mproc_lock_create((const mproc_domain_t *)domain, name, &options, &lock);
+	GOMP_MAKE(status, how, lock, from, name, &options, &lock);
 	return gomp_made(GOMP_LOCK, status, lock, NULL, made, err);
 }
 
-static inline int gomp_queue_make(int open, const void *domain, const char *name, uint32_t flags,
+static inline int gomp_queue_make(int how, const void *from, const char *name, uint32_t flags,
 				  uint32_t max_items, uint64_t capacity_bytes, gomp_made_t *made, mproc_error_t *err)
 {
 	mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
@@ -156,12 +175,11 @@ static inline int gomp_queue_make(int open, const void *domain, const char *name
 	options.flags = flags;
 	options.max_items = max_items;
 	options.capacity_bytes = capacity_bytes;
-	status = open ? mproc_queue_open((const mproc_domain_t *)domain, name, &options, &queue)
-		      : mproc_queue_create((const mproc_domain_t *)domain, name, &options, &queue);
+	GOMP_MAKE(status, how, queue, from, name, &options, &queue);
 	return gomp_made(GOMP_QUEUE, status, queue, NULL, made, err);
 }
 
-static inline int gomp_value_make(int open, const void *domain, const char *name, int32_t type_code, uint32_t flags,
+static inline int gomp_value_make(int how, const void *from, const char *name, int32_t type_code, uint32_t flags,
 				  size_t elem_size, size_t elem_align, uint64_t schema, const unsigned char *initial,
 				  gomp_made_t *made, mproc_value_info_t *info, mproc_error_t *err)
 {
@@ -176,8 +194,7 @@ static inline int gomp_value_make(int open, const void *domain, const char *name
 	options.elem_align = elem_align;
 	options.schema = schema;
 	options.initial = initial;
-	status = open ? mproc_value_open((const mproc_domain_t *)domain, name, &options, &value)
-		      : mproc_value_create((const mproc_domain_t *)domain, name, &options, &value);
+	GOMP_MAKE(status, how, value, from, name, &options, &value);
 	if (status >= 0)
 		more = mproc_value_info(value, info, sizeof *info);
 	/* A SNAPSHOT struct has no pointer. */
@@ -191,7 +208,7 @@ static inline int gomp_value_make(int open, const void *domain, const char *name
 	return gomp_made(GOMP_VALUE, status, value, ptr, made, err);
 }
 
-static inline int gomp_array_make(int open, const void *domain, const char *name, int32_t type_code, uint32_t flags,
+static inline int gomp_array_make(int how, const void *from, const char *name, int32_t type_code, uint32_t flags,
 				  size_t elem_size, size_t elem_align, uint64_t schema, size_t ndim,
 				  const size_t *shape, const unsigned char *initial, size_t initial_count,
 				  gomp_made_t *made, mproc_array_info_t *info, mproc_error_t *err)
@@ -210,8 +227,7 @@ static inline int gomp_array_make(int open, const void *domain, const char *name
 	memcpy(options.shape, shape, sizeof options.shape); /* always MPROC_MAX_DIMS entries */
 	options.initial = initial;
 	options.initial_count = initial_count;
-	status = open ? mproc_array_open((const mproc_domain_t *)domain, name, &options, &array)
-		      : mproc_array_create((const mproc_domain_t *)domain, name, &options, &array);
+	GOMP_MAKE(status, how, array, from, name, &options, &array);
 	if (status >= 0)
 		more = mproc_array_info(array, info, sizeof *info);
 	if (status >= 0 && more >= 0)
@@ -222,6 +238,78 @@ static inline int gomp_array_make(int open, const void *domain, const char *name
 		return more;
 	}
 	return gomp_made(GOMP_ARRAY, status, array, ptr, made, err);
+}
+
+/* ---- handles that travel ---- */
+
+/* The second half of getting a handle: its kind, and as with any other. */
+static inline int gomp_made_handle(int status, mproc_handle_t *handle, gomp_made_t *made, uint32_t *kind_out,
+				   mproc_error_t *err)
+{
+	int more = status < 0 ? MPROC_OK : mproc_handle_kind(handle, kind_out);
+
+	if (more < 0) {
+		gomp_end(more, err);
+		mproc_handle_close(handle);
+		return more;
+	}
+	return gomp_made(GOMP_HANDLE, status, handle, NULL, made, err);
+}
+
+static inline int gomp_export(int kind, const void *object, gomp_made_t *made, uint32_t *kind_out, mproc_error_t *err)
+{
+	mproc_handle_t *handle = NULL;
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_LOCK: status = mproc_lock_export((const mproc_lock_t *)object, &handle); break;
+	case GOMP_VALUE: status = mproc_value_export((const mproc_value_t *)object, &handle); break;
+	case GOMP_ARRAY: status = mproc_array_export((const mproc_array_t *)object, &handle); break;
+	case GOMP_QUEUE: status = mproc_queue_export((const mproc_queue_t *)object, &handle); break;
+	}
+	return gomp_made_handle(status, handle, made, kind_out, err);
+}
+
+static inline int gomp_inherited(const char *name, gomp_made_t *made, uint32_t *kind_out, mproc_error_t *err)
+{
+	mproc_handle_t *handle = NULL;
+	int status = mproc_inherited(name, &handle);
+
+	return gomp_made_handle(status, handle, made, kind_out, err);
+}
+
+static inline int gomp_handle_descriptors(const void *handle, int *registry_fd_out, int *object_fd_out,
+					  mproc_error_t *err)
+{
+	return gomp_end(mproc_handle_descriptors((const mproc_handle_t *)handle, registry_fd_out, object_fd_out), err);
+}
+
+static inline int gomp_handle_token(const void *handle, int registry_fd, int object_fd, char *buf, size_t cap,
+				    size_t *len_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_handle_token((const mproc_handle_t *)handle, registry_fd, object_fd, buf, cap, len_out),
+			err);
+}
+
+/* No GOMP_WAIT on sockets: a first round that timed out may have moved a part of the message. */
+static inline int64_t gomp_whole(int64_t timeout_ns)
+{
+	return timeout_ns == GOMP_UNTIL_CLOSED ? MPROC_FOREVER : timeout_ns;
+}
+
+static inline int gomp_send_handle(int socket, const void *handle, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_send_handle(socket, (const mproc_handle_t *)handle, gomp_whole(timeout_ns), cancel), err);
+}
+
+static inline int gomp_recv_handle(int socket, int64_t timeout_ns, const mproc_cancel_t *cancel, gomp_made_t *made,
+				   uint32_t *kind_out, mproc_error_t *err)
+{
+	mproc_handle_t *handle = NULL;
+	int status = mproc_recv_handle(socket, &handle, gomp_whole(timeout_ns), cancel);
+
+	return gomp_made_handle(status, handle, made, kind_out, err);
 }
 
 /* ---- the lock of a lock, a value, an array ---- */

@@ -1,0 +1,66 @@
+//! The file behind a mapped object: how to get at it again.
+
+use super::domain::Domain;
+use crate::sys::file::{self, Stat};
+use crate::{Error, Result};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// The file of a mapped object.
+pub(super) struct Descriptor {
+    domain: Domain,
+    stat: Stat,
+    name: Option<String>,
+    /// That of the mapping's description; -1: none is kept. The program may close it or give its number to
+    /// another file at any time.
+    number: AtomicI32,
+}
+
+impl Descriptor {
+    pub(super) fn new(domain: &Domain, fd: BorrowedFd, name: Option<&str>) -> Result<Descriptor> {
+        Ok(Descriptor {
+            domain: domain.clone(),
+            stat: file::stat(fd)?,
+            name: name.map(str::to_owned),
+            number: AtomicI32::new(-1),
+        })
+    }
+
+    /// Keeps the descriptor of the mapping's description.
+    pub(super) fn keep(&self, fd: OwnedFd) {
+        self.number.store(fd.into_raw_fd(), Ordering::Release);
+    }
+
+    /// The number of the kept descriptor, if it still is this file's.
+    fn number(&self) -> Option<i32> {
+        let number = self.number.load(Ordering::Acquire);
+        file::stat_number(number).filter(|s| s.same_file(&self.stat)).map(|_| number)
+    }
+
+    /// Another description of the file, by name or from the kept descriptor.
+    pub(super) fn reopen(&self) -> Result<OwnedFd> {
+        let same = |fd: OwnedFd| file::stat(fd.as_fd()).is_ok_and(|s| s.same_file(&self.stat)).then_some(fd);
+        if let Some(name) = &self.name {
+            if let Some(fd) = file::open_at(self.domain.dir()?.as_fd(), name).ok().and_then(same) {
+                return Ok(fd);
+            }
+        }
+        let lost = Error::NotSupported("the object has lost its name, or the program closed its descriptor");
+        let number = self.number().ok_or(lost.clone())?;
+        same(file::reopen(number)?).ok_or(lost)
+    }
+
+    /// When the mapping is gone: closes what is kept, and removes the name if nobody uses the object any more.
+    pub(super) fn leave(&self) {
+        if let Some(number) = self.number() {
+            self.number.store(-1, Ordering::Release);
+            file::close_number(number);
+        }
+        if let Some(name) = &self.name {
+            // A leftover is harmless: whoever comes next sweeps it.
+            if let Ok(dir) = self.domain.dir() {
+                let _ = self.domain.sweep_name(&dir, name);
+            }
+        }
+    }
+}
