@@ -154,7 +154,8 @@ pub unsafe extern "C" fn mproc_send_handle(
 
 /// Receives a handle that was sent with mproc_send_handle(). What it leads to is checked when it is opened,
 /// as carefully as anything else in shared memory; but only open what comes from somebody you trust not to
-/// waste your time.
+/// waste your time. After a timeout or cancel in the middle of a handle (a peer that sends byte by byte) a stream
+/// socket is out of step: close it.
 ///
 /// @param socket           a descriptor; blocking or not
 /// @param[out] handle_out  close it with mproc_handle_close()

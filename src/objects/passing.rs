@@ -171,8 +171,8 @@ impl Handle {
                     got += n;
                     descriptors.extend(more);
                     // Half of a stream's bytes may come later; a packet is whole or no handle.
-                    let whole = got == LETTER || (stream && got >= 8);
-                    if !whole || !letter.starts_with(b"MPROCHDL") {
+                    let begins = Handle::begins_letter(&letter[..got]);
+                    if !begins || (got < LETTER && !stream) {
                         return Err(Error::Corrupt("what came through the socket is not a handle"));
                     }
                 }

@@ -140,6 +140,11 @@ impl Handle {
         letter
     }
 
+    /// Whether a letter can begin like this.
+    pub(crate) fn begins_letter(bytes: &[u8]) -> bool {
+        bytes.iter().zip(LETTER_MAGIC).all(|(a, b)| a == b)
+    }
+
     /// The handle that came with such a letter.
     pub(crate) fn from_letter(letter: &[u8; LETTER], descriptors: Vec<OwnedFd>) -> Result<Handle> {
         let word = |at: usize| u32::from_ne_bytes([letter[at], letter[at + 1], letter[at + 2], letter[at + 3]]);

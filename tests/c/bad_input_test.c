@@ -446,8 +446,10 @@ static void null_process(void) {
     named[1].name = "b";
     named[1].handle = NULL;
     CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 2, NULL, &process);
-    CALL(MPROC_ENOENT, mproc_spawn, missing, named, 1, NULL, &process);
-    CALL(MPROC_EACCES, mproc_spawn, not_executable, named, 1, NULL, &process);
+    if (getenv("UNDER_VALGRIND") == NULL) { /* it makes a fork of vfork, so posix_spawn never hears of the failure */
+        CALL(MPROC_ENOENT, mproc_spawn, missing, named, 1, NULL, &process);
+        CALL(MPROC_EACCES, mproc_spawn, not_executable, named, 1, NULL, &process);
+    }
     options.flags = 1;
     CALL(MPROC_EINVAL, mproc_spawn, run_true, named, 1, &options, &process);
     options.flags = 0;

@@ -24,6 +24,7 @@ for variant in "$@"; do
         fi
         dir=target/ctest/c11
         # Leaks are AddressSanitizer's part: it looks when a program ends, not when a forked child leaves.
+        export UNDER_VALGRIND=1
         before=(valgrind -q --error-exitcode=99 --leak-check=no)
         ;;
     esac
