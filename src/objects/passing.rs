@@ -75,23 +75,23 @@ impl Process {
     pub fn wait(&self, limits: Limits) -> Result<Exit> {
         let deadline = Deadline::new(limits);
         loop {
-            let pidfd = match &mut *self.state() {
+            let mut state = self.state();
+            let pidfd = match &*state {
                 State::Ended(exit) => return Ok(*exit),
-                state @ State::Running(_) => {
-                    let State::Running(child) = &*state else { continue };
-                    if let Some(exit) = child.reap()? {
+                State::Running(child) => match child.reap()? {
+                    Some(exit) => {
                         *state = State::Ended(exit);
                         return Ok(exit);
                     }
-                    child.pidfd()
-                }
+                    None => child.pidfd(),
+                },
             };
-            let left = deadline.left()?;
+            drop(state);
             match pidfd {
                 // Should another thread reap it meanwhile, the number may mean something else: at worst a look
                 // that comes too early or, bounded by the slice, too late.
-                Some(fd) => socket::poll(fd, Ready::Read, left.min(slice(limits)))?,
-                None => clock::sleep_ns(left.min(SHORT_SLICE_NS)),
+                Some(fd) => wait_ready(fd, Ready::Read, limits, &deadline)?,
+                None => clock::sleep_ns(deadline.left()?.min(SHORT_SLICE_NS)),
             }
         }
     }
@@ -120,12 +120,10 @@ impl Drop for Process {
     }
 }
 
-fn slice(limits: Limits) -> u64 {
-    if limits.cancel.is_some() {
-        SHORT_SLICE_NS
-    } else {
-        SLICE_NS
-    }
+/// Waits for a descriptor, for a slice at most; an error if the time is over or the token set.
+fn wait_ready(fd: i32, what: Ready, limits: Limits, deadline: &Deadline) -> Result<()> {
+    let slice = if limits.cancel.is_some() { SHORT_SLICE_NS } else { SLICE_NS };
+    socket::poll(fd, what, deadline.left()?.min(slice))
 }
 
 impl Handle {
@@ -136,22 +134,17 @@ impl Handle {
     pub fn send(&self, socket: i32, limits: Limits) -> Result<()> {
         let deadline = Deadline::new(limits);
         let letter = self.letter();
+        let descriptors = self.borrowed();
         let mut sent = 0;
-        loop {
+        while sent < LETTER {
             // The descriptors go with the first byte.
-            let descriptors = self.borrowed();
-            let descriptors = if sent == 0 { &descriptors[..] } else { &[] };
-            match socket::send(socket, &letter[sent..], descriptors)? {
+            let along = if sent == 0 { &descriptors[..] } else { &[] };
+            match socket::send(socket, &letter[sent..], along)? {
                 Some(n) => sent += n,
-                None => {
-                    let left = deadline.left()?;
-                    socket::poll(socket, Ready::Write, left.min(slice(limits)))?;
-                }
-            }
-            if sent == LETTER {
-                return Ok(());
+                None => wait_ready(socket, Ready::Write, limits, &deadline)?,
             }
         }
+        Ok(())
     }
 
     /// Receives a handle from a unix socket.
@@ -176,10 +169,7 @@ impl Handle {
                         return Err(Error::Corrupt("what came through the socket is not a handle"));
                     }
                 }
-                None => {
-                    let left = deadline.left()?;
-                    socket::poll(socket, Ready::Read, left.min(slice(limits)))?;
-                }
+                None => wait_ready(socket, Ready::Read, limits, &deadline)?,
             }
         }
         Handle::from_letter(&letter, descriptors)

@@ -90,7 +90,7 @@ impl Handle {
     /// [`Error::Invalid`] if it is none, [`Error::NotFound`] if its descriptors are not there.
     pub fn from_token(token: &str) -> Result<Handle> {
         let t = Token::parse(token).ok_or(Error::invalid("not a token"))?;
-        let there = |(fd, inode)| file::stat_number(fd).is_some_and(|s| s.is_regular() && s.ino == inode);
+        let there = |(fd, inode)| file::is_inode(fd, inode);
         if t.registry.0 == t.object.0 || !there(t.registry) || !there(t.object) {
             return Err(GONE);
         }
@@ -148,7 +148,7 @@ impl Handle {
     /// The handle that came with such a letter.
     pub(crate) fn from_letter(letter: &[u8; LETTER], descriptors: Vec<OwnedFd>) -> Result<Handle> {
         let word = |at: usize| u32::from_ne_bytes([letter[at], letter[at + 1], letter[at + 2], letter[at + 3]]);
-        if letter[..8] != *LETTER_MAGIC {
+        if !Handle::begins_letter(letter) {
             return Err(Error::Corrupt("what came through the socket is not a handle"));
         }
         if word(8) != LAYOUT_VERSION {
@@ -213,7 +213,7 @@ extern "C" fn keep_from_others() {
     for token in entries(list).filter_map(|(_, token)| Token::parse(token)) {
         for (fd, inode) in [token.registry, token.object] {
             // The variable may have come down from an earlier program: only what it really means.
-            if file::stat_number(fd).is_some_and(|s| s.is_regular() && s.ino == inode) {
+            if file::is_inode(fd, inode) {
                 let _ = file::close_on_exec(fd); // cannot fail on an open descriptor
             }
         }

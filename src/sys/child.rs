@@ -139,8 +139,9 @@ pub(crate) fn environment() -> Vec<CString> {
 /// Takes over a descriptor of which only the number is known, if it is that of file `inode`; from here on it is
 /// close-on-exec.
 pub(crate) fn take_over(fd: i32, inode: u64) -> Option<OwnedFd> {
-    file::stat_number(fd).filter(|s| s.is_regular() && s.ino == inode)?;
-    file::close_on_exec(fd).ok()?;
+    if !file::is_inode(fd, inode) || file::close_on_exec(fd).is_err() {
+        return None;
+    }
     // SAFETY: open (just looked at). That nobody else owns it is the promise that goes with a token.
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }

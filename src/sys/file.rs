@@ -249,6 +249,11 @@ pub(crate) fn stat_number(fd: i32) -> Option<Stat> {
     stat(unsafe { BorrowedFd::borrow_raw(fd) }).ok()
 }
 
+/// Whether descriptor number `fd` is open now, on the regular file `inode`.
+pub(crate) fn is_inode(fd: i32, inode: u64) -> bool {
+    stat_number(fd).is_some_and(|s| s.is_regular() && s.ino == inode)
+}
+
 pub(crate) fn stat_at(dir: BorrowedFd, name: &str) -> Result<Stat> {
     let name = c_path(Path::new(name))?;
     let mut s = std::mem::MaybeUninit::<libc::stat>::uninit();

@@ -26,7 +26,7 @@ impl Mapping {
     /// across its end.
     pub(crate) fn new(fd: BorrowedFd, windows: &[Window]) -> Result<Mapping> {
         if windows.iter().any(|w| w.offset % page_size() != 0) {
-            return Err(Error::NotSupported("queues and pipes need a kernel with pages of 4 KiB"));
+            return Err(Error::NotSupported("queues need a kernel with pages of 4 KiB"));
         }
         let total = windows.iter().try_fold(0usize, |sum, w| sum.checked_add(w.len));
         let total = total.ok_or(Error::invalid("absurd size"))?;
