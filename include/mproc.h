@@ -1,8 +1,8 @@
 /*
  * libmproc: shared state between processes, for every language.
  *
- * Value, array, queue and lock that several processes share, and that stay correct when any of them
- * is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
+ * Value, array, queue, pipe and lock that several processes share, and that stay correct when any of
+ * them is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
  *
  * Conventions
  * -----------
@@ -46,6 +46,7 @@
 #define MPROC_VALUE_OPTIONS_INIT  { sizeof(mproc_value_options_t), 0, 0, 0, 0, 0, NULL }
 #define MPROC_ARRAY_OPTIONS_INIT  { sizeof(mproc_array_options_t), 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, NULL, 0 }
 #define MPROC_QUEUE_OPTIONS_INIT  { sizeof(mproc_queue_options_t), 0, 0, 0 }
+#define MPROC_PIPE_OPTIONS_INIT   { sizeof(mproc_pipe_options_t), 0, 0, 0 }
 #define MPROC_SPAWN_OPTIONS_INIT  { sizeof(mproc_spawn_options_t), NULL, 0, 0 }
 
 /* The environment variable in which a child finds the handles it was given: "name=token" pairs, separated
@@ -96,6 +97,37 @@
 #define MPROC_KIND_QUEUE 5
 
 /**
+ * mproc_handle_kind(): one end of a pipe.
+ */
+#define MPROC_KIND_PIPE 6
+
+/**
+ * The pipe goes one way: end 0 receives, end 1 sends.
+ */
+#define MPROC_PIPE_ONEWAY 16
+
+/**
+ * The creator promises that no two threads or processes use the same end in the same direction at the same
+ * time: the pipe then does without the locks of its ends. A broken promise can spoil messages, never memory.
+ */
+#define MPROC_PIPE_EXCLUSIVE 32
+
+/**
+ * mproc_pipe_info_t.peer: nobody has opened the other end yet.
+ */
+#define MPROC_PEER_AWAITED 0
+
+/**
+ * mproc_pipe_info_t.peer: somebody has the other end open.
+ */
+#define MPROC_PEER_OPEN 1
+
+/**
+ * mproc_pipe_info_t.peer: everybody who had the other end has closed it or is dead.
+ */
+#define MPROC_PEER_GONE 2
+
+/**
  * mproc_queue_info_t.state: producers and consumers work.
  */
 #define MPROC_QUEUE_OPEN 0
@@ -111,13 +143,40 @@
 #define MPROC_QUEUE_CLOSED 2
 
 /**
+ * Messages are taken under a lease: mproc_queue_lease(), or mproc_queue_peek(). A message whose consumer dies
+ * before mproc_queue_ack() goes back to the front. mproc_queue_get() and mproc_queue_get_many() are refused.
+ */
+#define MPROC_QUEUE_LEASE 64
+
+/**
+ * The queue counts unfinished messages, for mproc_queue_task_done() and mproc_queue_join().
+ */
+#define MPROC_QUEUE_JOINABLE 128
+
+/**
+ * mproc_queue_info_t.producers: nobody has ever called mproc_queue_producer().
+ */
+#define MPROC_PRODUCERS_NONE 0
+
+/**
+ * mproc_queue_info_t.producers: somebody has a producer's handle.
+ */
+#define MPROC_PRODUCERS_OPEN 1
+
+/**
+ * mproc_queue_info_t.producers: every producer's handle is closed, or its processes are dead.
+ */
+#define MPROC_PRODUCERS_GONE 2
+
+/**
  * Done.
  */
 #define MPROC_OK 0
 
 /**
  * Success with news: the lock is yours, and its previous holder died while holding it. What the lock
- * protects may be half done; repair it, then go on. The lock itself is sound.
+ * protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
+ * had it before, and died or put it back. Of a join: consumers died with messages they had taken.)
  */
 #define MPROC_RECOVERED 1
 
@@ -142,7 +201,8 @@
 #define MPROC_ECANCELED -3
 
 /**
- * The queue was shut down (and, after a graceful shutdown, is drained).
+ * The queue was shut down (and, after a graceful shutdown, is drained); or it is empty and all its producers
+ * are gone.
  */
 #define MPROC_ECLOSED -4
 
@@ -152,7 +212,7 @@
 #define MPROC_EMSGSIZE -5
 
 /**
- * The message can never fit into this queue.
+ * The message can never fit into this queue or pipe.
  */
 #define MPROC_E2BIG -6
 
@@ -182,7 +242,7 @@
 #define MPROC_ERANGE -11
 
 /**
- * This process does not hold the lock.
+ * This process does not hold it: the lock, the reservation, the message.
  */
 #define MPROC_EPERM -12
 
@@ -252,12 +312,12 @@
 #define MPROC_ESTALE -25
 
 /**
- * The other side is gone: nobody will read it.
+ * The other end (of the pipe, of the socket) is closed, or its processes are dead: nobody will read it.
  */
 #define MPROC_EPIPE -26
 
 /**
- * The other side is gone, and nothing is left.
+ * Nothing is left, and the other end (of the pipe, of the socket) is closed, or its processes are dead.
  */
 #define MPROC_EOF -27
 
@@ -420,7 +480,7 @@ typedef struct mproc_cancel_t mproc_cancel_t;
 typedef struct mproc_domain_t mproc_domain_t;
 
 /**
- * A handle on an object of any kind, ready to travel: to a child that runs
+ * A handle on an object of any kind (for a pipe: on one of its ends), ready to travel: to a child that runs
  * another program (mproc_spawn(), or by hand: mproc_handle_token()), or through a unix socket
  * (mproc_send_handle()). The receiver opens the object from it with mproc_<kind>_import().
  *
@@ -432,6 +492,11 @@ typedef struct mproc_handle_t mproc_handle_t;
  * A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
  */
 typedef struct mproc_lock_t mproc_lock_t;
+
+/**
+ * One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
+ */
+typedef struct mproc_pipe_t mproc_pipe_t;
 
 /**
  * A child process started by mproc_spawn().
@@ -646,6 +711,86 @@ typedef struct {
 } mproc_lock_options_t;
 
 /**
+ * How to create or open a pipe. Initialise with MPROC_PIPE_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_pipe_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes for messages in each direction; each takes its length rounded up to 8, plus 8. Rounded up to a
+   * power of two of at least one page; at most 8 GiB. 0: 1 MiB.
+   */
+  uint64_t capacity_bytes;
+} mproc_pipe_options_t;
+
+/**
+ * A message in shared memory: reserved, to be written in place, or taken, to be read in place. Other
+ * processes could write there, too: copy what must not change between a check and its use.
+ */
+typedef struct {
+  /**
+   * The bytes, aligned to 8.
+   */
+  void *data;
+  /**
+   * How many.
+   */
+  size_t len;
+  /**
+   * For commit and abort, or release, ack and putback.
+   */
+  uint64_t id;
+} mproc_view_t;
+
+/**
+ * What a pipe is and how full it is, seen from one end.
+ */
+typedef struct {
+  /**
+   * Bytes for messages in each direction, as rounded.
+   */
+  uint64_t capacity_bytes;
+  /**
+   * The longest message that can ever fit, in bytes.
+   */
+  uint64_t max_message;
+  /**
+   * Messages on the way to this end.
+   */
+  uint64_t incoming;
+  /**
+   * Messages that this end has sent and the other has not taken.
+   */
+  uint64_t outgoing;
+  /**
+   * 0 or 1: which end this is.
+   */
+  uint32_t end;
+  /**
+   * MPROC_PIPE_ONEWAY and MPROC_PIPE_EXCLUSIVE, as created.
+   */
+  uint32_t flags;
+  /**
+   * MPROC_PEER_...
+   */
+  uint32_t peer;
+  /**
+   * How often an internal lock was taken over from a dead process, since creation.
+   */
+  uint32_t steals;
+} mproc_pipe_info_t;
+
+/**
  * A handle and the name under which the child finds it.
  */
 typedef struct {
@@ -690,7 +835,7 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
    */
   uint32_t flags;
   /**
@@ -750,6 +895,26 @@ typedef struct {
    * How often an internal lock was taken over from a dead process, since creation.
    */
   uint32_t steals;
+  /**
+   * Messages that consumers hold under a lease or read in place.
+   */
+  uint64_t held;
+  /**
+   * Reservations that are open.
+   */
+  uint64_t reserved;
+  /**
+   * MPROC_QUEUE_JOINABLE: messages that are inside, held, or taken and not yet reported done. Else 0.
+   */
+  uint64_t unfinished;
+  /**
+   * MPROC_QUEUE_LEASE and MPROC_QUEUE_JOINABLE, as created.
+   */
+  uint32_t flags;
+  /**
+   * MPROC_PRODUCERS_...
+   */
+  uint32_t producers;
 } mproc_queue_info_t;
 
 /**
@@ -1381,6 +1546,228 @@ int mproc_lock_import(const mproc_handle_t *handle,
                       mproc_lock_t **lock_out);
 
 /**
+ * Creates a pipe and opens both of its ends. Each end is a handle of its own: hand one to another process
+ * (mproc_spawn(), mproc_send_handle(), fork) and close it here, so that its end is over when that process is.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous
+ * @param options        NULL: duplex, 1 MiB each way
+ * @param[out] end0_out  end 0; close it with mproc_pipe_close(). NULL: not opened (only with a name)
+ * @param[out] end1_out  end 1; likewise
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  both outputs NULL, or one of an anonymous pipe; unknown flag; absurd capacity
+ * @retval MPROC_ENAME   not a name    @retval MPROC_EEXIST   the name is taken
+ * @retval MPROC_EKIND   with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE   with MPROC_EXIST_OK: capacity or flags were given and differ
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the child holds both ends, too; let it close
+ * the one it does not use.  Signals: no.
+ */
+int mproc_pipe_create(const mproc_domain_t *domain,
+                      const char *name,
+                      const mproc_pipe_options_t *options,
+                      mproc_pipe_t **end0_out,
+                      mproc_pipe_t **end1_out);
+
+/**
+ * Opens one end of an existing pipe by name. An end can be opened more than once (its holders share it), and
+ * again after all its holders are gone: the other side then goes on.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; a capacity or MPROC_PIPE_... flag that is given must match
+ * @param end            0 or 1
+ * @param[out] pipe_out  the end; close it with mproc_pipe_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL, unknown flag, or no such end   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  options differ
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the child holds the end, too.  Signals: no.
+ */
+int mproc_pipe_open(const mproc_domain_t *domain,
+                    const char *name,
+                    const mproc_pipe_options_t *options,
+                    int end,
+                    mproc_pipe_t **pipe_out);
+
+/**
+ * Ends the handle. When the last handle on an end is closed, in every process that has it, the other end
+ * gets MPROC_EOF after the messages that are on the way, and MPROC_EPIPE when it sends.
+ * Reservations that are open on this handle are given up, and messages held through it go back to the front.
+ * NULL does nothing.
+ */
+void mproc_pipe_close(mproc_pipe_t *pipe);
+
+/**
+ * Sends a message to the other end. When it returns MPROC_OK the message is on its way, whatever happens to
+ * this process; on any other status it is not.
+ *
+ * @param data,len    the message; len 0 is legal (data may then be NULL)
+ * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         sent    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms)
+ * @retval MPROC_E2BIG      can never fit    @retval MPROC_ENOTSUP  end 0 of a one-way pipe
+ * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
+ * Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_send(const mproc_pipe_t *pipe,
+                    const void *data,
+                    size_t len,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Takes the next message from the other end.
+ *
+ * @param buf,cap       where to, and its size; buf may be NULL when cap is 0
+ * @param[out] len_out  the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
+ * @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
+ * @param cancel        NULL or a token that ends the wait
+ * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
+ *                          about 100 ms). A silent process that still holds the end keeps it open.
+ * @retval MPROC_EMSGSIZE   cap is too small; the message stays
+ * @retval MPROC_ENOTSUP    end 1 of a one-way pipe
+ * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
+ * Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_recv(const mproc_pipe_t *pipe,
+                    void *buf,
+                    size_t cap,
+                    size_t *len_out,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Waits until mproc_pipe_recv() would not have to wait, and takes nothing.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
+ * @retval MPROC_OK         a message is there (another thread or holder of this end may take it first)
+ * @retval MPROC_EOF        there will be no more    @retval others  as mproc_pipe_recv()
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_poll(const mproc_pipe_t *pipe,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Reserves room for a message, to be written in place. It is sent by mproc_pipe_commit(). Several may be
+ * open at a time, also in several threads; messages arrive in the order in which they were reserved, so an
+ * open reservation holds up what was sent after it. If the process dies, its reservation is dropped.
+ *
+ * @param len            most bytes the message will have
+ * @param[out] view_out  where to write; valid until commit, abort, or the close of the handle
+ * @param timeout_ns     nanoseconds to wait for room    @param cancel  NULL or a token
+ * @retval MPROC_OK      reserved    @retval others  as mproc_pipe_send()
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: the reservation is the parent's.  Signals: no.
+ */
+int mproc_pipe_reserve(const mproc_pipe_t *pipe,
+                       size_t len,
+                       mproc_view_t *view_out,
+                       int64_t timeout_ns,
+                       const mproc_cancel_t *cancel);
+
+/**
+ * Sends a reserved message.
+ *
+ * @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
+ * @retval MPROC_OK      sent    @retval MPROC_ERANGE  longer than reserved; the reservation stays
+ * @retval MPROC_EPERM   not a reservation open on this handle    @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
+ */
+int mproc_pipe_commit(const mproc_pipe_t *pipe,
+                      uint64_t id,
+                      size_t len);
+
+/**
+ * Gives a reservation up: nothing is sent.
+ *
+ * @param id  mproc_view_t.id
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
+ */
+int mproc_pipe_abort(const mproc_pipe_t *pipe,
+                     uint64_t id);
+
+/**
+ * Takes the next message without copying it: it stays where it is, for reading in place, until
+ * mproc_pipe_release(). Meanwhile other threads and holders of this end get the messages after it. If the
+ * process dies before, the message goes back to the front.
+ *
+ * @param[out] view_out  the message; do not write to it. Valid until release or the close of the handle.
+ * @param timeout_ns     nanoseconds to wait for a message    @param cancel  NULL or a token
+ * @retval MPROC_OK         taken    @retval MPROC_RECOVERED  taken; somebody had it before and died or put it back
+ * @retval others  as mproc_pipe_recv()
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: the message is the parent's.  Signals: no.
+ */
+int mproc_pipe_peek(const mproc_pipe_t *pipe,
+                    mproc_view_t *view_out,
+                    int64_t timeout_ns,
+                    const mproc_cancel_t *cancel);
+
+/**
+ * Ends the reading of a message in place; its room is free again.
+ *
+ * @param id  mproc_view_t.id
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+ */
+int mproc_pipe_release(const mproc_pipe_t *pipe,
+                       uint64_t id);
+
+/**
+ * Puts a message that was taken by mproc_pipe_peek() back to the front.
+ *
+ * @param id  mproc_view_t.id
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+ */
+int mproc_pipe_putback(const mproc_pipe_t *pipe,
+                       uint64_t id);
+
+/**
+ * Bounds, fill and peer of this end.
+ *
+ * @param[out] info_out  filled   @param info_size  sizeof(mproc_pipe_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_info(const mproc_pipe_t *pipe, mproc_pipe_info_t *info_out, size_t info_size);
+
+/**
+ * A handle on this end that can travel to other processes: see mproc_handle_t. While it exists, also on its
+ * way, the end counts as open.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_export(const mproc_pipe_t *pipe,
+                      mproc_handle_t **handle_out);
+
+/**
+ * Opens the end that a handle from another process leads to.
+ *
+ * @param handle         stays the caller's; close it when it is not needed any more: it holds the end open
+ * @param options        NULL: defaults; as mproc_pipe_open()
+ * @param[out] pipe_out  the end; close it with mproc_pipe_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_pipe_import(const mproc_handle_t *handle,
+                      const mproc_pipe_options_t *options,
+                      mproc_pipe_t **pipe_out);
+
+/**
  * Starts a program that finds handles with mproc_inherited(): the counterpart of Python's
  * Process(target, args=(value, queue)). The program is looked for along PATH if its name has no slash; it
  * inherits standard input, output and error, the handles' descriptors, and whatever other descriptors are
@@ -1447,13 +1834,13 @@ void mproc_process_close(mproc_process_t *process);
  * Creates a queue. It appears whole or not at all.
  *
  * @param domain          NULL: the default domain
- * @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param name            NULL: anonymous, reached only by forked children
  * @param options         NULL: 1 MiB, no bound on items
  * @param[out] queue_out  the handle; close it with mproc_queue_close()
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
  * @retval MPROC_EINVAL   NULL output, unknown flag, or absurd capacity   @retval MPROC_ENAME  not a name
  * @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
- * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity or item bound was given and differs
+ * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound or a MPROC_QUEUE_... flag was given and differs
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
  * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -1468,7 +1855,7 @@ int mproc_queue_create(const mproc_domain_t *domain,
  * Opens an existing queue by name.
  *
  * @param domain          NULL: the default domain    @param name  not NULL
- * @param options         NULL: defaults; a capacity or item bound that is given must match
+ * @param options         NULL: defaults; a capacity, item bound or MPROC_QUEUE_... flag that is given must match
  * @param[out] queue_out  the handle; close it with mproc_queue_close()
  * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT   no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  bounds differ
@@ -1482,7 +1869,8 @@ int mproc_queue_open(const mproc_domain_t *domain,
                      mproc_queue_t **queue_out);
 
 /**
- * Ends the handle. Messages stay in the queue. NULL does nothing.
+ * Ends the handle. Messages stay in the queue; reservations that are open on this handle are given up, and messages
+ * that are held through it go back to the front. NULL does nothing.
  */
 void mproc_queue_close(mproc_queue_t *queue);
 
@@ -1514,7 +1902,8 @@ int mproc_queue_put(const mproc_queue_t *queue,
  * @param cancel        NULL or a token that ends the wait
  * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  empty    @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EMSGSIZE   cap is too small; the message stays at the front
- * @retval MPROC_ECLOSED    shut down, and empty if gracefully
+ * @retval MPROC_ECLOSED    shut down (gracefully: and empty), or empty and every producer is gone
+ *                          (mproc_queue_producer())    @retval MPROC_ENOTSUP  the queue wants leases
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
  * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
  * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
@@ -1613,13 +2002,169 @@ int mproc_queue_shutdown(const mproc_queue_t *queue,
  * Bounds, fill and state of the queue.
  *
  * @param[out] info_out  filled   @param info_size  sizeof(mproc_queue_info_t)
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_queue_info(const mproc_queue_t *queue, mproc_queue_info_t *info_out, size_t info_size);
 
 /**
- * A handle on the queue that can travel to other processes: see mproc_handle_t.
+ * Reserves room for a message, to be written in place. It is put by mproc_queue_commit(). A reservation is not
+ * a lock: other producers go on, and what they put can be taken before it. Several may be open at a time, in
+ * one process and in many. If the process dies, its reservation is dropped.
+ *
+ * @param len            most bytes the message will have
+ * @param[out] view_out  where to write; valid until commit, abort, or the close of the handle
+ * @param timeout_ns     nanoseconds to wait for room    @param cancel  NULL or a token
+ * @retval MPROC_OK      reserved    @retval others  as mproc_queue_put()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the reservation is the parent's.  Signals: no.
+ */
+int mproc_queue_reserve(const mproc_queue_t *queue,
+                        size_t len,
+                        mproc_view_t *view_out,
+                        int64_t timeout_ns,
+                        const mproc_cancel_t *cancel);
+
+/**
+ * Puts a reserved message. When it returns MPROC_OK the message is visible to every process.
+ *
+ * @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
+ * @retval MPROC_OK       put    @retval MPROC_ERANGE  longer than reserved; the reservation stays
+ * @retval MPROC_EPERM    not a reservation open on this handle    @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+ */
+int mproc_queue_commit(const mproc_queue_t *queue,
+                       uint64_t id,
+                       size_t len);
+
+/**
+ * Gives a reservation up: nothing is put.
+ *
+ * @param id  mproc_view_t.id
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+ */
+int mproc_queue_abort(const mproc_queue_t *queue,
+                      uint64_t id);
+
+/**
+ * Takes the message at the front without copying it: it stays where it is, for reading in place, until
+ * mproc_queue_release(). Meanwhile other consumers get the messages after it, and its room and that of what
+ * is behind it is not yet free. If the process dies before, the message goes back to the front.
+ *
+ * @param[out] view_out  the message; do not write to it. Valid until release or the close of the handle.
+ * @param timeout_ns     nanoseconds to wait for a message    @param cancel  NULL or a token
+ * @retval MPROC_OK         taken    @retval MPROC_RECOVERED  taken; a consumer had it before and died or put it back
+ * @retval others  as mproc_queue_get()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the message is the parent's.  Signals: no.
+ */
+int mproc_queue_peek(const mproc_queue_t *queue,
+                     mproc_view_t *view_out,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Ends the reading of a message in place: it is taken for good, and its room free again.
+ *
+ * @param id  mproc_view_t.id
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ */
+int mproc_queue_release(const mproc_queue_t *queue,
+                        uint64_t id);
+
+/**
+ * Puts a message that was taken by mproc_queue_peek() or mproc_queue_lease() back to the front: whoever asks
+ * next gets it, before anything that was put later.
+ *
+ * @param id  mproc_view_t.id, or the lease
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ */
+int mproc_queue_putback(const mproc_queue_t *queue,
+                        uint64_t id);
+
+/**
+ * Takes the message at the front under a lease: a copy for the caller, while the queue keeps the message until
+ * mproc_queue_ack(). If the process dies before, the message goes back to the front; its next consumer gets
+ * MPROC_RECOVERED. So every message is worked on until somebody has acknowledged it; a consumer that dies
+ * between its work and the acknowledgement makes it be worked on twice. Works on every queue. A leased
+ * message keeps its room, and that of everything behind it: make the capacity large enough for what may pass
+ * while the longest job is done.
+ *
+ * @param buf,cap         where to, and its size; buf may be NULL when cap is 0
+ * @param[out] len_out    the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
+ * @param[out] lease_out  for mproc_queue_ack() or mproc_queue_putback(). Not NULL.
+ * @param timeout_ns      nanoseconds to wait for a message    @param cancel  NULL or a token
+ * @retval MPROC_OK         taken    @retval MPROC_RECOVERED  taken; a consumer had it before and died or put it back
+ * @retval others  as mproc_queue_get()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the lease is the parent's.  Signals: no.
+ */
+int mproc_queue_lease(const mproc_queue_t *queue,
+                      void *buf,
+                      size_t cap,
+                      size_t *len_out,
+                      uint64_t *lease_out,
+                      int64_t timeout_ns,
+                      const mproc_cancel_t *cancel);
+
+/**
+ * Acknowledges a leased message: it is done and leaves the queue.
+ *
+ * @param lease  from mproc_queue_lease()
+ * @retval MPROC_OK  @retval MPROC_EPERM  not a lease held through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ */
+int mproc_queue_ack(const mproc_queue_t *queue,
+                    uint64_t lease);
+
+/**
+ * Reports one message done that this process has taken from a MPROC_QUEUE_JOINABLE queue with
+ * mproc_queue_get() or mproc_queue_get_many(). (Messages read in place or leased are done when they are
+ * released or acknowledged.)
+ *
+ * @retval MPROC_OK       @retval MPROC_EPERM  more often than this process has taken messages
+ * @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any, concurrently; the process is counted.  Fork: not for what the parent took.  Signals: no.
+ */
+int mproc_queue_task_done(const mproc_queue_t *queue);
+
+/**
+ * Waits until everything that was put has been taken and reported done (or released, or acknowledged). What
+ * consumers that died had taken and not reported counts as done: then MPROC_RECOVERED says so, once for
+ * each handle.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
+ * @retval MPROC_OK         all done    @retval MPROC_RECOVERED  all done or lost with a consumer that died
+ * @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_ENOTSUP    the queue is neither joinable nor for leases
+ * @retval MPROC_EINVAL     NULL or bad timeout    @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_join(const mproc_queue_t *queue,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Another handle on the queue, a producer's: as long as one exists, in any process, the queue is not over.
+ * Once somebody has had one, and the last of them is closed or its processes are dead, a consumer that finds
+ * the queue empty gets MPROC_ECLOSED instead of waiting for ever (after a death: within about 100 ms). A new
+ * producer may come later; consumers that ask then go on.
+ *
+ * @param[out] queue_out  the producer's handle; close it with mproc_queue_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  the program closed the queue's descriptor
+ * @retval MPROC_ESLOTS  @retval MPROC_ESYS
+ * Blocks: no.  Threads: any.  Fork: the child is a producer, too, until it closes the handle.  Signals: no.
+ */
+int mproc_queue_producer(const mproc_queue_t *queue,
+                         mproc_queue_t **queue_out);
+
+/**
+ * A handle on the queue that can travel to other processes: see mproc_handle_t. A producer's handle stays one.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL

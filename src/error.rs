@@ -16,8 +16,8 @@ pub enum Error {
     /// The cancel token was set.
     #[error("canceled")]
     Canceled,
-    /// The queue was shut down.
-    #[error("the queue was shut down")]
+    /// The queue was shut down, or is empty with all its producers gone.
+    #[error("the queue was shut down, or all its producers are gone")]
     Closed,
     /// The buffer is too small; the message stays.
     #[error("the buffer is too small: {needed} bytes are needed")]
@@ -58,8 +58,8 @@ pub enum Error {
         /// What there is.
         len: usize,
     },
-    /// The calling process does not hold the lock.
-    #[error("this process does not hold the lock")]
+    /// The calling process does not hold the lock, reservation or message.
+    #[error("this process does not hold it")]
     NotOwner,
     /// Wrong owner, type or mode, or permission denied.
     #[error("access refused: {0}")]
@@ -102,11 +102,11 @@ pub enum Error {
     /// The domain was removed.
     #[error("the domain was removed: open it anew")]
     Stale,
-    /// The other side is gone.
-    #[error("the other side is gone")]
+    /// The other end is gone.
+    #[error("the other end is gone")]
     BrokenPipe,
-    /// The other side is gone, and nothing is left.
-    #[error("end of file: the other side is gone and nothing is left")]
+    /// The other end is gone, and nothing is left.
+    #[error("end of file: the other end is gone and nothing is left")]
     EndOfFile,
 }
 

@@ -1,5 +1,5 @@
-//! Shared state between processes that survives `kill -9`: [`Lock`], [`Value`], [`Array`] and [`Queue`],
-//! shared by processes written in any language through one memory format.
+//! Shared state between processes that survives `kill -9`: [`Lock`], [`Value`], [`Array`], [`Queue`] and
+//! [`Pipe`], shared by processes written in any language through one memory format.
 //!
 //! ```
 //! # let dir = format!("/dev/shm/mproc-doc-{}", std::process::id());
@@ -14,7 +14,7 @@
 //!
 //! The map of the house (imports go one way, top to bottom of this list uses what stands above it):
 //! [`sys`] system calls · [`shm`] domain, segments, checked access to shared memory · [`sync`] robust lock,
-//! eventcount, cancel tokens · [`objects`] lock, value, array, queue, and passing them on · [`ffi`] the C ABI.
+//! eventcount, cancel tokens · [`objects`] lock, value, array, queue, pipe, and passing them on · [`ffi`] the C ABI.
 
 pub mod error;
 pub mod ffi;
@@ -25,8 +25,8 @@ pub mod sys;
 
 pub use error::{Error, Result};
 pub use objects::{
-    Acquired, Array, ArrayOptions, Counter, ElemType, Element, Exit, FetchOp, Lock, ObjectOptions, Process, Queue,
-    QueueInfo, QueueOptions, Spawn, Value, ValueOptions,
+    Acquired, Array, ArrayOptions, Counter, ElemType, Element, End, Exit, FetchOp, Lock, ObjectOptions, Peer, Pipe,
+    PipeInfo, PipeOptions, Process, Queue, QueueInfo, QueueOptions, Spawn, Value, ValueOptions, View,
 };
 pub use shm::{Domain, DomainOptions, Handle, Owner};
 pub use sync::{Cancel, Limits, Timeout};

@@ -54,6 +54,35 @@ func BenchmarkLockUnlock(b *testing.B) {
 	}
 }
 
+func BenchmarkPipeSendRecv(b *testing.B) {
+	d, _ := newDomain(b)
+	for name, exclusive := range map[string]bool{"Shared": false, "Exclusive": true} {
+		near, far := newPipe(b, d, "", &PipeOptions{Exclusive: exclusive})
+		message, buf := make([]byte, 64), make([]byte, 64)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				near.Send(bg, message)
+				far.RecvInto(bg, buf)
+			}
+		})
+	}
+}
+
+func BenchmarkInPlace(b *testing.B) {
+	d, _ := newDomain(b)
+	q := closing[*Queue](b)(CreateQueue(d, "q", &QueueOptions{Capacity: 4 << 20}))
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := q.Reserve(bg, 1<<20)
+		must(b, err)
+		must(b, r.Commit(1<<20))
+		m, err := q.Peek(bg)
+		must(b, err)
+		must(b, m.Release())
+	}
+}
+
 func BenchmarkQueuePutGet(b *testing.B) {
 	d, _ := newDomain(b)
 	q := closing[*Queue](b)(CreateQueue(d, "q", nil))

@@ -17,26 +17,30 @@ func TestCloseTwiceAndUseAfterwards(t *testing.T) {
 	p := closing[*Value[point]](t)(CreateValue(d, "p", point{}, nil))
 	a := closing[*Array[int]](t)(CreateArray(d, "a", []int{1}, nil))
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
+	end, _ := newPipe(t, d, "e", nil)
 	for range 2 {
 		must(t, l.Close())
 		must(t, v.Close())
 		must(t, p.Close())
 		must(t, a.Close())
 		must(t, q.Close())
+		must(t, end.Close())
 		must(t, other.Close())
-		everyMethodIsClosed(t, other, l, v, p, a, q)
+		everyMethodIsClosed(t, other, l, v, p, a, q, end)
 	}
 	// What was never opened is closed.
-	everyMethodIsClosed(t, new(Domain), new(Lock), new(Value[int]), new(Value[point]), new(Array[int]), new(Queue))
+	everyMethodIsClosed(t, new(Domain), new(Lock), new(Value[int]), new(Value[point]), new(Array[int]), new(Queue),
+		new(Pipe))
 	for _, c := range []interface{ Close() error }{
-		new(Domain), new(Lock), new(Value[int]), new(Array[int]), new(Queue),
-		(*Domain)(nil), (*Lock)(nil), (*Value[int])(nil), (*Array[int])(nil), (*Queue)(nil),
+		new(Domain), new(Lock), new(Value[int]), new(Array[int]), new(Queue), new(Pipe),
+		(*Domain)(nil), (*Lock)(nil), (*Value[int])(nil), (*Array[int])(nil), (*Queue)(nil), (*Pipe)(nil),
 	} {
 		must(t, c.Close())
 	}
 }
 
-func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Value[point], a *Array[int], q *Queue) {
+func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Value[point], a *Array[int], q *Queue,
+	end *Pipe) {
 	t.Helper()
 	n := 0
 	closed := func(err error) {
@@ -103,6 +107,33 @@ func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Val
 	closed(second(q.Full()))
 	closed(q.Shutdown(true))
 	closed(second(q.Info()))
+	closed(second(q.Reserve(bg, 1)))
+	closed(second(q.TryReserve(1)))
+	closed(second(q.Peek(bg)))
+	closed(second(q.TryPeek()))
+	closed(second(q.Lease(bg)))
+	closed(second(q.TryLease()))
+	closed(q.TaskDone())
+	closed(second(q.Join(bg)))
+	closed(second(q.TryJoin()))
+	closed(second(q.Producer()))
+	closed(second(OpenPipe(d, "x", 0, nil)))
+	closed(second(CreatePipeEnd(d, "x", 0, nil)))
+	_, _, err := CreatePipe(d, "x", nil)
+	closed(err)
+	closed(end.Send(bg, nil))
+	closed(end.TrySend(nil))
+	closed(second(end.Recv(bg)))
+	closed(second(end.TryRecv()))
+	closed(second(end.RecvInto(bg, nil)))
+	closed(end.Poll(bg))
+	closed(end.TryPoll())
+	closed(second(end.Reserve(bg, 1)))
+	closed(second(end.TryReserve(1)))
+	closed(second(end.Peek(bg)))
+	closed(second(end.TryPeek()))
+	closed(second(end.Info()))
+	closed(second(end.Export()))
 }
 
 // Close ends calls that wait, under any context.
@@ -110,21 +141,26 @@ func TestCloseEndsWaits(t *testing.T) {
 	d, _ := newDomain(t)
 	closing[*Lock](t)(CreateLock(d, "l", nil)).TryLock()
 	closing[*Queue](t)(CreateQueue(d, "q", nil))
+	newPipe(t, d, "p", nil)
 	for i := range 20 {
 		// Early and late in a wait: see GOMP_UNTIL_CLOSED in shim.h.
 		l := closing[*Lock](t)(OpenLock(d, "l", nil))
 		q := closing[*Queue](t)(OpenQueue(d, "q", nil))
+		p := closing[*Pipe](t)(OpenPipe(d, "p", i%2, nil))
 		one, cancelOne := context.WithCancel(bg)
 		two, cancelTwo := context.WithTimeout(bg, time.Hour)
 		ended := make(chan error)
 		for _, ctx := range []context.Context{bg, one, two, one} {
 			go func() { _, err := l.Lock(ctx); ended <- err }()
 			go func() { _, err := q.Get(ctx); ended <- err }()
+			go func() { _, err := q.Peek(ctx); ended <- err }()
+			go func() { _, err := p.Recv(ctx); ended <- err }()
 		}
 		time.Sleep(time.Duration(i*i) * 100 * time.Microsecond)
 		must(t, l.Close())
 		must(t, q.Close())
-		for range 8 {
+		must(t, p.Close())
+		for range 16 {
 			fails(t, <-ended, ErrClosedHandle)
 		}
 		cancelOne()
@@ -227,8 +263,22 @@ func TestCollectorClosesHandles(t *testing.T) {
 		a, err := CreateArray(d, "viewed", []int{1, 2, 3}, nil)
 		must(t, err)
 		must(t, a.View(func([]int) error { return nil }))
+		// What was settled keeps nothing, nor does a lease, which is a copy.
+		p, err := CreatePipeEnd(d, "settled", 0, nil)
+		must(t, err)
+		r, err := p.Reserve(ctx, 1)
+		must(t, err)
+		must(t, r.Commit(1))
+		r, err = q.Reserve(ctx, 1)
+		must(t, err)
+		must(t, r.Abort())
+		m, err := q.Peek(ctx)
+		must(t, err)
+		must(t, m.PutBack())
+		_, err = q.Lease(ctx)
+		must(t, err)
 	}()
-	for !unknown(d, "forgotten") || !unknown(d, "viewed") {
+	for !unknown(d, "forgotten") || !unknown(d, "viewed") || !unknown(d, "settled") {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}

@@ -22,6 +22,11 @@ func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
 		_, err := held.TryLock()
 		must(t, err)
 	}
+	end, far := newPipe(t, d, "", &PipeOptions{Capacity: 4096})
+	rest := make([]byte, 3000)
+	must(t, end.Send(bg, rest))
+	joined := closing[*Queue](t)(CreateQueue(d, "joined", &QueueOptions{Joinable: true}))
+	must(t, joined.Put(bg, nil))
 	return map[string]func(context.Context) error{
 		"Get":        func(ctx context.Context) error { _, err := empty.Get(ctx); return err },
 		"GetInto":    func(ctx context.Context) error { _, err := empty.GetInto(ctx, make([]byte, 8)); return err },
@@ -31,7 +36,20 @@ func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
 		"Lock":       func(ctx context.Context) error { _, err := l.Lock(ctx); return err },
 		"Value.Lock": func(ctx context.Context) error { _, err := v.Lock(ctx); return err },
 		"Array.Lock": func(ctx context.Context) error { _, err := a.Lock(ctx); return err },
-		"With":       func(ctx context.Context) error { return l.With(ctx, func(bool) error { return nil }) },
+		"Reserve":    func(ctx context.Context) error { _, err := full.Reserve(ctx, 1); return err },
+		"Peek":       func(ctx context.Context) error { _, err := empty.Peek(ctx); return err },
+		"Lease":      func(ctx context.Context) error { _, err := empty.Lease(ctx); return err },
+		"Join":       func(ctx context.Context) error { _, err := joined.Join(ctx); return err },
+		"Send":       func(ctx context.Context) error { return end.Send(ctx, rest) },
+		"Recv":       func(ctx context.Context) error { _, err := end.Recv(ctx); return err },
+		"RecvInto":   func(ctx context.Context) error { _, err := end.RecvInto(ctx, make([]byte, 8)); return err },
+		"Poll":       func(ctx context.Context) error { return end.Poll(ctx) },
+		"Pipe.Reserve": func(ctx context.Context) error {
+			_, err := end.Reserve(ctx, len(rest))
+			return errors.Join(err, far.TryPoll()) // there is still what makes it full
+		},
+		"Pipe.Peek": func(ctx context.Context) error { _, err := end.Peek(ctx); return err },
+		"With":      func(ctx context.Context) error { return l.With(ctx, func(bool) error { return nil }) },
 	}
 }
 

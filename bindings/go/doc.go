@@ -1,4 +1,4 @@
-// Package mproc shares state between processes: a [Value], an [Array], a [Queue] and a [Lock] that
+// Package mproc shares state between processes: a [Value], an [Array], a [Queue], a [Pipe] and a [Lock] that
 // programs in Go, C, C++ and other languages use together at memory speed, and that stay correct when
 // any of the processes is killed with SIGKILL at any instant. It is a thin layer over the C library
 // libmproc and adds no semantics of its own; include/mproc.h is the full reference.
@@ -39,12 +39,28 @@
 // true with a nil error. The lock is sound and held; what it protects may be half done. Check and repair
 // it, then go on as usual.
 //
+// Messages under work are as safe: what a process has taken from a queue by [Queue.Lease] or [Queue.Peek], or from a
+// pipe by [Pipe.Peek], and not yet acknowledged or released, goes to the next one when it dies, marked as
+// Redelivered. What it has reserved and not yet committed is dropped. [Queue.Join] sees that work is done, and tells
+// when some of it died with its process. A pipe whose other end died gives [ErrEOF], and so [io.EOF]; a queue whose
+// last [Queue.Producer] died gives [ErrClosed]. Deaths are noticed within about 100 ms.
+//
+// # In place
+//
+// [Queue.Reserve] and [Pipe.Reserve] give room in shared memory to write a message to, [Queue.Peek] and [Pipe.Peek] a
+// message to read where it is: nothing is copied.
+//
+//	frame, err := pipe.Reserve(ctx, 4<<20)            // message, err := pipe.Peek(ctx)
+//	n := render(frame.Bytes())                        // show(message.Bytes())
+//	err = frame.Commit(n)                             // err = message.Release()
+//
 // # Closing
 //
 // Close ends a handle at once: calls that wait on it return [ErrClosedHandle], later calls do too, and
 // closing again does nothing. A handle that becomes unreachable is closed by the garbage collector some
 // time later, except when direct memory was handed out ([Array.Slice], [Value.Pointer]): the collector
 // cannot see who still uses such memory, so it is then left mapped until Close is called or the process
-// ends. After an explicit Close that memory must not be touched any more, as with a memory mapping that was
-// unmapped; [Array.View] avoids the question.
+// ends. The same goes for a [Reservation] or [Message] that was not ended. After an explicit Close that memory must
+// not be touched any more, as with a memory mapping that was unmapped; [Array.View] and [Message.View] avoid the
+// question.
 package mproc

@@ -23,15 +23,15 @@ const (
 	ErrInvalid      Status = cmproc.EINVAL    // an argument is out of its range
 	ErrTimeout      Status = cmproc.ETIMEDOUT // the timeout passed; with Try...: it would have had to wait
 	ErrCanceled     Status = cmproc.ECANCELED // the context was cancelled
-	ErrClosed       Status = cmproc.ECLOSED   // the queue was shut down and, if gracefully, is drained
+	ErrClosed       Status = cmproc.ECLOSED   // the queue is shut down (and drained), or empty and without producers
 	ErrMessageSize  Status = cmproc.EMSGSIZE  // the buffer is too small; the message stays
-	ErrTooBig       Status = cmproc.E2BIG     // the message can never fit into this queue
+	ErrTooBig       Status = cmproc.E2BIG     // the message can never fit into this queue or pipe
 	ErrExist        Status = cmproc.EEXIST    // the name is taken by a living object
 	ErrNotExist     Status = cmproc.ENOENT    // there is no object of that name
 	ErrKind         Status = cmproc.EKIND     // the name or handle belongs to another kind of object
 	ErrType         Status = cmproc.ETYPE     // type, size, shape or schema differ
 	ErrRange        Status = cmproc.ERANGE    // an index or range is out of bounds
-	ErrNotHolder    Status = cmproc.EPERM     // this process does not hold the lock
+	ErrNotHolder    Status = cmproc.EPERM     // this process does not hold it: the lock, reservation, message
 	ErrAccess       Status = cmproc.EACCES    // wrong owner, type or mode, or permission denied
 	ErrNoSpace      Status = cmproc.ENOSPC    // the domain's file system is full
 	ErrNoMemory     Status = cmproc.ENOMEM    // the machine or a memory limit has no room
@@ -45,8 +45,8 @@ const (
 	ErrSys          Status = cmproc.ESYS      // a system call failed; see Error.Errno
 	ErrPanic        Status = cmproc.EPANIC    // a bug in the library was caught at its boundary
 	ErrStale        Status = cmproc.ESTALE    // the domain was removed meanwhile; open it anew
-	ErrPipe         Status = cmproc.EPIPE     // the other side is gone: nobody will read it
-	ErrEOF          Status = cmproc.EOF       // the other side is gone, and nothing is left
+	ErrPipe         Status = cmproc.EPIPE     // the other end or side is gone: nobody will read it
+	ErrEOF          Status = cmproc.EOF       // the other end or side is gone, and nothing is left
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It
@@ -84,6 +84,8 @@ func (s Status) Is(target error) bool {
 		return s == ErrTimeout
 	case io.EOF:
 		return s == ErrEOF
+	case syscall.EPIPE:
+		return s == ErrPipe
 	}
 	return false
 }

@@ -69,6 +69,7 @@ func TestErrorIsWhatItMeans(t *testing.T) {
 	for status, std := range map[Status]error{
 		ErrExist: fs.ErrExist, ErrNotExist: fs.ErrNotExist, ErrAccess: fs.ErrPermission, ErrInvalid: fs.ErrInvalid,
 		ErrNotSupported: errors.ErrUnsupported, ErrTimeout: os.ErrDeadlineExceeded, ErrEOF: io.EOF,
+		ErrPipe: syscall.EPIPE,
 	} {
 		fails(t, &Error{Status: status}, status, std)
 		if errors.Is(ErrBusy, std) {

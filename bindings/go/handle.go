@@ -29,6 +29,7 @@ type resource struct {
 	raw     unsafe.Pointer // the C handle
 	closing unsafe.Pointer // the token that Close sets; waits without a cancellable context use it
 	exposed atomic.Bool    // direct memory was handed out: only an explicit Close may unmap it
+	views   atomic.Int64   // messages in place that are not yet settled: the same as long as there are any
 	waits   waits
 }
 
@@ -89,7 +90,7 @@ func (h *handle) free() {
 // abandon is the safety net for handles that nobody closed.
 func (r *resource) abandon() {
 	r.waits.end()
-	if !r.exposed.Load() {
+	if !r.exposed.Load() && r.views.Load() == 0 {
 		cmproc.Close(r.kind, r.raw, r.closing)
 	}
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
 )
 
-// Handle is a lock, value, array or queue ready to travel to another process: to a program that this one
-// starts ([PassTo], there [Inherited]), or through a unix socket ([Handle.SendTo], there [RecvHandle]). The
-// receiver opens the object with [ImportLock], [ImportValue], [ImportArray] or [ImportQueue]. Anonymous objects
-// travel as well as named ones. A Handle keeps the object's memory until it is closed.
+// Handle is a lock, value, array, queue or one end of a pipe ready to travel to another process: to a program that
+// this one starts ([PassTo], there [Inherited]), or through a unix socket ([Handle.SendTo], there [RecvHandle]). The
+// receiver opens the object with [ImportLock], [ImportValue], [ImportArray], [ImportQueue] or [ImportPipe]. Anonymous
+// objects travel as well as named ones. A Handle keeps the object's memory until it is closed; one on a pipe's end also
+// keeps that end open, one on a producer's queue the queue going.
 type Handle struct {
 	h    handle
 	kind Kind
@@ -32,6 +33,7 @@ const (
 	KindValue = Kind(cmproc.KindValue)
 	KindArray = Kind(cmproc.KindArray)
 	KindQueue = Kind(cmproc.KindQueue)
+	KindPipe  = Kind(cmproc.KindPipe)
 )
 
 // String is the kind in one word.
@@ -45,6 +47,8 @@ func (k Kind) String() string {
 		return "array"
 	case KindQueue:
 		return "queue"
+	case KindPipe:
+		return "pipe"
 	}
 	return "unknown"
 }
@@ -91,6 +95,10 @@ func (a *Array[T]) Export() (*Handle, error) { return a.h.export() }
 // Export makes a handle on the queue that can travel to other processes.
 func (q *Queue) Export() (*Handle, error) { return q.h.export() }
 
+// Export makes a handle on this end of the pipe that can travel to other processes. While it exists, also on its way,
+// the end counts as open.
+func (p *Pipe) Export() (*Handle, error) { return p.h.export() }
+
 func (h *handle) export() (*Handle, error) {
 	if !h.enter() {
 		return nil, ErrClosedHandle
@@ -132,6 +140,13 @@ func ImportQueue(handle *Handle, options *QueueOptions) (*Queue, error) {
 	return makeQueue(cmproc.Import, handle, nil, options)
 }
 
+// ImportPipe opens the end of a pipe that a handle leads to, and joins its domain. The handle stays the caller's;
+// close it when it is not needed any more: it holds the end open. options may be nil; otherwise as [OpenPipe].
+func ImportPipe(handle *Handle, options *PipeOptions) (*Pipe, error) {
+	p, _, err := makePipe(cmproc.Import, handle, nil, 0, options)
+	return p, err
+}
+
 // Inherited is the handle that this program was given under a name by the one that started it: with [PassTo], or
 // with mproc_spawn() in another language. Each can be taken once; a name that was not given, or was taken, is
 // ErrNotExist.
@@ -156,7 +171,7 @@ func Inherited(name string) (*Handle, error) {
 // Copies of the handles' descriptors go to the end of cmd.ExtraFiles, and cmd.Env gets the variable
 // MPROC_INHERITED, which replaces any that is there: so call it once for each program, with all handles, after
 // setting Env. The handles themselves stay the caller's and may be closed at once. done closes the copies; call
-// it when the program was started, or will not be. It may be called twice.
+// it when the program was started, or will not be: copies of a pipe's end keep that end open. It may be called twice.
 //
 //	done, err := mproc.PassTo(cmd, map[string]*mproc.Handle{"jobs": jobs})
 //	if err != nil { ... }

@@ -27,6 +27,15 @@ var roles = map[string]func(){
 	"store-for-ever":  roleStoreForEver,
 	"use-inherited":   roleUseInherited,
 	"inherit-nothing": roleInheritNothing,
+
+	"echo":             roleEcho,
+	"send-for-ever":    roleSendForEver,
+	"keep-views":       roleKeepViews,
+	"take":             roleTake,
+	"take-and-finish":  roleTakeAndFinish,
+	"produce-and-wait": roleProduceAndWait,
+	"get-and-wait":     roleGetAndWait,
+	"work":             roleWork,
 }
 
 func say(text string) { fmt.Println(text) }

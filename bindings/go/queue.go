@@ -28,10 +28,16 @@ type QueueOptions struct {
 	// Capacity is the room for messages in bytes; each takes its length rounded up to 8, plus 8. Rounded up to
 	// a power of two. 0: 1 MiB.
 	Capacity uint64
+	// Lease is for messages that must not get lost with a consumer: they are taken by [Queue.Lease] or [Queue.Peek]
+	// and go back to the front when their consumer dies before it has acknowledged them. Get and GetMany are refused.
+	Lease bool
+	// Joinable counts unfinished messages, for [Queue.TaskDone] and [Queue.Join].
+	Joinable bool
 }
 
 func (o *QueueOptions) flags() uint32 {
-	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin)
+	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin) |
+		bit(o.Lease, cmproc.QueueLeases) | bit(o.Joinable, cmproc.QueueJoinable)
 }
 
 // QueueState says what a queue still does.
@@ -57,15 +63,44 @@ func (s QueueState) String() string {
 	return "unknown"
 }
 
+// ProducerState says whether anybody has a producer's handle on a queue, see [Queue.Producer].
+type ProducerState uint32
+
+// The states of a queue's producers.
+const (
+	ProducersNone ProducerState = cmproc.ProducersNone // nobody has ever called Producer
+	ProducersOpen ProducerState = cmproc.ProducersOpen // somebody has a producer's handle
+	ProducersGone ProducerState = cmproc.ProducersGone // every producer's handle is closed, or its processes are dead
+)
+
+// String is the state in one word.
+func (s ProducerState) String() string {
+	switch s {
+	case ProducersNone:
+		return "none"
+	case ProducersOpen:
+		return "open"
+	case ProducersGone:
+		return "gone"
+	}
+	return "unknown"
+}
+
 // QueueInfo is what a queue is and how full it is.
 type QueueInfo struct {
 	Capacity   uint64 // bytes for messages
 	Used       uint64 // bytes in use
-	Items      uint64 // messages inside
+	Items      uint64 // messages that can be taken
 	MaxItems   uint64 // most messages at a time; 0: no such bound
 	MaxMessage uint64 // the longest message that can ever fit
 	State      QueueState
 	Steals     uint32 // how often an internal lock was taken over from a dead process
+	Held       uint64 // messages that consumers hold under a lease or read in place
+	Reserved   uint64 // reservations that are open
+	Unfinished uint64 // of a joinable queue: messages inside, held, or taken and not yet reported done
+	Lease      bool
+	Joinable   bool
+	Producers  ProducerState
 }
 
 // CreateQueue creates a queue. options may be nil.
@@ -136,20 +171,21 @@ func (q *Queue) TryPut(message []byte) error {
 	return check(status, &e)
 }
 
-// Get takes the message at the front, waiting for one as long as ctx allows. The slice is the caller's own.
+// Get takes the message at the front, waiting for one as long as ctx allows. When the queue was shut down, or is empty
+// and all its producers are gone ([Queue.Producer]), that is ErrClosed. The slice is the caller's own.
 func (q *Queue) Get(ctx context.Context) ([]byte, error) {
 	if !q.h.enter() {
 		return nil, ErrClosedHandle
 	}
 	defer q.h.leave()
-	s := q.scratch(0)
+	s := newScratch(&q.longest, 0)
 	defer scratches.Put(s)
 	for {
 		n, err := q.getInto(ctx, s.buf)
 		if err == nil {
 			return s.take(n), nil
 		}
-		if !s.tooSmall(q, n, err) {
+		if !s.tooSmall(&q.longest, n, err) {
 			return nil, err
 		}
 	}
@@ -161,7 +197,7 @@ func (q *Queue) TryGet() ([]byte, error) {
 		return nil, ErrClosedHandle
 	}
 	defer q.h.leave()
-	s := q.scratch(0)
+	s := newScratch(&q.longest, 0)
 	defer scratches.Put(s)
 	for {
 		var n uintptr
@@ -170,7 +206,7 @@ func (q *Queue) TryGet() ([]byte, error) {
 		if err == nil {
 			return s.take(int(n)), nil
 		}
-		if !s.tooSmall(q, int(n), err) {
+		if !s.tooSmall(&q.longest, int(n), err) {
 			return nil, err
 		}
 	}
@@ -242,7 +278,7 @@ func (q *Queue) GetMany(ctx context.Context, limit int) ([][]byte, error) {
 	if limit < 1 {
 		return nil, refuse(ErrInvalid, "at most %d messages are wanted", limit)
 	}
-	s := q.scratch(batchBytes)
+	s := newScratch(&q.longest, batchBytes)
 	defer scratches.Put(s)
 	limit = min(limit, batchItems) // it sizes a list: keep absurd wishes from becoming absurd memory
 	s.lens = slices.Grow(s.lens[:0], limit)[:limit]
@@ -257,13 +293,115 @@ func (q *Queue) GetMany(ctx context.Context, limit int) ([][]byte, error) {
 		if err = q.h.done(ctx, w, status, &e); err == nil {
 			return s.takeMany(int(count)), nil
 		}
-		if !s.tooSmall(q, int(s.lens[0]), err) {
+		if !s.tooSmall(&q.longest, int(s.lens[0]), err) {
 			return nil, err
 		}
 	}
 }
 
-// Len is how many messages are inside right now.
+// Reserve makes room for a message of at most n bytes, to be written in place, waiting for room as long as ctx allows.
+// Several may be open at a time. A reservation is not a lock: other producers go on, and what they put can be taken
+// before it.
+func (q *Queue) Reserve(ctx context.Context, n int) (*Reservation, error) { return q.h.reserve(ctx, n) }
+
+// TryReserve makes room for a message if there is room right now, and fails with ErrTimeout if not.
+func (q *Queue) TryReserve(n int) (*Reservation, error) { return q.h.reserve(atOnce, n) }
+
+// Peek takes the message at the front without copying it, waiting for one as long as ctx allows. Meanwhile other
+// consumers get the messages after it; its room, and that of what is behind it, is not yet free.
+func (q *Queue) Peek(ctx context.Context) (*Message, error) { return q.h.peek(ctx) }
+
+// TryPeek takes the message at the front without copying it if there is one right now, and fails with ErrTimeout if
+// not.
+func (q *Queue) TryPeek() (*Message, error) { return q.h.peek(atOnce) }
+
+// Lease takes the message at the front under a lease, waiting for one as long as ctx allows. So every message is
+// worked on until somebody has acknowledged it; a consumer that dies between its work and Ack makes it be worked on
+// twice. It works on every queue. A leased message keeps its room, and that of everything behind it: make Capacity
+// large enough for what may pass while the longest job is done.
+func (q *Queue) Lease(ctx context.Context) (*Lease, error) {
+	if !q.h.enter() {
+		return nil, ErrClosedHandle
+	}
+	defer q.h.leave()
+	s := newScratch(&q.longest, 0)
+	defer scratches.Put(s)
+	for {
+		w, err := q.h.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var n uintptr
+		var id uint64
+		var e cmproc.Error
+		status := cmproc.QueueLease(q.h.res.raw, s.buf, &n, &id, w.timeout, w.token, &e)
+		if err = q.h.done(ctx, w, status, &e); err == nil {
+			l := &Lease{message: s.take(int(n)), redelivered: status == cmproc.Recovered}
+			l.h, l.id, l.open = &q.h, id, true
+			return l, nil
+		}
+		if !s.tooSmall(&q.longest, int(n), err) {
+			return nil, err
+		}
+	}
+}
+
+// TryLease takes the message at the front under a lease if there is one right now, and fails with ErrTimeout if not.
+func (q *Queue) TryLease() (*Lease, error) { return q.Lease(atOnce) }
+
+// TaskDone reports one message done that this process has taken from a joinable queue with Get or GetMany. More often
+// than that is ErrNotHolder. (Messages taken in place or under a lease are done when they are released or
+// acknowledged.)
+func (q *Queue) TaskDone() error {
+	if !q.h.enter() {
+		return ErrClosedHandle
+	}
+	var e cmproc.Error
+	status := cmproc.QueueTaskDone(q.h.res.raw, &e)
+	q.h.leave()
+	return check(status, &e)
+}
+
+// Join waits, as long as ctx allows, until everything that was put has been taken and reported done, or released, or
+// acknowledged. The queue must be joinable or for leases. recovered tells, once for each handle, that consumers died
+// with messages that they had taken by Get and not reported: these count as done.
+func (q *Queue) Join(ctx context.Context) (recovered bool, err error) {
+	if !q.h.enter() {
+		return false, ErrClosedHandle
+	}
+	defer q.h.leave()
+	w, err := q.h.wait(ctx)
+	if err != nil {
+		return false, err
+	}
+	var e cmproc.Error
+	status := cmproc.QueueJoin(q.h.res.raw, w.timeout, w.token, &e)
+	return status == cmproc.Recovered, q.h.done(ctx, w, status, &e)
+}
+
+// TryJoin looks whether everything is done right now, and fails with ErrTimeout if not.
+func (q *Queue) TryJoin() (recovered bool, err error) { return q.Join(atOnce) }
+
+// Producer gives another handle on the queue, a producer's: as long as one exists, in any process, the queue is not
+// over. Once somebody has had one, and the last of them is closed or its processes are dead, a consumer that finds
+// the queue empty gets ErrClosed instead of waiting for ever. (After a death: within about 100 ms.) A new producer may
+// come later. What Export makes of a producer's handle is one, too.
+func (q *Queue) Producer() (*Queue, error) {
+	if !q.h.enter() {
+		return nil, ErrClosedHandle
+	}
+	defer q.h.leave()
+	var made cmproc.Made
+	var e cmproc.Error
+	if status := cmproc.QueueProducer(q.h.res.raw, &made, &e); status < 0 {
+		return nil, failure(status, &e)
+	}
+	p := &Queue{existed: q.existed}
+	p.h.own(cmproc.KindQueue, &made)
+	return p, nil
+}
+
+// Len is how many messages can be taken right now.
 func (q *Queue) Len() (int, error) {
 	if !q.h.enter() {
 		return 0, ErrClosedHandle
@@ -275,7 +413,7 @@ func (q *Queue) Len() (int, error) {
 	return int(n), check(status, &e)
 }
 
-// Empty reports whether there is no message inside right now.
+// Empty reports whether there is no message to be taken right now.
 func (q *Queue) Empty() (bool, error) {
 	if !q.h.enter() {
 		return false, ErrClosedHandle
@@ -300,8 +438,8 @@ func (q *Queue) Full() (bool, error) {
 }
 
 // Shutdown ends the queue for every process, for good. Gracefully: puts fail with ErrClosed, gets go on until the
-// queue is empty, then fail too. Immediately: what is inside is dropped and both fail at once. Everyone who
-// waits is woken.
+// queue is empty and no other process holds anything that may come back, then fail too. Immediately: what is inside
+// is dropped and both fail at once. Everyone who waits is woken.
 func (q *Queue) Shutdown(immediate bool) error {
 	if !q.h.enter() {
 		return ErrClosedHandle
@@ -326,12 +464,15 @@ func (q *Queue) Info() (QueueInfo, error) {
 	}
 	return QueueInfo{
 		Capacity: c.Capacity, Used: c.Used, Items: c.Items, MaxItems: c.MaxItems, MaxMessage: c.MaxMessage,
-		State: QueueState(c.State), Steals: c.Steals,
+		State: QueueState(c.State), Steals: c.Steals, Held: c.Held, Reserved: c.Reserved, Unfinished: c.Unfinished,
+		Lease: c.Flags&cmproc.QueueLeases != 0, Joinable: c.Flags&cmproc.QueueJoinable != 0,
+		Producers: ProducerState(c.Producers),
 	}, nil
 }
 
-// Close ends the handle; calls that wait on it return ErrClosedHandle. Messages stay in the queue. To end the
-// queue for everybody, see Shutdown.
+// Close ends the handle; calls that wait on it return ErrClosedHandle. Messages stay in the queue; reservations that
+// are open through it are given up, and messages held through it go back to the front; their Bytes must not be used
+// any more. To end the queue for everybody, see Shutdown.
 func (q *Queue) Close() error {
 	if q == nil {
 		return nil
@@ -353,9 +494,10 @@ const (
 
 var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, messageBytes)} }}
 
-func (q *Queue) scratch(least int) *scratch {
+// newScratch has room for the longest message seen so far, and at least so many bytes.
+func newScratch(longest *atomic.Int64, least int) *scratch {
 	s := scratches.Get().(*scratch)
-	s.grow(max(least, int(q.longest.Load())))
+	s.grow(max(least, int(longest.Load())))
 	return s
 }
 
@@ -385,15 +527,15 @@ func (s *scratch) takeMany(count int) [][]byte {
 }
 
 // tooSmall makes room if that is what err asks for, and remembers how much for the next time.
-func (s *scratch) tooSmall(q *Queue, needed int, err error) bool {
+func (s *scratch) tooSmall(longest *atomic.Int64, needed int, err error) bool {
 	failed, ok := err.(*Error)
 	if !ok || failed.Status != ErrMessageSize || needed <= len(s.buf) {
 		return false
 	}
 	s.grow(needed)
 	for {
-		longest := q.longest.Load()
-		if int64(needed) <= longest || q.longest.CompareAndSwap(longest, int64(needed)) {
+		seen := longest.Load()
+		if int64(needed) <= seen || longest.CompareAndSwap(seen, int64(needed)) {
 			return true
 		}
 	}

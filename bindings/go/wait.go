@@ -18,8 +18,16 @@ type wait struct {
 	bond    *bond // nil without a cancellable context
 }
 
+// atOnce is the context of calls that do not wait.
+var atOnce context.Context = &noWait{context.Background()}
+
+type noWait struct{ context.Context }
+
 // wait prepares a call that may wait; h must be entered. done must follow.
 func (h *handle) wait(ctx context.Context) (wait, error) {
+	if ctx == atOnce {
+		return wait{}, nil
+	}
 	w := wait{timeout: cmproc.UntilClosed, token: h.res.closing}
 	if ctx == nil {
 		return w, refuse(ErrInvalid, "the context is nil")
@@ -53,7 +61,7 @@ func (h *handle) done(ctx context.Context, w wait, status int32, e *cmproc.Error
 	}
 	switch Status(status) {
 	case ErrTimeout:
-		if w.timeout >= 0 {
+		if w.timeout >= 0 && ctx != atOnce {
 			// The library's clock may be a little ahead of the context's timer.
 			failed := failure(status, e)
 			failed.cause = context.DeadlineExceeded

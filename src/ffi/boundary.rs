@@ -239,7 +239,7 @@ pub(super) unsafe fn c_name<'a>(name: *const c_char) -> Result<&'a str> {
 ///
 /// # Safety
 /// As [`opt_str`].
-unsafe fn opt_name<'a>(name: *const c_char) -> Result<Option<&'a str>> {
+pub(super) unsafe fn opt_name<'a>(name: *const c_char) -> Result<Option<&'a str>> {
     // SAFETY: this function's contract is opt_str()'s, and NULL is not an error there.
     unsafe { opt_str(name) }.map_err(|_| Error::Name)
 }
@@ -281,6 +281,8 @@ unsafe impl Sized64 for super::value::mproc_value_options_t {}
 unsafe impl Sized64 for super::array::mproc_array_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::queue::mproc_queue_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::pipe::mproc_pipe_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::process::mproc_spawn_options_t {}
 

@@ -5,7 +5,7 @@ use super::cancel::mproc_cancel_t;
 use crate::shm::Handle;
 use std::ffi::{c_char, c_int};
 
-/// A handle on an object of any kind, ready to travel: to a child that runs
+/// A handle on an object of any kind (for a pipe: on one of its ends), ready to travel: to a child that runs
 /// another program (mproc_spawn(), or by hand: mproc_handle_token()), or through a unix socket
 /// (mproc_send_handle()). The receiver opens the object from it with mproc_<kind>_import().
 ///
@@ -20,6 +20,8 @@ pub const MPROC_KIND_VALUE: u32 = 3;
 pub const MPROC_KIND_ARRAY: u32 = 4;
 /// mproc_handle_kind(): a queue.
 pub const MPROC_KIND_QUEUE: u32 = 5;
+/// mproc_handle_kind(): one end of a pipe.
+pub const MPROC_KIND_PIPE: u32 = 6;
 
 /// Ends the handle. What was opened from it stays open. NULL does nothing.
 #[no_mangle]

@@ -1,13 +1,14 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, give, opt_out, out, run, slice,
-    slice_mut, wait,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
+    slice, slice_mut, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
 use super::handle::mproc_handle_t;
-use crate::objects::{ObjectOptions, Queue, QueueOptions};
+use super::types::mproc_view_t;
+use crate::objects::{ObjectOptions, Peer, Queue, QueueOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
 
@@ -21,13 +22,26 @@ pub const MPROC_QUEUE_DRAINING: u32 = 1;
 /// mproc_queue_info_t.state: shut down immediately: nothing goes in or out.
 pub const MPROC_QUEUE_CLOSED: u32 = 2;
 
+/// Messages are taken under a lease: mproc_queue_lease(), or mproc_queue_peek(). A message whose consumer dies
+/// before mproc_queue_ack() goes back to the front. mproc_queue_get() and mproc_queue_get_many() are refused.
+pub const MPROC_QUEUE_LEASE: u32 = 64;
+/// The queue counts unfinished messages, for mproc_queue_task_done() and mproc_queue_join().
+pub const MPROC_QUEUE_JOINABLE: u32 = 128;
+
+/// mproc_queue_info_t.producers: nobody has ever called mproc_queue_producer().
+pub const MPROC_PRODUCERS_NONE: u32 = 0;
+/// mproc_queue_info_t.producers: somebody has a producer's handle.
+pub const MPROC_PRODUCERS_OPEN: u32 = 1;
+/// mproc_queue_info_t.producers: every producer's handle is closed, or its processes are dead.
+pub const MPROC_PRODUCERS_GONE: u32 = 2;
+
 /// How to create or open a queue. Initialise with MPROC_QUEUE_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mproc_queue_options_t {
     /// sizeof(mproc_queue_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
     pub flags: u32,
     /// Most messages at a time; 0: as many as fit.
     pub max_items: u32,
@@ -54,6 +68,16 @@ pub struct mproc_queue_info_t {
     pub state: u32,
     /// How often an internal lock was taken over from a dead process, since creation.
     pub steals: u32,
+    /// Messages that consumers hold under a lease or read in place.
+    pub held: u64,
+    /// Reservations that are open.
+    pub reserved: u64,
+    /// MPROC_QUEUE_JOINABLE: messages that are inside, held, or taken and not yet reported done. Else 0.
+    pub unfinished: u64,
+    /// MPROC_QUEUE_LEASE and MPROC_QUEUE_JOINABLE, as created.
+    pub flags: u32,
+    /// MPROC_PRODUCERS_...
+    pub producers: u32,
 }
 
 /// A message of a batch.
@@ -75,7 +99,7 @@ pub struct mproc_message_t {
 /// @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
 /// @retval MPROC_EINVAL   NULL output, unknown flag, or absurd capacity   @retval MPROC_ENAME  not a name
 /// @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
-/// @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity or item bound was given and differs
+/// @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound or a MPROC_QUEUE_... flag was given and differs
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
 /// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -107,7 +131,7 @@ pub unsafe extern "C" fn mproc_queue_create(
 /// Opens an existing queue by name.
 ///
 /// @param domain          NULL: the default domain    @param name  not NULL
-/// @param options         NULL: defaults; a capacity or item bound that is given must match
+/// @param options         NULL: defaults; a capacity, item bound or MPROC_QUEUE_... flag that is given must match
 /// @param[out] queue_out  the handle; close it with mproc_queue_close()
 /// @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT   no such object    @retval MPROC_EKIND  another kind   @retval MPROC_ETYPE  bounds differ
@@ -133,7 +157,8 @@ pub unsafe extern "C" fn mproc_queue_open(
     })
 }
 
-/// Ends the handle. Messages stay in the queue. NULL does nothing.
+/// Ends the handle. Messages stay in the queue; reservations that are open on this handle are given up, and messages
+/// that are held through it go back to the front. NULL does nothing.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_close(queue: *mut mproc_queue_t) {
     // SAFETY: NULL or a handle that is not closed yet.
@@ -173,7 +198,8 @@ pub unsafe extern "C" fn mproc_queue_put(
 /// @param cancel        NULL or a token that ends the wait
 /// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  empty    @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EMSGSIZE   cap is too small; the message stays at the front
-/// @retval MPROC_ECLOSED    shut down, and empty if gracefully
+/// @retval MPROC_ECLOSED    shut down (gracefully: and empty), or empty and every producer is gone
+///                          (mproc_queue_producer())    @retval MPROC_ENOTSUP  the queue wants leases
 /// @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
 /// @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
 /// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
@@ -351,7 +377,7 @@ pub unsafe extern "C" fn mproc_queue_shutdown(queue: *const mproc_queue_t, immed
 /// Bounds, fill and state of the queue.
 ///
 /// @param[out] info_out  filled   @param info_size  sizeof(mproc_queue_info_t)
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_info(
@@ -362,7 +388,8 @@ pub unsafe extern "C" fn mproc_queue_info(
     run(|| {
         // SAFETY: NULL or a live handle; info_out has info_size bytes.
         unsafe {
-            let i = borrow(queue)?.0.info();
+            let i = borrow(queue)?.0.info()?;
+            let flag = |on, bit| if on { bit } else { 0 };
             let info = mproc_queue_info_t {
                 capacity_bytes: i.capacity_bytes,
                 used_bytes: i.used_bytes,
@@ -371,13 +398,251 @@ pub unsafe extern "C" fn mproc_queue_info(
                 max_message: i.max_message,
                 state: i.state,
                 steals: i.steals,
+                held: i.held,
+                reserved: i.reserved,
+                unfinished: i.unfinished,
+                flags: flag(i.lease, MPROC_QUEUE_LEASE) | flag(i.joinable, MPROC_QUEUE_JOINABLE),
+                producers: match i.producers {
+                    Peer::Awaited => MPROC_PRODUCERS_NONE,
+                    Peer::Open => MPROC_PRODUCERS_OPEN,
+                    Peer::Gone => MPROC_PRODUCERS_GONE,
+                },
             };
             copy_struct_out(&info, info_out, info_size)
         }
     })
 }
 
-/// A handle on the queue that can travel to other processes: see mproc_handle_t.
+/// Reserves room for a message, to be written in place. It is put by mproc_queue_commit(). A reservation is not
+/// a lock: other producers go on, and what they put can be taken before it. Several may be open at a time, in
+/// one process and in many. If the process dies, its reservation is dropped.
+///
+/// @param len            most bytes the message will have
+/// @param[out] view_out  where to write; valid until commit, abort, or the close of the handle
+/// @param timeout_ns     nanoseconds to wait for room    @param cancel  NULL or a token
+/// @retval MPROC_OK      reserved    @retval others  as mproc_queue_put()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the reservation is the parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_reserve(
+    queue: *const mproc_queue_t,
+    len: usize,
+    view_out: *mut mproc_view_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (queue, view_out) = (borrow(queue)?, out(view_out)?);
+            view_out.write(queue.0.reserve(len, wait(timeout_ns, cancel)?)?.into());
+            Ok(0)
+        }
+    })
+}
+
+/// Puts a reserved message. When it returns MPROC_OK the message is visible to every process.
+///
+/// @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
+/// @retval MPROC_OK       put    @retval MPROC_ERANGE  longer than reserved; the reservation stays
+/// @retval MPROC_EPERM    not a reservation open on this handle    @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64, len: usize) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(queue) }?.0.commit(id, len).map(|()| 0)
+    })
+}
+
+/// Gives a reservation up: nothing is put.
+///
+/// @param id  mproc_view_t.id
+/// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_abort(queue: *const mproc_queue_t, id: u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(queue) }?.0.abort(id).map(|()| 0)
+    })
+}
+
+/// Takes the message at the front without copying it: it stays where it is, for reading in place, until
+/// mproc_queue_release(). Meanwhile other consumers get the messages after it, and its room and that of what
+/// is behind it is not yet free. If the process dies before, the message goes back to the front.
+///
+/// @param[out] view_out  the message; do not write to it. Valid until release or the close of the handle.
+/// @param timeout_ns     nanoseconds to wait for a message    @param cancel  NULL or a token
+/// @retval MPROC_OK         taken    @retval MPROC_RECOVERED  taken; a consumer had it before and died or put it back
+/// @retval others  as mproc_queue_get()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the message is the parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_peek(
+    queue: *const mproc_queue_t,
+    view_out: *mut mproc_view_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (queue, view_out) = (borrow(queue)?, out(view_out)?);
+            let view = queue.0.peek(wait(timeout_ns, cancel)?)?;
+            let status = view.status();
+            view_out.write(view.into());
+            Ok(status)
+        }
+    })
+}
+
+/// Ends the reading of a message in place: it is taken for good, and its room free again.
+///
+/// @param id  mproc_view_t.id
+/// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_release(queue: *const mproc_queue_t, id: u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(queue) }?.0.release(id).map(|()| 0)
+    })
+}
+
+/// Puts a message that was taken by mproc_queue_peek() or mproc_queue_lease() back to the front: whoever asks
+/// next gets it, before anything that was put later.
+///
+/// @param id  mproc_view_t.id, or the lease
+/// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_putback(queue: *const mproc_queue_t, id: u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(queue) }?.0.put_back(id).map(|()| 0)
+    })
+}
+
+/// Takes the message at the front under a lease: a copy for the caller, while the queue keeps the message until
+/// mproc_queue_ack(). If the process dies before, the message goes back to the front; its next consumer gets
+/// MPROC_RECOVERED. So every message is worked on until somebody has acknowledged it; a consumer that dies
+/// between its work and the acknowledgement makes it be worked on twice. Works on every queue. A leased
+/// message keeps its room, and that of everything behind it: make the capacity large enough for what may pass
+/// while the longest job is done.
+///
+/// @param buf,cap         where to, and its size; buf may be NULL when cap is 0
+/// @param[out] len_out    the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
+/// @param[out] lease_out  for mproc_queue_ack() or mproc_queue_putback(). Not NULL.
+/// @param timeout_ns      nanoseconds to wait for a message    @param cancel  NULL or a token
+/// @retval MPROC_OK         taken    @retval MPROC_RECOVERED  taken; a consumer had it before and died or put it back
+/// @retval others  as mproc_queue_get()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: the lease is the parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_lease(
+    queue: *const mproc_queue_t,
+    buf: *mut c_void,
+    cap: usize,
+    len_out: *mut usize,
+    lease_out: *mut u64,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (queue, buf) = (borrow(queue)?, bytes_mut(buf, cap)?);
+            let (len_out, lease_out) = (out(len_out)?, out(lease_out)?);
+            match queue.0.lease_into(buf, wait(timeout_ns, cancel)?) {
+                Ok(view) => {
+                    len_out.write(view.len());
+                    lease_out.write(view.id());
+                    Ok(view.status())
+                }
+                Err(Error::MessageSize { needed }) => {
+                    len_out.write(needed);
+                    Err(Error::MessageSize { needed })
+                }
+                Err(other) => Err(other),
+            }
+        }
+    })
+}
+
+/// Acknowledges a leased message: it is done and leaves the queue.
+///
+/// @param lease  from mproc_queue_lease()
+/// @retval MPROC_OK  @retval MPROC_EPERM  not a lease held through this handle   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_ack(queue: *const mproc_queue_t, lease: u64) -> c_int {
+    // SAFETY: this function's contract is mproc_queue_release()'s.
+    unsafe { mproc_queue_release(queue, lease) }
+}
+
+/// Reports one message done that this process has taken from a MPROC_QUEUE_JOINABLE queue with
+/// mproc_queue_get() or mproc_queue_get_many(). (Messages read in place or leased are done when they are
+/// released or acknowledged.)
+///
+/// @retval MPROC_OK       @retval MPROC_EPERM  more often than this process has taken messages
+/// @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any, concurrently; the process is counted.  Fork: not for what the parent took.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_task_done(queue: *const mproc_queue_t) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle.
+        unsafe { borrow(queue) }?.0.task_done().map(|()| 0)
+    })
+}
+
+/// Waits until everything that was put has been taken and reported done (or released, or acknowledged). What
+/// consumers that died had taken and not reported counts as done: then MPROC_RECOVERED says so, once for
+/// each handle.
+///
+/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
+/// @retval MPROC_OK         all done    @retval MPROC_RECOVERED  all done or lost with a consumer that died
+/// @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_ENOTSUP    the queue is neither joinable nor for leases
+/// @retval MPROC_EINVAL     NULL or bad timeout    @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_join(
+    queue: *const mproc_queue_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { get_lock(|limits| borrow(queue)?.0.join(limits), wait(timeout_ns, cancel)) }
+    })
+}
+
+/// Another handle on the queue, a producer's: as long as one exists, in any process, the queue is not over.
+/// Once somebody has had one, and the last of them is closed or its processes are dead, a consumer that finds
+/// the queue empty gets MPROC_ECLOSED instead of waiting for ever (after a death: within about 100 ms). A new
+/// producer may come later; consumers that ask then go on.
+///
+/// @param[out] queue_out  the producer's handle; close it with mproc_queue_close()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  the program closed the queue's descriptor
+/// @retval MPROC_ESLOTS  @retval MPROC_ESYS
+/// Blocks: no.  Threads: any.  Fork: the child is a producer, too, until it closes the handle.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_producer(
+    queue: *const mproc_queue_t,
+    queue_out: *mut *mut mproc_queue_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        let (queue, queue_out) = unsafe { (borrow(queue)?, out(queue_out)?) };
+        queue_out.write(give(mproc_queue_t(queue.0.producer()?)));
+        Ok(0)
+    })
+}
+
+/// A handle on the queue that can travel to other processes: see mproc_handle_t. A producer's handle stays one.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
@@ -426,5 +691,12 @@ pub unsafe extern "C" fn mproc_queue_import(
 
 fn queue_options(options: Option<mproc_queue_options_t>) -> crate::Result<QueueOptions> {
     let Some(o) = options else { return Ok(QueueOptions::default()) };
-    Ok(QueueOptions { object: ObjectOptions::lock(o.flags)?, capacity_bytes: o.capacity_bytes, max_items: o.max_items })
+    let own = MPROC_QUEUE_LEASE | MPROC_QUEUE_JOINABLE;
+    Ok(QueueOptions {
+        object: ObjectOptions::lock(o.flags & !own)?,
+        capacity_bytes: o.capacity_bytes,
+        max_items: o.max_items,
+        lease: o.flags & MPROC_QUEUE_LEASE != 0,
+        joinable: o.flags & MPROC_QUEUE_JOINABLE != 0,
+    })
 }

@@ -5,7 +5,8 @@ use std::ffi::c_char;
 /// Done.
 pub const MPROC_OK: i32 = 0;
 /// Success with news: the lock is yours, and its previous holder died while holding it. What the lock
-/// protects may be half done; repair it, then go on. The lock itself is sound.
+/// protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
+/// had it before, and died or put it back. Of a join: consumers died with messages they had taken.)
 pub const MPROC_RECOVERED: i32 = 1;
 /// Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
 pub const MPROC_EXISTED: i32 = 2;
@@ -15,11 +16,12 @@ pub const MPROC_EINVAL: i32 = -1;
 pub const MPROC_ETIMEDOUT: i32 = -2;
 /// The cancel token was set.
 pub const MPROC_ECANCELED: i32 = -3;
-/// The queue was shut down (and, after a graceful shutdown, is drained).
+/// The queue was shut down (and, after a graceful shutdown, is drained); or it is empty and all its producers
+/// are gone.
 pub const MPROC_ECLOSED: i32 = -4;
 /// The buffer is too small; the size needed was reported and the message stays where it is.
 pub const MPROC_EMSGSIZE: i32 = -5;
-/// The message can never fit into this queue.
+/// The message can never fit into this queue or pipe.
 pub const MPROC_E2BIG: i32 = -6;
 /// The name is taken by a living object.
 pub const MPROC_EEXIST: i32 = -7;
@@ -31,7 +33,7 @@ pub const MPROC_EKIND: i32 = -9;
 pub const MPROC_ETYPE: i32 = -10;
 /// The index or range is out of bounds.
 pub const MPROC_ERANGE: i32 = -11;
-/// This process does not hold the lock.
+/// This process does not hold it: the lock, the reservation, the message.
 pub const MPROC_EPERM: i32 = -12;
 /// The file or directory has the wrong owner, type or mode, or permission was denied.
 pub const MPROC_EACCES: i32 = -13;
@@ -59,9 +61,9 @@ pub const MPROC_ESYS: i32 = -23;
 pub const MPROC_EPANIC: i32 = -24;
 /// The domain was removed while this process still had it open; open it anew.
 pub const MPROC_ESTALE: i32 = -25;
-/// The other side is gone: nobody will read it.
+/// The other end (of the pipe, of the socket) is closed, or its processes are dead: nobody will read it.
 pub const MPROC_EPIPE: i32 = -26;
-/// The other side is gone, and nothing is left.
+/// Nothing is left, and the other end (of the pipe, of the socket) is closed, or its processes are dead.
 pub const MPROC_EOF: i32 = -27;
 
 /// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
@@ -79,20 +81,20 @@ pub extern "C" fn mproc_status_name(status: i32) -> *const c_char {
 fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
     match status {
         MPROC_OK => (c"MPROC_OK", c"done"),
-        MPROC_RECOVERED => (c"MPROC_RECOVERED", c"lock obtained; its previous holder died while holding it"),
+        MPROC_RECOVERED => (c"MPROC_RECOVERED", c"obtained; a previous holder died"),
         MPROC_EXISTED => (c"MPROC_EXISTED", c"the object was already there and has been opened"),
         MPROC_EINVAL => (c"MPROC_EINVAL", c"invalid argument"),
         MPROC_ETIMEDOUT => (c"MPROC_ETIMEDOUT", c"timed out"),
         MPROC_ECANCELED => (c"MPROC_ECANCELED", c"canceled"),
-        MPROC_ECLOSED => (c"MPROC_ECLOSED", c"the queue was shut down"),
+        MPROC_ECLOSED => (c"MPROC_ECLOSED", c"the queue was shut down, or all its producers are gone"),
         MPROC_EMSGSIZE => (c"MPROC_EMSGSIZE", c"the buffer is too small for the message"),
-        MPROC_E2BIG => (c"MPROC_E2BIG", c"the message can never fit into the queue"),
+        MPROC_E2BIG => (c"MPROC_E2BIG", c"the message can never fit"),
         MPROC_EEXIST => (c"MPROC_EEXIST", c"the name is taken"),
         MPROC_ENOENT => (c"MPROC_ENOENT", c"no such object or domain"),
         MPROC_EKIND => (c"MPROC_EKIND", c"the name belongs to another kind of object"),
         MPROC_ETYPE => (c"MPROC_ETYPE", c"type, size, shape or schema differ"),
         MPROC_ERANGE => (c"MPROC_ERANGE", c"index out of bounds"),
-        MPROC_EPERM => (c"MPROC_EPERM", c"this process does not hold the lock"),
+        MPROC_EPERM => (c"MPROC_EPERM", c"this process does not hold it"),
         MPROC_EACCES => (c"MPROC_EACCES", c"permission denied, or wrong owner or mode"),
         MPROC_ENOSPC => (c"MPROC_ENOSPC", c"no room in the domain's file system"),
         MPROC_ENOMEM => (c"MPROC_ENOMEM", c"no memory left"),
@@ -106,8 +108,8 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_ESYS => (c"MPROC_ESYS", c"a system call failed"),
         MPROC_EPANIC => (c"MPROC_EPANIC", c"internal error"),
         MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed"),
-        MPROC_EPIPE => (c"MPROC_EPIPE", c"the other side is gone"),
-        MPROC_EOF => (c"MPROC_EOF", c"end of file: the other side is gone and nothing is left"),
+        MPROC_EPIPE => (c"MPROC_EPIPE", c"the other end is gone"),
+        MPROC_EOF => (c"MPROC_EOF", c"end of file: the other end is gone and nothing is left"),
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }

@@ -1,8 +1,8 @@
 //! Element types under fixed-width names, and flags shared by all objects.
 
 use super::boundary::{out, run};
-use crate::objects::ElemType;
-use std::ffi::{c_char, c_int};
+use crate::objects::{ElemType, View};
+use std::ffi::{c_char, c_int, c_void};
 
 /// Wait without limit.
 pub const MPROC_FOREVER: i64 = -1;
@@ -46,6 +46,36 @@ pub const MPROC_NO_SPIN: u32 = 4;
 /// Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
 /// default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
 pub const MPROC_RAW: u32 = 8;
+
+/// A message in shared memory: reserved, to be written in place, or taken, to be read in place. Other
+/// processes could write there, too: copy what must not change between a check and its use.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mproc_view_t {
+    /// The bytes, aligned to 8.
+    pub data: *mut c_void,
+    /// How many.
+    pub len: usize,
+    /// For commit and abort, or release, ack and putback.
+    pub id: u64,
+}
+
+impl From<View> for mproc_view_t {
+    fn from(view: View) -> mproc_view_t {
+        mproc_view_t { data: view.as_ptr().cast(), len: view.len(), id: view.id() }
+    }
+}
+
+impl View {
+    /// The status that goes with a message taken.
+    pub(super) fn status(&self) -> c_int {
+        if self.again() {
+            super::status::MPROC_RECOVERED
+        } else {
+            0
+        }
+    }
+}
 
 /// The type that belongs to a typecode of Python's array module or multiprocessing
 /// (one of c b B u h H i I l L q Q f d; 'l' and 'L' are 64 bits wide).

@@ -130,7 +130,7 @@ impl Array {
     /// # Errors
     /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
     pub fn export(&self) -> Result<Handle> {
-        self.segment.export()
+        self.segment.export(None)
     }
 
     fn attach(

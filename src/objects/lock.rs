@@ -49,7 +49,7 @@ impl Lock {
     /// # Errors
     /// [`crate::Error::NotSupported`] if the file cannot be opened again, [`crate::Error::Sys`].
     pub fn export(&self) -> Result<Handle> {
-        self.segment.export()
+        self.segment.export(None)
     }
 
     fn attach(source: Source, options: ObjectOptions) -> Result<Lock> {

@@ -175,7 +175,7 @@ impl Value {
     /// # Errors
     /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
     pub fn export(&self) -> Result<Handle> {
-        self.segment.export()
+        self.segment.export(None)
     }
 
     fn attach(source: Source, options: ObjectOptions, expected: Option<&Element>) -> Result<Value> {

@@ -1,9 +1,10 @@
 //! The file behind a mapped object: how to get at it again.
 
 use super::domain::Domain;
-use crate::sys::file::{self, Stat};
+use super::role::{Holding, Role};
+use crate::sys::file::{self, FileLock, Stat};
 use crate::{Error, Result};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// The file of a mapped object.
@@ -48,6 +49,33 @@ impl Descriptor {
         let lost = Error::NotSupported("the object has lost its name, or the program closed its descriptor");
         let number = self.number().ok_or(lost.clone())?;
         same(file::reopen(number)?).ok_or(lost)
+    }
+
+    /// Takes a role, on a description of its own.
+    pub(super) fn take(&self, role: Role) -> Result<Holding> {
+        let fd = self.reopen()?;
+        // Shared locks never collide, and nobody takes an exclusive one.
+        file::try_lock(fd.as_fd(), FileLock::Shared, role.byte(), 1)?;
+        Holding::new(fd.as_fd())
+    }
+
+    /// Whether anybody has the role.
+    pub(super) fn is_taken(&self, role: Role) -> Option<bool> {
+        // Looked at before and after: the number may be given to another file at any time.
+        if let Some(number) = self.number() {
+            let taken = file::is_locked(number, role.byte());
+            if self.number() == Some(number) && taken.is_some() {
+                return taken;
+            }
+        }
+        // The program has closed it. A named object can be found again, and the descriptor kept.
+        let closed = self.number.load(Ordering::Acquire);
+        let fd = self.reopen().ok()?;
+        let taken = file::is_locked(fd.as_raw_fd(), role.byte());
+        if self.number.compare_exchange(closed, fd.as_raw_fd(), Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            let _kept = fd.into_raw_fd();
+        }
+        taken
     }
 
     /// When the mapping is gone: closes what is kept, and removes the name if nobody uses the object any more.

@@ -5,6 +5,7 @@
 
 use super::domain::{check_name, object, Domain};
 use super::header::{self, Header, Kind};
+use super::role::Role;
 use super::segment::USE_BYTE;
 use crate::sys::file::{self, FileLock, Stat};
 use crate::sys::{child, fork, process};
@@ -15,13 +16,20 @@ use std::sync::Mutex;
 /// A handle on an object of any kind, ready to travel.
 pub struct Handle {
     kind: Kind,
+    /// The role that it has as long as it exists.
+    role: Option<Role>,
     registry: OwnedFd,
     object: OwnedFd,
 }
 
 impl Handle {
-    pub(super) fn new(kind: Kind, registry: OwnedFd, object: OwnedFd) -> Handle {
-        Handle { kind, registry, object }
+    pub(super) fn new(kind: Kind, role: Option<Role>, registry: OwnedFd, object: OwnedFd) -> Handle {
+        Handle { kind, role, registry, object }
+    }
+
+    /// The role that whoever imports it takes.
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.role
     }
 
     /// The kind of object, as C knows it.
@@ -81,7 +89,8 @@ impl Handle {
         }
         let inode = |fd: &OwnedFd| file::stat(fd.as_fd()).map(|s| s.ino);
         let (r, o) = (inode(&self.registry)?, inode(&self.object)?);
-        Ok(format!("{MAGIC}:{}:{registry}:{r:x}:{object}:{o:x}", self.kind as u32))
+        let (kind, role) = (self.kind as u32, Role::code(self.role));
+        Ok(format!("{MAGIC}:{kind}.{role}:{registry}:{r:x}:{object}:{o:x}"))
     }
 
     /// The handle that a token stands for; takes its descriptors over. Each token once.
@@ -97,7 +106,7 @@ impl Handle {
         // Both are there, so both are taken.
         let registry = child::take_over(t.registry.0, t.registry.1).ok_or(GONE)?;
         let object = child::take_over(t.object.0, t.object.1).ok_or(GONE)?;
-        Ok(Handle { kind: t.kind, registry, object })
+        Ok(Handle { kind: t.kind, role: t.role, registry, object })
     }
 
     /// The handle that this program was given under a name. Each once.
@@ -137,6 +146,7 @@ impl Handle {
         letter[..8].copy_from_slice(LETTER_MAGIC);
         letter[8..12].copy_from_slice(&LAYOUT_VERSION.to_ne_bytes());
         letter[12..16].copy_from_slice(&(self.kind as u32).to_ne_bytes());
+        letter[16..20].copy_from_slice(&Role::code(self.role).to_ne_bytes());
         letter
     }
 
@@ -155,9 +165,10 @@ impl Handle {
             return Err(Error::Version("sent by a library with another memory layout"));
         }
         let kind = Kind::parse(word(12)).filter(|&k| k != Kind::Registry);
+        let what = kind.zip(Role::from_code(word(16)));
         let descriptors: std::result::Result<[OwnedFd; 2], _> = descriptors.try_into();
-        match (kind, descriptors) {
-            (Some(kind), Ok([registry, object])) => Ok(Handle { kind, registry, object }),
+        match (what, descriptors) {
+            (Some((kind, role)), Ok([registry, object])) => Ok(Handle { kind, role, registry, object }),
             (None, _) => Err(Error::Corrupt("a handle on an unknown kind of object")),
             (_, Err(_)) => Err(Error::Corrupt("a handle without its two descriptors")),
         }
@@ -180,9 +191,10 @@ fn entries(list: &str) -> impl Iterator<Item = (&str, &str)> {
     list.split(',').filter_map(|entry| entry.split_once('='))
 }
 
-/// A token, parsed: kind, and number and inode of each descriptor.
+/// A token, parsed: kind and role, and number and inode of each descriptor.
 struct Token {
     kind: Kind,
+    role: Option<Role>,
     registry: (i32, u64),
     object: (i32, u64),
 }
@@ -195,8 +207,10 @@ impl Token {
             let fd: i32 = fd.parse().ok().filter(|&fd| fd >= 0)?;
             Some((fd, u64::from_str_radix(inode, 16).ok()?))
         };
+        let (kind, role) = kind.split_once('.')?;
         let kind = Kind::parse(kind.parse().ok()?).filter(|&k| k != Kind::Registry)?;
-        Some(Token { kind, registry: descriptor(r, r_inode)?, object: descriptor(o, o_inode)? })
+        let role = Role::from_code(role.parse().ok()?)?;
+        Some(Token { kind, role, registry: descriptor(r, r_inode)?, object: descriptor(o, o_inode)? })
     }
 }
 

@@ -45,11 +45,19 @@ pub(crate) enum Kind {
     Value = 3,
     Array = 4,
     Queue = 5,
+    Pipe = 6,
 }
 
 impl Kind {
     pub(crate) fn parse(code: u32) -> Option<Kind> {
-        [Kind::Registry, Kind::Lock, Kind::Value, Kind::Array, Kind::Queue].into_iter().find(|&k| k as u32 == code)
+        [Kind::Registry, Kind::Lock, Kind::Value, Kind::Array, Kind::Queue, Kind::Pipe]
+            .into_iter()
+            .find(|&k| k as u32 == code)
+    }
+
+    /// Whether processes have roles in such an object, so that each handle keeps a descriptor to ask who has.
+    pub(super) fn has_roles(self) -> bool {
+        matches!(self, Kind::Queue | Kind::Pipe)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -59,6 +67,7 @@ impl Kind {
             Kind::Value => "value",
             Kind::Array => "array",
             Kind::Queue => "queue",
+            Kind::Pipe => "pipe",
         }
     }
 }

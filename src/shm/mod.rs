@@ -9,6 +9,7 @@ pub(crate) mod header;
 mod liveness;
 mod region;
 mod registry;
+mod role;
 mod segment;
 pub(crate) mod store;
 
@@ -19,5 +20,7 @@ pub use liveness::Owner;
 pub(crate) use region::{filled, Region};
 
 pub use registry::Me;
+pub(crate) use registry::{owner_slot, SLOTS};
+pub(crate) use role::{Holding, Role};
 pub(crate) use segment::{Created, Segment, Shape, Source};
 pub(crate) use store::{Word16, Word32, Word64, Word8};

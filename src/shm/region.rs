@@ -129,6 +129,31 @@ impl Region {
         Ok(())
     }
 
+    /// Reads an aligned u64, and with it what was written before it was.
+    #[inline]
+    pub(crate) fn load_u64(&self, offset: usize) -> Result<u64> {
+        // SAFETY: as in read_u64.
+        Ok(unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() }.load(Ordering::Acquire))
+    }
+
+    /// Writes an aligned u64 after everything that was written before.
+    #[inline]
+    pub(crate) fn publish_u64(&self, offset: usize, value: u64) -> Result<()> {
+        crash::point("publish_u64");
+        // SAFETY: as in read_u64.
+        unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() }.store(value, Ordering::Release);
+        Ok(())
+    }
+
+    /// Replaces an aligned u64 if it is `current`; says whether it was.
+    #[inline]
+    pub(crate) fn replace_u64(&self, offset: usize, current: u64, new: u64) -> Result<bool> {
+        crash::point("replace_u64");
+        // SAFETY: as in read_u64.
+        let word = unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() };
+        Ok(word.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok())
+    }
+
     /// Asks for a cache line that will be read or written soon, if there is such an offset.
     #[inline(always)]
     pub(crate) fn prefetch<const WRITE: bool>(&self, offset: usize) {

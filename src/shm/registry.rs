@@ -132,7 +132,7 @@ impl Registry {
             let fd = open()?;
             let slot = self.claim(&fd)?;
             let word = self.announce(slot)?;
-            let carrier = mapping::carrier(fd.as_fd())?;
+            let carrier = mapping::carrier(fd.as_fd(), false)?;
             words.carrier.store(carrier, Ordering::Relaxed);
             words.me.store(word, Ordering::Release);
             Ok(Me { word })

@@ -9,6 +9,7 @@ use super::domain::{check_name, object, Domain};
 use super::handle::Handle;
 use super::header::{self, Header, Kind};
 use super::region::Region;
+use super::role::{Holding, Role};
 use super::store::Word32;
 use crate::sys::file::{self, FileLock};
 use crate::sys::mapping::{Mapping, Window};
@@ -18,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-/// Locked while the object is in use; far behind the end of any file.
+/// Locked while the object is in use; far behind the end of any file. The bytes after it are [`Role`]s.
 pub(super) const USE_BYTE: i64 = 1 << 60;
 
 /// Objects larger than this ask how much memory is left before they take it.
@@ -40,6 +41,11 @@ impl Shape {
     /// Without rings.
     pub(crate) const fn plain(len: u64) -> Shape {
         Shape { len, rings: 0, ring: 0 }
+    }
+
+    /// Where the `n`-th ring begins in the mapping.
+    pub(crate) fn ring_at(&self, n: u64) -> usize {
+        (self.len - self.rings * self.ring + 2 * n * self.ring) as usize
     }
 
     fn windows(&self) -> Result<Vec<Window>> {
@@ -65,7 +71,8 @@ pub(crate) enum Source<'a> {
     Handle(&'a Handle),
 }
 
-/// A mapped object and its domain.
+/// A mapped object and its domain. Clones share the mapping.
+#[derive(Clone)]
 pub(crate) struct Segment {
     domain: Domain,
     kind: Kind,
@@ -140,7 +147,7 @@ impl Segment {
             }
             _ => file::seal(fd.as_fd())?,
         }
-        if name.is_none() {
+        if name.is_none() || kind.has_roles() {
             file.keep(fd);
         }
         Segment::new(domain, kind, file, region, flags).map(Created::New)
@@ -174,7 +181,7 @@ impl Segment {
         let mapping = Mapping::new(fd.as_fd(), &shape.windows()?)?;
         let file = Arc::new(Descriptor::new(&domain, fd.as_fd(), name.as_deref())?);
         let region = Region::new(mapping, Some(after(&file)));
-        if name.is_none() {
+        if name.is_none() || kind.has_roles() {
             file.keep(fd);
         }
         Segment::new(&domain, kind, file, region, header.flags())
@@ -228,11 +235,25 @@ impl Segment {
         &self.region
     }
 
-    /// A handle that can travel. It uses the object as long as it exists, also on its way.
-    pub(crate) fn export(&self) -> Result<Handle> {
+    /// Takes a role: as long as the result lives, here or in a forked child, everybody can see that somebody has
+    /// it.
+    pub(crate) fn take_role(&self, role: Role) -> Result<Holding> {
+        self.file.take(role)
+    }
+
+    /// Whether anybody has the role; `None` if that cannot be found out.
+    pub(crate) fn is_taken(&self, role: Role) -> Option<bool> {
+        self.file.is_taken(role)
+    }
+
+    /// A handle that can travel. It uses the object, and has the role, as long as it exists, also on its way.
+    pub(crate) fn export(&self, role: Option<Role>) -> Result<Handle> {
         let object = file::beyond_standard(self.file.reopen()?)?;
         file::try_lock(object.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
-        Ok(Handle::new(self.kind, file::beyond_standard(self.domain.open_registry()?)?, object))
+        if let Some(role) = role {
+            file::try_lock(object.as_fd(), FileLock::Shared, role.byte(), 1)?;
+        }
+        Ok(Handle::new(self.kind, role, file::beyond_standard(self.domain.open_registry()?)?, object))
     }
 
     pub(crate) fn is_persistent(&self) -> bool {

@@ -14,6 +14,12 @@ pub(crate) struct Word<A> {
     _hold: Hold,
 }
 
+impl<A> Clone for Word<A> {
+    fn clone(&self) -> Word<A> {
+        Word { at: self.at, _hold: self._hold.clone() }
+    }
+}
+
 /// One byte.
 pub(crate) type Word8 = Word<AtomicU8>;
 /// Two bytes.
@@ -150,10 +156,48 @@ pub(super) unsafe fn copy_between(to: *mut u8, from: *const u8, len: usize) {
         // SAFETY: this function's contract.
         unsafe { copy_run(to.add(half), from.add(half), len - half) };
         crash::point("copy: last");
+    } else if cfg!(target_arch = "x86_64") && len >= STREAMED {
+        // SAFETY: this function's contract.
+        unsafe { copy_streaming(to, from, len) };
     } else {
         // SAFETY: this function's contract.
         unsafe { copy_run(to, from, len) };
     }
+}
+
+/// Runs of at least this length go into shared memory past the cache.
+const STREAMED: usize = 32 << 10;
+
+/// Copies with stores that go past the cache. The lines belong to the reader's processor, from the round before; to
+/// fetch each of them first, only to overwrite it, takes several times longer where the two are far apart.
+///
+/// # Safety
+/// As [`copy_in`]; both sides have `len` bytes and do not overlap.
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_streaming(to: *mut u8, from: *const u8, len: usize) {
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    let head = to.align_offset(64).min(len);
+    let lines = (len - head) / 64;
+    // SAFETY: head + lines * 64 <= len, so each access lies within both sides; the stores are aligned to 16 (SSE2
+    // is part of the architecture). The fence orders them before everything that publishes them.
+    unsafe {
+        copy_run(to, from, head);
+        for line in 0..lines {
+            let (to, from) = (to.add(head + line * 64).cast::<__m128i>(), from.add(head + line * 64).cast::<__m128i>());
+            for part in 0..4 {
+                _mm_stream_si128(to.add(part), _mm_loadu_si128(from.add(part)));
+            }
+        }
+        _mm_sfence();
+        let done = head + lines * 64;
+        copy_run(to.add(done), from.add(done), len - done);
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn copy_streaming(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: this function's contract.
+    unsafe { copy_run(to, from, len) }
 }
 
 /// Copies shared bytes out.

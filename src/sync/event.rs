@@ -1,6 +1,6 @@
 //! The eventcount on two words in shared memory.
 
-use super::mutex::{Wait, EVENT_SLICE_NS};
+use super::mutex::{spinning_helps, Wait, EVENT_SLICE_NS};
 use super::raw::{self, Env};
 use super::Limits;
 use crate::shm::{Domain, Region, Word32};
@@ -20,6 +20,8 @@ pub(crate) struct Event {
 const SHORTEST: u32 = 1;
 const LONGEST: u32 = 128;
 const SPIN_PAUSES: u32 = 2000;
+/// See [`Event::expect`].
+const EAGER_LOOKS: u32 = 1000;
 
 impl Event {
     /// On the two words at `offset`, which begin as zero.
@@ -30,6 +32,19 @@ impl Event {
             spin,
             distance: AtomicU32::new(SHORTEST),
         })
+    }
+
+    /// Looks again and again, without a pause and for a fraction of a microsecond, until `there` says yes: for an answer
+    /// that is about to come. Not if this handle does not spin, or nobody could answer meanwhile.
+    #[inline]
+    pub(crate) fn expect(&self, there: impl Fn() -> bool) {
+        if !there() && self.spin && spinning_helps() {
+            for _ in 0..EAGER_LOOKS {
+                if there() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Waits until `attempt` has a result. `attempt` is called before the first wait, after each change,

@@ -3,7 +3,7 @@
 use super::raw::{self, Acquired, Env, Slept, Stop, Word};
 use super::{Cancel, Limits, Timeout};
 use crate::shm::{Domain, Me, Word32};
-use crate::sys::{clock, crash, futex, process};
+use crate::sys::{clock, crash, fence, futex, process};
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -148,12 +148,12 @@ impl Env for Wait<'_> {
 
     #[inline]
     fn fence(&self) {
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence::full();
     }
 }
 
 /// Whether another processor can be running the one we wait for.
-fn spinning_helps() -> bool {
+pub(super) fn spinning_helps() -> bool {
     static PROCESSORS: AtomicU32 = AtomicU32::new(0);
     let mut n = PROCESSORS.load(Ordering::Relaxed);
     if n == 0 {
@@ -227,9 +227,20 @@ impl Mutex {
     /// `recover` runs first when the previous holder died inside.
     #[inline]
     pub(crate) fn enter<'a>(&'a self, domain: &'a Domain, recover: impl FnOnce() -> Result<()>) -> Result<Inside<'a>> {
+        self.enter_within(domain, domain.busy_ns(), recover)
+    }
+
+    /// As [`Mutex::enter`], but waits for `ns` at most.
+    #[inline]
+    pub(crate) fn enter_within<'a>(
+        &'a self,
+        domain: &'a Domain,
+        ns: u64,
+        recover: impl FnOnce() -> Result<()>,
+    ) -> Result<Inside<'a>> {
         let me = domain.me()?;
         if !raw::try_lock(&self.word, me.word()) {
-            return self.enter_slow(domain, me, recover);
+            return self.enter_slow(domain, me, ns, recover);
         }
         Ok(Inside { mutex: self, domain, me })
     }
@@ -240,9 +251,10 @@ impl Mutex {
         &'a self,
         domain: &'a Domain,
         me: Me,
+        ns: u64,
         recover: impl FnOnce() -> Result<()>,
     ) -> Result<Inside<'a>> {
-        let limits = Limits::new(Timeout::Ns(domain.busy_ns()), None);
+        let limits = Limits::new(Timeout::Ns(ns), None);
         let acquired = match self.lock_slow(domain, me.word(), limits) {
             Err(Error::TimedOut) => return Err(Error::Busy),
             other => other?,

@@ -1,5 +1,7 @@
 //! The clock.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Nanoseconds of CLOCK_MONOTONIC.
 pub(crate) fn now_ns() -> u64 {
     let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -20,6 +22,19 @@ pub(crate) fn ticks() -> Option<u64> {
     {
         None
     }
+}
+
+/// Whether about a tenth of a second has passed since this said so last; as cheap as can be.
+#[inline]
+pub(crate) fn tenth_has_passed(last: &AtomicU64) -> bool {
+    // 0.1 s of a time stamp counter of 2.7 GHz, 0.13 s of nanoseconds.
+    const TENTH: u64 = if cfg!(target_arch = "x86_64") { 1 << 28 } else { 1 << 27 };
+    let now = ticks().unwrap_or_else(now_ns);
+    let passed = now.wrapping_sub(last.load(Ordering::Relaxed)) >= TENTH;
+    if passed {
+        last.store(now, Ordering::Relaxed);
+    }
+    passed
 }
 
 /// Sleeps about a millisecond: for retries against another process that is in the middle of a step.

@@ -5,6 +5,9 @@
 //! then dies there by SIGKILL, exactly as if killed from outside between two instructions. Without the
 //! feature all of this compiles to nothing.
 //!
+//! Instead of dying, a test can let something else happen at the k-th point ([`arm_call`]): what another process
+//! could do at just that moment.
+//!
 //! Mutants are deliberately broken variants, switched on by `MPROC_MUTANT` in the same test build: each
 //! must make a named test fail, which shows that the tests can fail.
 
@@ -25,11 +28,23 @@ pub enum Mutant {
     TrustedLength,
     /// An object is visible under its name before it is initialised.
     LinkFirst,
+    /// A reservation is a message before it is committed.
+    CommitFirst,
+    /// A dead producer's reservation stays.
+    NoPadding,
+    /// A message leased by a consumer that died is dropped.
+    LeaseLost,
+    /// A dead consumer's unfinished messages are waited for.
+    NoShare,
+    /// A pipe says end of file without a last look for messages.
+    EofFirst,
+    /// A pipe publishes a message before the place behind it is vacant.
+    TerminatorLate,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 7] = [
+    pub const ALL: [(&'static str, Mutant); 13] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -37,6 +52,12 @@ impl Mutant {
         ("no-owner-check", Mutant::NoOwnerCheck),
         ("trusted-length", Mutant::TrustedLength),
         ("link-first", Mutant::LinkFirst),
+        ("commit-first", Mutant::CommitFirst),
+        ("no-padding", Mutant::NoPadding),
+        ("lease-lost", Mutant::LeaseLost),
+        ("no-share", Mutant::NoShare),
+        ("eof-first", Mutant::EofFirst),
+        ("terminator-late", Mutant::TerminatorLate),
     ];
 }
 
@@ -44,16 +65,27 @@ impl Mutant {
 mod armed {
     use super::Mutant;
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::OnceLock;
+    use std::sync::{Mutex, OnceLock};
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
     static DIE_AT: AtomicU64 = AtomicU64::new(0);
+    static CALL: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
     /// Dies at the k-th point from now on (counted from 1); 0 disarms.
     pub fn arm(k: u64) {
+        arm_either(k, None);
+    }
+
+    fn arm_either(k: u64, call: Option<Box<dyn FnOnce() + Send>>) {
         DIE_AT.store(0, Ordering::SeqCst);
         PASSED.store(0, Ordering::SeqCst);
+        *CALL.lock().unwrap_or_else(|e| e.into_inner()) = call;
         DIE_AT.store(k, Ordering::SeqCst);
+    }
+
+    /// Calls `f` at the k-th point from now on, on the thread that comes there, and goes on.
+    pub fn arm_call(k: u64, f: impl FnOnce() + Send + 'static) {
+        arm_either(k, Some(Box::new(f)));
     }
 
     /// How many points were passed since [`arm`].
@@ -65,6 +97,10 @@ mod armed {
     pub(crate) fn point(_name: &'static str) {
         let now = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
         if now == DIE_AT.load(Ordering::SeqCst) {
+            let call = CALL.lock().unwrap_or_else(|e| e.into_inner()).take();
+            if let Some(call) = call {
+                return call();
+            }
             loop {
                 // SAFETY: kill and getpid have no memory effects; SIGKILL to ourselves does not return.
                 unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
@@ -83,7 +119,7 @@ mod armed {
 }
 
 #[cfg(feature = "crash-points")]
-pub use armed::{arm, passed};
+pub use armed::{arm, arm_call, passed};
 #[cfg(feature = "crash-points")]
 pub(crate) use armed::{mutant, point};
 

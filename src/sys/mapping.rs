@@ -26,7 +26,7 @@ impl Mapping {
     /// across its end.
     pub(crate) fn new(fd: BorrowedFd, windows: &[Window]) -> Result<Mapping> {
         if windows.iter().any(|w| w.offset % page_size() != 0) {
-            return Err(Error::NotSupported("queues need a kernel with pages of 4 KiB"));
+            return Err(Error::NotSupported("queues and pipes need a kernel with pages of 4 KiB"));
         }
         let total = windows.iter().try_fold(0usize, |sum, w| sum.checked_add(w.len));
         let total = total.ok_or(Error::invalid("absurd size"))?;
@@ -102,10 +102,10 @@ fn page_size() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
-/// Maps one inaccessible page of `fd` that a forked child does not inherit, and returns its address. The
-/// mapping keeps the open file description, and with it the locks taken on it, until this process image
-/// ends: it outlives close(), dies with exec and with the process.
-pub(crate) fn carrier(fd: BorrowedFd) -> Result<usize> {
+/// Maps one inaccessible page of `fd`, and returns its address. The mapping keeps the open file description,
+/// and with it the locks taken on it, until this process image ends: it outlives close(), dies with exec and
+/// with the process. A forked child has it, too, if it is `inherited`.
+pub(crate) fn carrier(fd: BorrowedFd, inherited: bool) -> Result<usize> {
     // SAFETY: a fresh mapping at an address of the kernel's choice; never accessed.
     let page =
         unsafe { libc::mmap(std::ptr::null_mut(), CARRIER_LEN, libc::PROT_NONE, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
@@ -113,7 +113,7 @@ pub(crate) fn carrier(fd: BorrowedFd) -> Result<usize> {
         return Err(last("mmap"));
     }
     // SAFETY: the page was mapped just above.
-    if unsafe { libc::madvise(page, CARRIER_LEN, libc::MADV_DONTFORK) } != 0 {
+    if !inherited && unsafe { libc::madvise(page, CARRIER_LEN, libc::MADV_DONTFORK) } != 0 {
         let error = last("madvise(MADV_DONTFORK)");
         drop_carrier(page as usize);
         return Err(error);
@@ -124,7 +124,8 @@ pub(crate) fn carrier(fd: BorrowedFd) -> Result<usize> {
 /// Unmaps a carrier, which releases its locks.
 pub(crate) fn drop_carrier(address: usize) {
     if address != 0 {
-        // SAFETY: from carrier() of this very process (the address is kept in memory wiped on fork).
+        // SAFETY: from carrier() of this process; or of its parent, if inherited (an address that a child does
+        // not inherit is kept in memory wiped on fork).
         unsafe { libc::munmap(address as *mut libc::c_void, CARRIER_LEN) };
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod child;
 pub(crate) mod clock;
 pub mod crash;
+pub(crate) mod fence;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub mod futex;

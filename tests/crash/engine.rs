@@ -4,6 +4,8 @@ use mproc::sys::crash;
 use mproc::{Domain, DomainOptions, Limits};
 use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 thread_local! {
@@ -118,6 +120,26 @@ pub fn every_point<C>(setup: impl Fn() -> C, op: impl Fn(&C), check: impl Fn(&C,
         if end == End::Returned {
             break;
         }
+    }
+}
+
+/// Lets `other` happen at every point of `op`, in the same process. Fresh state each time.
+pub fn meanwhile<C: Send + Sync + 'static>(setup: impl Fn() -> C, op: impl Fn(&C), other: fn(&C), check: impl Fn(&C)) {
+    for k in 1.. {
+        assert!(k < 5000, "too many points: does the operation loop?");
+        let state = Arc::new(setup());
+        let happened = Arc::new(AtomicBool::new(false));
+        let (theirs, flag) = (state.clone(), happened.clone());
+        crash::arm_call(k, move || {
+            flag.store(true, Ordering::SeqCst);
+            other(&theirs);
+        });
+        op(&state);
+        crash::arm(0);
+        if !happened.load(Ordering::SeqCst) {
+            break;
+        }
+        check(&state);
     }
 }
 

@@ -80,7 +80,7 @@ const KINDS: [Kind; 5] = [
     ),
     (
         |p| {
-            let options = QueueOptions { object: object(p), capacity_bytes: 4096, max_items: 5 };
+            let options = QueueOptions { object: object(p), capacity_bytes: 4096, max_items: 5, ..Default::default() };
             drop(Queue::create(&domain(), Some(NAME), &options).expect("create"));
         },
         || {

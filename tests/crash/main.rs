@@ -9,9 +9,12 @@
 
 mod array;
 mod engine;
+mod inplace;
+mod jobs;
 mod lifecycle;
 mod lock;
 mod passing;
+mod pipe;
 mod queue;
 mod value;
 
@@ -23,11 +26,22 @@ use std::process::{Command, ExitCode, Stdio};
 type Test = (&'static str, fn());
 
 fn tests() -> Vec<Test> {
-    [lock::TESTS, value::TESTS, array::TESTS, queue::TESTS, lifecycle::TESTS, passing::TESTS].concat()
+    [
+        lock::TESTS,
+        value::TESTS,
+        array::TESTS,
+        queue::TESTS,
+        inplace::TESTS,
+        jobs::TESTS,
+        pipe::TESTS,
+        lifecycle::TESTS,
+        passing::TESTS,
+    ]
+    .concat()
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 7] = [
+const KILLERS: [(&str, &str); 13] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -35,6 +49,12 @@ const KILLERS: [(&str, &str); 7] = [
     ("no-owner-check", "lock_unlock_needs_owner"),
     ("trusted-length", "queue_impossible_record"),
     ("link-first", "create_appears_whole"),
+    ("commit-first", "inplace_commit"),
+    ("no-padding", "inplace_reserve"),
+    ("lease-lost", "jobs_lease"),
+    ("no-share", "jobs_join"),
+    ("eof-first", "pipe_last_words"),
+    ("terminator-late", "pipe_send"),
 ];
 
 fn main() -> ExitCode {

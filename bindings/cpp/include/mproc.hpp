@@ -1,12 +1,13 @@
 /*
  * libmproc for C++17 and later: a header-only layer over mproc.h.
  *
- * Value, array, queue and lock that several processes share, and that stay correct when any of them
- * is killed with SIGKILL at any instant.
+ * Value, array, queue, pipe and lock that several processes share, and that stay correct when any of
+ * them is killed with SIGKILL at any instant.
  *
  *     mproc::value<int>  counter(0);          // anonymous: for this process and the ones it forks
  *     mproc::array<double> m({3, 4});         // 3 x 4, zeroed, row-major
  *     mproc::queue jobs = mproc::queue::create("jobs");   // named: for everybody in the domain
+ *     auto [mine, yours] = mproc::pipe();     // messages between two ends, both ways
  *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
  *
  * Conventions
@@ -18,18 +19,22 @@
  * Errors     Every failure throws mproc::error (a std::system_error in mproc::category()); compare
  *            with `e.code() == mproc::errc::closed`. A timeout is an outcome, not a failure: try_x(),
  *            try_x_for() and try_x_until() return false, an empty optional or 0. Cancellation
- *            (errc::canceled) and use of a queue that was shut down (errc::closed) do throw.
+ *            (errc::canceled), use of a queue that was shut down (errc::closed) and of a pipe whose other
+ *            end is gone (errc::end_of_file, errc::broken_pipe) do throw.
  * Recovered  A lock whose holder died is handed over. lock() then succeeds like always;
  *            recovered() is true until unlock(), and a callback given to on_recovered() has been
- *            called with the lock held. See mproc::mutex.
+ *            called with the lock held. See mproc::mutex. A message whose consumer died, or put it back,
+ *            is delivered again: then redelivered() is true.
+ * In place   reserve() and peek() give messages where they are in shared memory. What is destroyed without
+ *            commit() is not put; what is destroyed without release() or ack() is put back, not lost.
  * Timeouts   Any std::chrono duration or time point, converted to nanoseconds: rounded up, negative
  *            means 0, too long means 292 years. Functions without a timeout wait for ever.
  * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
  * Threads    Every object may be used by many threads at once, except that destroying, moving and
  *            on_recovered() need it for themselves.
- * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks. Every other
- *            process opens an object by its name, or from a mproc::handle: given to a program by
- *            mproc::process, or sent through a unix socket.
+ * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks, reservations
+ *            and messages. Every other process opens an object by its name, or from a mproc::handle: given to
+ *            a program by mproc::process, or sent through a unix socket.
  * Cost       No operation makes more than one call into the library; the operations of std::atomic on
  *            scalar values and direct access to array elements make none. Three exceptions: creating and
  *            opening also fetch pointer and shape, taking a message that is longer than those before may
@@ -83,15 +88,15 @@ enum class errc : int {
   invalid_argument = MPROC_EINVAL,   ///< out of range, unknown flag or type, or an empty handle
   timed_out = MPROC_ETIMEDOUT,       ///< never thrown: the try_ functions return it as their outcome
   canceled = MPROC_ECANCELED,        ///< the cancel token was set
-  closed = MPROC_ECLOSED,            ///< the queue was shut down (and is drained)
+  closed = MPROC_ECLOSED,            ///< the queue was shut down (and is drained), or its producers are gone
   buffer_too_small = MPROC_EMSGSIZE, ///< the message stays where it is; see mproc::buffer_too_small
-  too_big = MPROC_E2BIG,             ///< the message can never fit into this queue
+  too_big = MPROC_E2BIG,             ///< the message can never fit into this queue or pipe
   already_exists = MPROC_EEXIST,     ///< the name is taken by a living object
   not_found = MPROC_ENOENT,          ///< there is no object of that name
   wrong_kind = MPROC_EKIND,          ///< the name belongs to another kind of object
   type_mismatch = MPROC_ETYPE,       ///< type, size, shape, mode or schema differ from the object's
   out_of_range = MPROC_ERANGE,       ///< an index or a slice is out of bounds
-  not_owner = MPROC_EPERM,           ///< this process does not hold the lock
+  not_owner = MPROC_EPERM,           ///< this process does not hold the lock, the reservation, the message
   access_denied = MPROC_EACCES,      ///< wrong owner, type or mode of a file, or permission denied
   no_space = MPROC_ENOSPC,           ///< the file system has no room; nothing was left behind
   no_memory = MPROC_ENOMEM,          ///< machine or control group has no room; nothing was left behind
@@ -105,8 +110,8 @@ enum class errc : int {
   system_call = MPROC_ESYS,          ///< a system call failed: see error::sys_errno()
   panic = MPROC_EPANIC,              ///< a bug in the library was caught at its boundary
   stale = MPROC_ESTALE,              ///< the domain was removed meanwhile
-  broken_pipe = MPROC_EPIPE,         ///< the other side is gone: nobody will read it
-  end_of_file = MPROC_EOF,           ///< the other side is gone, and nothing is left
+  broken_pipe = MPROC_EPIPE,         ///< the other end (of a pipe or socket) is gone: nobody will read it
+  end_of_file = MPROC_EOF,           ///< the other end is gone, and nothing is left
 };
 
 namespace detail {
@@ -190,7 +195,7 @@ class error : public std::system_error {
   int sys_errno_ = 0;
 };
 
-/// errc::buffer_too_small: the message did not fit into the memory given and is still in the queue.
+/// errc::buffer_too_small: the message did not fit into the memory given and stays where it is.
 class buffer_too_small : public error {
  public:
   buffer_too_small(const char* operation, std::size_t needed)
@@ -223,6 +228,8 @@ using value_info = mproc_value_info_t;
 using array_info = mproc_array_info_t;
 /// Bounds, fill and state of a queue: see mproc_queue_info_t.
 using queue_info = mproc_queue_info_t;
+/// Bounds, fill and peer of an end of a pipe: see mproc_pipe_info_t.
+using pipe_info = mproc_pipe_info_t;
 
 // ---------------------------------------------------------------------------------------------
 // Helpers: statuses, handles, time
@@ -253,6 +260,23 @@ struct closer {
 
 template <class Handle, auto Close>
 using unique_handle = std::unique_ptr<Handle, closer<Close>>;
+
+// As unique_handle, but what is held in place through the handle keeps it open.
+template <class Handle, auto Close>
+class shared_handle {
+ public:
+  shared_handle() noexcept = default;
+  explicit shared_handle(Handle* handle) : shared_(handle, closer<Close>()) {}
+  shared_handle(shared_handle&&) noexcept = default;
+  shared_handle& operator=(shared_handle&&) noexcept = default;
+
+  Handle* get() const noexcept { return shared_.get(); }
+  const std::shared_ptr<Handle>& share() const noexcept { return shared_; }
+  void reset() noexcept { shared_.reset(); }
+
+ private:
+  std::shared_ptr<Handle> shared_;
+};
 
 [[noreturn]] inline void empty_handle() {
   throw error(errc::invalid_argument, "the handle is empty (moved from or closed)");
@@ -485,6 +509,7 @@ enum class object_kind : std::uint32_t {
   value = MPROC_KIND_VALUE,
   array = MPROC_KIND_ARRAY,
   queue = MPROC_KIND_QUEUE,
+  pipe = MPROC_KIND_PIPE,  ///< one end of it
 };
 
 /// A handle on an object of any kind, ready to travel: to a program that mproc::process starts, or through
@@ -1602,10 +1627,10 @@ class array {
 };
 
 // ---------------------------------------------------------------------------------------------
-// Queue
+// Messages
 // ---------------------------------------------------------------------------------------------
 
-/// A message to put: text, a container with data() and size() of trivially copyable elements
+/// A message to put or send: text, a container with data() and size() of trivially copyable elements
 /// (std::string, std::vector, std::array, std::span, ...), or a pointer and a size in bytes.
 /// Only for parameters: it does not own what it points to.
 class bytes {
@@ -1625,6 +1650,318 @@ class bytes {
   const void* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+namespace detail {
+
+// Small messages are received on the stack. For longer ones the buffer gets the size of the longest seen
+// lately, so that one call suffices; beyond `hint_limit` zeroing memory on a guess costs more than asking.
+inline constexpr std::size_t stack_bytes = 1024;
+inline constexpr std::size_t hint_limit = 64 * 1024;
+
+// Takes a message into a buffer that grows. `take(to, capacity, &length, timeout_ns)` is the library's call.
+template <class Buffer, class Take>
+int receive(Buffer& out, movable_atomic<std::size_t>& hint, std::int64_t timeout_ns, const Take& take) {
+  static_assert(sizeof(typename Buffer::value_type) == 1, "a message is received as bytes");
+  const deadline deadline(timeout_ns);
+  std::size_t room = hint.get();
+  out.clear();
+  for (;;) {
+    std::size_t length = 0;
+    int status;
+    if (room <= stack_bytes) {
+      unsigned char small[stack_bytes];
+      status = take(small, sizeof small, &length, deadline.left());
+      if (status >= 0) {
+        const auto* first = reinterpret_cast<const typename Buffer::value_type*>(small);
+        out.assign(first, first + length);
+      }
+    } else {
+      out.resize(room);
+      status = take(out.data(), out.size(), &length, deadline.left());
+      out.resize(status >= 0 ? length : 0);
+    }
+    // A "needed" size that is not larger makes no sense: report it instead of asking again for ever.
+    if (status != MPROC_EMSGSIZE || length <= (room <= stack_bytes ? stack_bytes : room)) return status;
+    room = length;
+    if (length > hint.get()) hint.set(length < hint_limit ? length : hint_limit);
+  }
+}
+
+// The calls of one kind of object that holds messages.
+struct queue_calls {
+  using handle = mproc_queue_t;
+  static constexpr auto close = &::mproc_queue_close;
+  static constexpr auto reserve = &::mproc_queue_reserve;
+  static constexpr auto commit = &::mproc_queue_commit;
+  static constexpr auto abort = &::mproc_queue_abort;
+  static constexpr auto peek = &::mproc_queue_peek;
+  static constexpr auto release = &::mproc_queue_release;
+  static constexpr auto put_back = &::mproc_queue_putback;
+  static constexpr const char* reserve_name = "queue_reserve";
+  static constexpr const char* commit_name = "queue_commit";
+  static constexpr const char* abort_name = "queue_abort";
+  static constexpr const char* peek_name = "queue_peek";
+  static constexpr const char* release_name = "queue_release";
+  static constexpr const char* put_back_name = "queue_putback";
+  static constexpr int no_reader = MPROC_ECLOSED;  // commit() has dropped the reservation
+  static constexpr int no_more = MPROC_ECLOSED;    // next_message() is empty
+};
+
+struct pipe_calls {
+  using handle = mproc_pipe_t;
+  static constexpr auto close = &::mproc_pipe_close;
+  static constexpr auto reserve = &::mproc_pipe_reserve;
+  static constexpr auto commit = &::mproc_pipe_commit;
+  static constexpr auto abort = &::mproc_pipe_abort;
+  static constexpr auto peek = &::mproc_pipe_peek;
+  static constexpr auto release = &::mproc_pipe_release;
+  static constexpr auto put_back = &::mproc_pipe_putback;
+  static constexpr const char* reserve_name = "pipe_reserve";
+  static constexpr const char* commit_name = "pipe_commit";
+  static constexpr const char* abort_name = "pipe_abort";
+  static constexpr const char* peek_name = "pipe_peek";
+  static constexpr const char* release_name = "pipe_release";
+  static constexpr const char* put_back_name = "pipe_putback";
+  static constexpr int no_reader = MPROC_EPIPE;
+  static constexpr int no_more = MPROC_EOF;
+};
+
+// A reservation or a message that this process holds. Destroyed while it is held, it is given up: aborted or
+// put back. It keeps the handle open, and with it the memory.
+template <class Handle, auto GiveUp>
+class claim {
+ public:
+  claim() noexcept = default;
+  claim(std::shared_ptr<const Handle> from, const mproc_view_t& what) noexcept
+      : handle_(std::move(from)), view_(what) {}
+  claim(claim&& other) noexcept
+      : handle_(std::move(other.handle_)), view_(std::exchange(other.view_, mproc_view_t{})) {}
+  claim& operator=(claim&& other) noexcept {
+    if (this == &other) return *this;
+    give_up();
+    handle_ = std::move(other.handle_);
+    view_ = std::exchange(other.view_, mproc_view_t{});
+    return *this;
+  }
+  ~claim() { give_up(); }
+
+  bool held() const noexcept { return handle_ != nullptr; }
+  void* data() const noexcept { return view_.data; }
+  std::size_t size() const noexcept { return view_.len; }
+
+  // Runs call(handle, id, more...); on success, or with the status `dropped`, nothing is held any more.
+  template <class Call, class... More>
+  void end(Call call, const char* operation, int dropped, More... more) {
+    if (!held()) throw error(errc::invalid_argument, "nothing is held any more (ended before, or moved from)");
+    const int status = call(handle_.get(), view_.id, more...);
+    if (status >= 0 || status == dropped) forget();
+    check(status, operation);
+  }
+
+ private:
+  // A failure leaves it to the close of the handle, and a forked child does not hold what its parent holds.
+  void give_up() noexcept {
+    if (!held()) return;
+    static_cast<void>(GiveUp(handle_.get(), view_.id));
+    forget();
+  }
+
+  void forget() noexcept {
+    view_ = mproc_view_t{};
+    handle_.reset();
+  }
+
+  std::shared_ptr<const Handle> handle_;
+  mproc_view_t view_{};
+};
+
+// Room for a message: see in_place::reservation.
+template <class Calls>
+class reservation {
+ public:
+  /// The room, aligned to 8 bytes, to be written to; nothing once it is committed or aborted.
+  std::byte* data() const noexcept { return static_cast<std::byte*>(claim_.data()); }
+  std::size_t size() const noexcept { return claim_.size(); }
+  std::byte* begin() const noexcept { return data(); }
+  std::byte* end() const noexcept { return data() + size(); }
+
+  /// Puts or sends the message: all of it, or its first `length` bytes. errc::out_of_range if that is more
+  /// than was reserved; the reservation stays.
+  void commit() { commit(size()); }
+  void commit(std::size_t length) { claim_.end(Calls::commit, Calls::commit_name, Calls::no_reader, length); }
+
+  /// Gives the reservation up; so does the destructor.
+  void abort() { claim_.end(Calls::abort, Calls::abort_name, MPROC_OK); }
+
+  /// Whether it can still be committed.
+  explicit operator bool() const noexcept { return claim_.held(); }
+
+ private:
+  template <class>
+  friend class in_place;
+  using claim_type = claim<typename Calls::handle, Calls::abort>;
+
+  explicit reservation(claim_type claimed) noexcept : claim_(std::move(claimed)) {}
+
+  claim_type claim_;
+};
+
+// A message where it is: see in_place::message.
+template <class Calls>
+class message {
+ public:
+  /// The message, aligned to 8 bytes; nothing once it is released or put back. Other processes could write
+  /// there, too: copy what must not change between a check and its use.
+  const std::byte* data() const noexcept { return static_cast<const std::byte*>(claim_.data()); }
+  std::size_t size() const noexcept { return claim_.size(); }
+  bool empty() const noexcept { return size() == 0; }
+  const std::byte* begin() const noexcept { return data(); }
+  const std::byte* end() const noexcept { return data() + size(); }
+
+  /// The same as text.
+  std::string_view view() const noexcept { return {static_cast<const char*>(claim_.data()), size()}; }
+
+  /// Whether somebody had it before, and died or put it back.
+  bool redelivered() const noexcept { return redelivered_; }
+
+  /// Takes the message for good; its room is free again.
+  void release() { claim_.end(Calls::release, Calls::release_name, MPROC_OK); }
+
+  /// Puts the message back to the front; so does the destructor.
+  void put_back() { claim_.end(Calls::put_back, Calls::put_back_name, MPROC_OK); }
+
+  /// Whether it is neither released nor put back.
+  explicit operator bool() const noexcept { return claim_.held(); }
+
+ private:
+  template <class>
+  friend class in_place;
+  using claim_type = claim<typename Calls::handle, Calls::put_back>;
+
+  message(claim_type claimed, bool redelivered) noexcept : claim_(std::move(claimed)), redelivered_(redelivered) {}
+
+  claim_type claim_;
+  bool redelivered_;
+};
+
+// What queues and pipes have in common: the handle, and messages in place. `Calls` names the C functions.
+template <class Calls>
+class in_place {
+ public:
+  /// Room for a message, to be written in place; commit() puts or sends it, the destructor aborts. Move-only,
+  /// keeps the handle it was made through open, and is for one thread at a time.
+  using reservation = detail::reservation<Calls>;
+
+  /// A message taken in place, until release(); the destructor puts it back. Move-only, keeps the handle it
+  /// was taken through open, and is for one thread at a time. Meanwhile others get the messages after it.
+  using message = detail::message<Calls>;
+
+  /// Reserves room for a message of at most `size` bytes. Several may be open at a time. errc::too_big if it
+  /// can never fit.
+  reservation reserve(std::size_t size, cancel_ref cancel = {}) { return *reserve_ns(size, MPROC_FOREVER, cancel); }
+  std::optional<reservation> try_reserve(std::size_t size) { return reserve_ns(size, 0, {}); }
+  template <class Rep, class Period>
+  std::optional<reservation> try_reserve_for(std::size_t size, const std::chrono::duration<Rep, Period>& wait,
+                                             cancel_ref cancel = {}) {
+    return reserve_ns(size, to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<reservation> try_reserve_until(std::size_t size, const std::chrono::time_point<Clock, Duration>& when,
+                                               cancel_ref cancel = {}) {
+    return until(when, [&](std::int64_t ns) { return reserve_ns(size, ns, cancel); });
+  }
+
+  /// Takes the next message without copying it.
+  message peek(cancel_ref cancel = {}) { return *peek_ns(MPROC_FOREVER, cancel); }
+  std::optional<message> try_peek() { return peek_ns(0, {}); }
+  template <class Rep, class Period>
+  std::optional<message> try_peek_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return peek_ns(to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<message> try_peek_until(const std::chrono::time_point<Clock, Duration>& when,
+                                        cancel_ref cancel = {}) {
+    return until(when, [&](std::int64_t ns) { return peek_ns(ns, cancel); });
+  }
+
+  /// peek(), but empty once there will be no more: as next().
+  std::optional<message> next_message(cancel_ref cancel = {}) {
+    mproc_view_t view{};
+    const int status = Calls::peek(handle_.get(), &view, MPROC_FOREVER, cancel.native_handle());
+    if (status == Calls::no_more) return std::nullopt;
+    check(status, Calls::peek_name);
+    return taken_in_place(view, status);
+  }
+
+ protected:
+  using handle_type = typename Calls::handle;
+
+  in_place() noexcept = default;
+  explicit in_place(handle_type* opened) : handle_(opened) {}
+  in_place(in_place&&) noexcept = default;
+  in_place& operator=(in_place&&) noexcept = default;
+  ~in_place() = default;
+
+  void attach(handle_type* opened) { handle_ = shared_handle<handle_type, Calls::close>(opened); }
+
+  shared_handle<handle_type, Calls::close> handle_;
+
+ private:
+  std::optional<reservation> reserve_ns(std::size_t size, std::int64_t timeout_ns, cancel_ref cancel) {
+    mproc_view_t view{};
+    const int status = Calls::reserve(handle_.get(), size, &view, timeout_ns, cancel.native_handle());
+    if (!in_time(status, Calls::reserve_name)) return std::nullopt;
+    return reservation({handle_.share(), view});
+  }
+
+  std::optional<message> peek_ns(std::int64_t timeout_ns, cancel_ref cancel) {
+    mproc_view_t view{};
+    const int status = Calls::peek(handle_.get(), &view, timeout_ns, cancel.native_handle());
+    if (!in_time(status, Calls::peek_name)) return std::nullopt;
+    return taken_in_place(view, status);
+  }
+
+  message taken_in_place(const mproc_view_t& view, int status) const noexcept {
+    return message({handle_.share(), view}, status == MPROC_RECOVERED);
+  }
+};
+
+}  // namespace detail
+
+/// A message taken by queue::lease(): a copy of it, while the queue keeps the message until ack(). The
+/// destructor puts it back to the front, if it was not acknowledged. Move-only, keeps the handle it was taken
+/// through open, and is for one thread at a time.
+template <class Buffer = std::string>
+class leased {
+ public:
+  /// The copy. It is the caller's, also after ack().
+  Buffer& value() noexcept { return value_; }
+  const Buffer& value() const noexcept { return value_; }
+
+  /// Whether a consumer had it before, and died or put it back: it may be half done.
+  bool redelivered() const noexcept { return redelivered_; }
+
+  /// The message is done and leaves the queue.
+  void ack() { claim_.end(&::mproc_queue_ack, "queue_ack", MPROC_OK); }
+
+  /// Puts the message back to the front: whoever asks next gets it.
+  void put_back() { claim_.end(&::mproc_queue_putback, "queue_putback", MPROC_OK); }
+
+  /// Whether it is neither acknowledged nor put back.
+  explicit operator bool() const noexcept { return claim_.held(); }
+
+ private:
+  friend class queue;
+  leased() = default;
+
+  Buffer value_;
+  bool redelivered_ = false;
+  detail::claim<mproc_queue_t, &::mproc_queue_putback> claim_;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Queue
+// ---------------------------------------------------------------------------------------------
 
 /// Memory for queue::get_many() that is used again and again: at most `max_messages` at a time, and a
 /// buffer that grows when a single message needs more.
@@ -1672,6 +2009,8 @@ struct queue_options {
   bool spin = true;                 ///< false: this handle never spins before it sleeps
   std::uint32_t max_items = 0;      ///< most messages at a time; 0: as many as fit
   std::uint64_t capacity_bytes = 0; ///< bytes for messages, 8 more for each; 0: 1 MiB
+  bool lease = false;               ///< messages are taken by lease() or peek() only; get() is refused
+  bool joinable = false;            ///< counts unfinished messages, for task_done() and join()
 };
 
 /// How queue::shutdown() ends the queue.
@@ -1680,13 +2019,30 @@ enum class shutdown_mode {
   immediate,  ///< the messages inside are dropped; nothing goes in or out
 };
 
+/// How everything that was put into a queue was finished: see queue::join().
+enum class join_outcome {
+  all_done,   ///< taken and reported done
+  some_lost,  ///< or taken by a consumer that died before it reported; said once for each handle
+};
+
 /// A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
 ///
 /// x() waits for ever, try_x() not at all, try_x_for() and try_x_until() as long as you say; the try_
 /// forms return false, an empty optional or 0 when there was no room or no message in time. All of them
-/// throw errc::closed once the queue is shut down (and, after a graceful shutdown, empty);
-/// next() turns that into the end of a loop.
-class queue {
+/// throw errc::closed once the queue is shut down (and, after a graceful shutdown, empty), and those that take
+/// also when it is empty and its producers are gone (see producer()); next() turns that into the end of a loop.
+///
+/// The ways to take a message differ in what happens when the consumer dies with it: after get() it is gone,
+/// after lease() and peek() it goes back to the front unless ack() or release() was called.
+///
+///     while (auto job = jobs.next_lease()) {   // a copy
+///       work(job->value());
+///       job->ack();
+///     }
+///
+/// reserve() and peek() work in place, without a copy: see queue::reservation and queue::message. A reservation
+/// is not a lock: other producers go on, and what they put can be taken before it.
+class queue : public detail::in_place<detail::queue_calls> {
  public:
   /// Anonymous: for this process and the ones it forks.
   explicit queue(const queue_options& options = {}) : queue(domain(), options) {}
@@ -1731,15 +2087,15 @@ class queue {
   // Putting. When it returns (true), the message is in the queue, whatever happens to this process.
 
   /// Puts a message at the end. errc::too_big if it can never fit.
-  void put(bytes message, cancel_ref cancel = {}) { put_ns(message, MPROC_FOREVER, cancel); }
-  bool try_put(bytes message) { return put_ns(message, 0, {}); }
+  void put(bytes content, cancel_ref cancel = {}) { put_ns(content, MPROC_FOREVER, cancel); }
+  bool try_put(bytes content) { return put_ns(content, 0, {}); }
   template <class Rep, class Period>
-  bool try_put_for(bytes message, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
-    return put_ns(message, detail::to_ns(wait), cancel);
+  bool try_put_for(bytes content, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return put_ns(content, detail::to_ns(wait), cancel);
   }
   template <class Clock, class Duration>
-  bool try_put_until(bytes message, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
-    return detail::until(when, [&](std::int64_t ns) { return put_ns(message, ns, cancel); });
+  bool try_put_until(bytes content, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return put_ns(content, ns, cancel); });
   }
 
   /// Puts several messages in order (a range of anything that put() takes), with as few lock operations
@@ -1875,9 +2231,70 @@ class queue {
     return {memory.begin(), memory.end()};
   }
 
+  // Leases. A message that is not acknowledged is worked on again, by whoever takes it next.
+
+  /// Takes a copy of the message at the front, which the queue keeps until ack(). Works on every queue. The
+  /// message keeps its room, and that of everything behind it.
+  template <class Buffer = std::string>
+  leased<Buffer> lease(cancel_ref cancel = {}) {
+    return *lease_ns<Buffer>(MPROC_FOREVER, cancel);
+  }
+  template <class Buffer = std::string>
+  std::optional<leased<Buffer>> try_lease() {
+    return lease_ns<Buffer>(0, {});
+  }
+  template <class Buffer = std::string, class Rep, class Period>
+  std::optional<leased<Buffer>> try_lease_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return lease_ns<Buffer>(detail::to_ns(wait), cancel);
+  }
+  template <class Buffer = std::string, class Clock, class Duration>
+  std::optional<leased<Buffer>> try_lease_until(const std::chrono::time_point<Clock, Duration>& when,
+                                                cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return lease_ns<Buffer>(ns, cancel); });
+  }
+
+  /// lease(), but empty once the queue is shut down (and drained): as next().
+  template <class Buffer = std::string>
+  std::optional<leased<Buffer>> next_lease(cancel_ref cancel = {}) {
+    leased<Buffer> out;
+    const int status = lease_status(out, MPROC_FOREVER, cancel);
+    if (status == MPROC_ECLOSED) return std::nullopt;
+    detail::check(status, "queue_lease");
+    return out;
+  }
+
+  // Who works on it. The process is counted, not the thread.
+
+  /// Reports one message done that this process took with get() or get_many() from a joinable queue (what was
+  /// taken by lease() or peek() is done with ack() or release()). errc::not_owner if it has taken none any more.
+  void task_done() { detail::check(::mproc_queue_task_done(handle_.get()), "queue_task_done"); }
+
+  /// Waits until everything that was put has been taken and reported done; the try_ forms are empty when the
+  /// time was up. Only for joinable queues and those with leases.
+  join_outcome join(cancel_ref cancel = {}) { return *join_ns(MPROC_FOREVER, cancel); }
+  std::optional<join_outcome> try_join() { return join_ns(0, {}); }
+  template <class Rep, class Period>
+  std::optional<join_outcome> try_join_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return join_ns(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<join_outcome> try_join_until(const std::chrono::time_point<Clock, Duration>& when,
+                                             cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return join_ns(ns, cancel); });
+  }
+
+  /// Another handle on the queue, a producer's: once somebody has had one, and the last of them is closed or
+  /// its processes are dead, taking from the empty queue throws errc::closed instead of waiting for ever. A new
+  /// producer may come later. A forked child is a producer, too, until it closes the handle.
+  queue producer() const {
+    mproc_queue_t* made = nullptr;
+    detail::check(::mproc_queue_producer(handle_.get(), &made), "queue_producer");
+    return queue(made);
+  }
+
   // State. Other processes may change it right after.
 
-  /// Messages inside right now.
+  /// Messages that can be taken right now (not reservations, and not what somebody holds).
   std::size_t size() const {
     std::size_t items = 0;
     detail::check(::mproc_queue_size(handle_.get(), &items), "queue_size");
@@ -1915,33 +2332,36 @@ class queue {
   /// Whether create_or_open() found it there.
   bool existed() const noexcept { return existed_; }
 
-  /// Ends the handle now. Messages stay in the queue.
+  /// Ends the handle now, or with the last reservation, message or lease made through it. Messages stay in
+  /// the queue.
   void close() noexcept { handle_.reset(); }
 
   const mproc_queue_t* native_handle() const noexcept { return handle_.get(); }
 
  private:
-  explicit queue(mproc_queue_t* opened) noexcept : handle_(opened) {}
+  explicit queue(mproc_queue_t* opened) : in_place(opened) {}
 
   queue(const domain& in, const char* name, const queue_options& options, bool exist_ok) {
     const mproc_queue_options_t o = native(options, exist_ok);
     mproc_queue_t* made = nullptr;
     existed_ =
         detail::check(::mproc_queue_create(in.native_handle(), name, &o, &made), "queue_create") == MPROC_EXISTED;
-    handle_.reset(made);
+    attach(made);
   }
 
   static mproc_queue_options_t native(const queue_options& options, bool exist_ok) noexcept {
     mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
     o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    if (options.lease) o.flags |= MPROC_QUEUE_LEASE;
+    if (options.joinable) o.flags |= MPROC_QUEUE_JOINABLE;
     o.max_items = options.max_items;
     o.capacity_bytes = options.capacity_bytes;
     return o;
   }
 
-  bool put_ns(bytes message, std::int64_t timeout_ns, cancel_ref cancel) {
+  bool put_ns(bytes content, std::int64_t timeout_ns, cancel_ref cancel) {
     const int status =
-        ::mproc_queue_put(handle_.get(), message.data(), message.size(), timeout_ns, cancel.native_handle());
+        ::mproc_queue_put(handle_.get(), content.data(), content.size(), timeout_ns, cancel.native_handle());
     return detail::in_time(status, "queue_put");
   }
 
@@ -1970,39 +2390,12 @@ class queue {
     return done;
   }
 
-  // Small messages are received on the stack. For longer ones the buffer gets the size of the longest seen
-  // lately, so that one call suffices; beyond `hint_limit` zeroing memory on a guess costs more than asking.
-  static constexpr std::size_t stack_bytes = 1024;
-  static constexpr std::size_t hint_limit = 64 * 1024;
-
   template <class Buffer>
   int take_status(Buffer& out, std::int64_t timeout_ns, cancel_ref cancel) {
-    static_assert(sizeof(typename Buffer::value_type) == 1, "a message is received as bytes");
-    const detail::deadline deadline(timeout_ns);
-    std::size_t room = hint_.get();
-    out.clear();
-    for (;;) {
-      std::size_t length = 0;
-      int status;
-      if (room <= stack_bytes) {
-        unsigned char small[stack_bytes];
-        status = ::mproc_queue_get(handle_.get(), small, sizeof small, &length, deadline.left(),
-                                   cancel.native_handle());
-        if (status == MPROC_OK) {
-          const auto* first = reinterpret_cast<const typename Buffer::value_type*>(small);
-          out.assign(first, first + length);
-        }
-      } else {
-        out.resize(room);
-        status = ::mproc_queue_get(handle_.get(), out.data(), out.size(), &length, deadline.left(),
-                                   cancel.native_handle());
-        out.resize(status == MPROC_OK ? length : 0);
-      }
-      // A "needed" size that is not larger makes no sense: report it instead of asking again for ever.
-      if (status != MPROC_EMSGSIZE || length <= (room <= stack_bytes ? stack_bytes : room)) return status;
-      room = length;
-      if (length > hint_.get()) hint_.set(length < hint_limit ? length : hint_limit);
-    }
+    const auto get = [&](void* to, std::size_t capacity, std::size_t* length, std::int64_t ns) {
+      return ::mproc_queue_get(handle_.get(), to, capacity, length, ns, cancel.native_handle());
+    };
+    return detail::receive(out, hint_, timeout_ns, get);
   }
 
   template <class Buffer>
@@ -2049,9 +2442,338 @@ class queue {
     return {memory.begin(), memory.end()};
   }
 
-  detail::unique_handle<mproc_queue_t, &::mproc_queue_close> handle_;
+  template <class Buffer>
+  int lease_status(leased<Buffer>& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    const auto take = [&](void* to, std::size_t capacity, std::size_t* length, std::int64_t ns) {
+      mproc_view_t held{};
+      const int status =
+          ::mproc_queue_lease(handle_.get(), to, capacity, length, &held.id, ns, cancel.native_handle());
+      // At once: if the copy then finds no memory, the message is put back.
+      if (status >= 0) out.claim_ = {handle_.share(), held};
+      out.redelivered_ = status == MPROC_RECOVERED;
+      return status;
+    };
+    return detail::receive(out.value_, hint_, timeout_ns, take);
+  }
+
+  template <class Buffer>
+  std::optional<leased<Buffer>> lease_ns(std::int64_t timeout_ns, cancel_ref cancel) {
+    leased<Buffer> out;
+    if (!detail::in_time(lease_status(out, timeout_ns, cancel), "queue_lease")) return std::nullopt;
+    return out;
+  }
+
+  std::optional<join_outcome> join_ns(std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status = ::mproc_queue_join(handle_.get(), timeout_ns, cancel.native_handle());
+    if (!detail::in_time(status, "queue_join")) return std::nullopt;
+    return status == MPROC_RECOVERED ? join_outcome::some_lost : join_outcome::all_done;
+  }
+
   bool existed_ = false;
   detail::movable_atomic<std::size_t> hint_{0};
+};
+
+// ---------------------------------------------------------------------------------------------
+// Pipe
+// ---------------------------------------------------------------------------------------------
+
+/// How to create or open a pipe.
+struct pipe_options {
+  bool persist = false;              ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;                  ///< false: this handle never spins before it sleeps
+  bool one_way = false;              ///< end 0 receives, end 1 sends
+  bool exclusive = false;            ///< a promise: no two use the same end in the same direction at a time
+  std::uint64_t capacity_bytes = 0;  ///< bytes for messages in each direction, 8 more for each; 0: 1 MiB
+};
+
+/// One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept. Made by mproc::pipe,
+/// or from a name or handle.
+///
+/// x() waits for ever, try_x() not at all, try_x_for() and try_x_until() as long as you say; the try_
+/// forms return false or an empty optional when there was no room or no message in time. Once the other end is
+/// closed, in every process that has it, or its processes are dead (noticed within about 100 ms), sending
+/// throws errc::broken_pipe, and receiving errc::end_of_file after the messages that are on the way; next()
+/// turns that into the end of a loop. For that each process has to close the end that it does not use.
+///
+/// reserve() and peek() work in place, without a copy: see pipe_end::reservation and pipe_end::message. Messages
+/// arrive in the order in which they were reserved: an open reservation holds up what was sent after it.
+class pipe_end : public detail::in_place<detail::pipe_calls> {
+ public:
+  /// Creates a pipe with a name and opens one of its ends, 0 or 1; errc::already_exists if the name is taken.
+  static pipe_end create(const std::string& name, int end, const pipe_options& options = {}) {
+    return create(domain(), name, end, options);
+  }
+  static pipe_end create(const domain& in, const std::string& name, int end, const pipe_options& options = {}) {
+    return make(in, name, end, options, false);
+  }
+
+  /// Creates the pipe, or opens that end of the one of that name; what is given must match.
+  static pipe_end create_or_open(const std::string& name, int end, const pipe_options& options = {}) {
+    return create_or_open(domain(), name, end, options);
+  }
+  static pipe_end create_or_open(const domain& in, const std::string& name, int end,
+                                 const pipe_options& options = {}) {
+    return make(in, name, end, options, true);
+  }
+
+  /// Opens that end of the pipe of that name; errc::not_found if there is none. What is given must match. An
+  /// end can be opened more than once, and again after all its holders are gone: the other end then goes on.
+  static pipe_end open(const std::string& name, int end, const pipe_options& options = {}) {
+    return open(domain(), name, end, options);
+  }
+  static pipe_end open(const domain& in, const std::string& name, int end, const pipe_options& options = {}) {
+    const mproc_pipe_options_t o = native(options, false);
+    mproc_pipe_t* opened = nullptr;
+    detail::check(::mproc_pipe_open(in.native_handle(), detail::c_name(name), &o, end, &opened), "pipe_open");
+    return pipe_end(opened, false);
+  }
+
+  /// Opens the end that a handle from another process leads to; errc::wrong_kind if it is none. What is given
+  /// must match. The handle holds the end open, too: do not keep it.
+  static pipe_end open(const handle& from, const pipe_options& options = {}) {
+    const mproc_pipe_options_t o = native(options, false);
+    mproc_pipe_t* opened = nullptr;
+    detail::check(::mproc_pipe_import(from.native_handle(), &o, &opened), "pipe_import");
+    return pipe_end(opened, false);
+  }
+
+  // Sending. When it returns (true), the message is on its way, whatever happens to this process.
+
+  /// Sends a message to the other end. errc::too_big if it can never fit.
+  void send(bytes content, cancel_ref cancel = {}) { send_ns(content, MPROC_FOREVER, cancel); }
+  bool try_send(bytes content) { return send_ns(content, 0, {}); }
+  template <class Rep, class Period>
+  bool try_send_for(bytes content, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return send_ns(content, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_send_until(bytes content, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return send_ns(content, ns, cancel); });
+  }
+
+  // Receiving. Buffer is std::string or a std::vector of a one-byte type.
+
+  /// Takes the next message from the other end.
+  template <class Buffer = std::string>
+  Buffer recv(cancel_ref cancel = {}) {
+    Buffer out;
+    take(out, MPROC_FOREVER, cancel);
+    return out;
+  }
+  template <class Buffer = std::string>
+  std::optional<Buffer> try_recv() {
+    return taken<Buffer>(0, {});
+  }
+  template <class Buffer = std::string, class Rep, class Period>
+  std::optional<Buffer> try_recv_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return taken<Buffer>(detail::to_ns(wait), cancel);
+  }
+  template <class Buffer = std::string, class Clock, class Duration>
+  std::optional<Buffer> try_recv_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return taken<Buffer>(ns, cancel); });
+  }
+
+  /// Waits for the next message; empty once the other end is gone and nothing is left:
+  /// `while (auto message = end.next()) ...`
+  template <class Buffer = std::string>
+  std::optional<Buffer> next(cancel_ref cancel = {}) {
+    std::optional<Buffer> out(std::in_place);
+    const int status = take_status(*out, MPROC_FOREVER, cancel);
+    if (status == MPROC_EOF) return std::nullopt;
+    detail::check(status, "pipe_recv");
+    return out;
+  }
+
+  /// The same into a buffer whose memory is used again. It is empty unless a message was taken.
+  template <class Buffer>
+  void recv_into(Buffer& out, cancel_ref cancel = {}) {
+    take(out, MPROC_FOREVER, cancel);
+  }
+  template <class Buffer>
+  bool try_recv_into(Buffer& out) {
+    return take(out, 0, {});
+  }
+  template <class Buffer, class Rep, class Period>
+  bool try_recv_into_for(Buffer& out, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return take(out, detail::to_ns(wait), cancel);
+  }
+  template <class Buffer, class Clock, class Duration>
+  bool try_recv_into_until(Buffer& out, const std::chrono::time_point<Clock, Duration>& when,
+                           cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return take(out, ns, cancel); });
+  }
+
+  /// Takes the next message into memory of a fixed size and returns its length. Throws buffer_too_small, which
+  /// knows the size needed, and leaves the message where it is if it does not fit.
+  std::size_t recv_raw(void* out, std::size_t capacity, cancel_ref cancel = {}) {
+    return *take_raw(out, capacity, MPROC_FOREVER, cancel);
+  }
+  std::optional<std::size_t> try_recv_raw(void* out, std::size_t capacity) { return take_raw(out, capacity, 0, {}); }
+  template <class Rep, class Period>
+  std::optional<std::size_t> try_recv_raw_for(void* out, std::size_t capacity,
+                                              const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return take_raw(out, capacity, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<std::size_t> try_recv_raw_until(void* out, std::size_t capacity,
+                                                const std::chrono::time_point<Clock, Duration>& when,
+                                                cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return take_raw(out, capacity, ns, cancel); });
+  }
+#if defined(__cpp_lib_span)
+  /// The same into a span; the length is in bytes.
+  template <class Element, std::size_t Extent>
+  std::size_t recv_raw(std::span<Element, Extent> out, cancel_ref cancel = {}) {
+    static_assert(std::is_trivially_copyable_v<Element> && !std::is_const_v<Element>, "needs memory to write to");
+    return recv_raw(out.data(), out.size_bytes(), cancel);
+  }
+#endif
+
+  /// Waits until there is a message, and takes nothing; the try_ forms are false when there was none in time.
+  /// (Another thread or holder of this end may take it first.) Throws errc::end_of_file as recv() would.
+  void poll(cancel_ref cancel = {}) { poll_ns(MPROC_FOREVER, cancel); }
+  bool try_poll() { return poll_ns(0, {}); }
+  template <class Rep, class Period>
+  bool try_poll_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return poll_ns(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_poll_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return poll_ns(ns, cancel); });
+  }
+
+  /// Bounds, fill, and what is known of the other end. Other processes may change it right after.
+  pipe_info info() const {
+    pipe_info what{};
+    detail::check(::mproc_pipe_info(handle_.get(), &what, sizeof what), "pipe_info");
+    return what;
+  }
+
+  /// A handle on this end that can travel to other processes, also if the pipe is anonymous. While it exists,
+  /// the end counts as open.
+  handle export_handle() const {
+    mproc_handle_t* made = nullptr;
+    detail::check(::mproc_pipe_export(handle_.get(), &made), "pipe_export");
+    return handle(made);
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now, or with the last reservation or message made through it. Messages that were sent
+  /// arrive.
+  void close() noexcept { handle_.reset(); }
+
+  const mproc_pipe_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  friend struct pipe;
+
+  pipe_end() noexcept = default;
+  pipe_end(mproc_pipe_t* opened, bool existed) : in_place(opened), existed_(existed) {}
+
+  static pipe_end make(const domain& in, const std::string& name, int end, const pipe_options& options,
+                       bool exist_ok) {
+    if (end != 0 && end != 1) throw error(errc::invalid_argument, "a pipe has ends 0 and 1");
+    const mproc_pipe_options_t o = native(options, exist_ok);
+    mproc_pipe_t* made = nullptr;
+    const int status = ::mproc_pipe_create(in.native_handle(), detail::c_name(name), &o, end == 0 ? &made : nullptr,
+                                           end == 1 ? &made : nullptr);
+    detail::check(status, "pipe_create");
+    return pipe_end(made, status == MPROC_EXISTED);
+  }
+
+  static mproc_pipe_options_t native(const pipe_options& options, bool exist_ok) noexcept {
+    mproc_pipe_options_t o = MPROC_PIPE_OPTIONS_INIT;
+    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    if (options.one_way) o.flags |= MPROC_PIPE_ONEWAY;
+    if (options.exclusive) o.flags |= MPROC_PIPE_EXCLUSIVE;
+    o.capacity_bytes = options.capacity_bytes;
+    return o;
+  }
+
+  bool send_ns(bytes content, std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status =
+        ::mproc_pipe_send(handle_.get(), content.data(), content.size(), timeout_ns, cancel.native_handle());
+    return detail::in_time(status, "pipe_send");
+  }
+
+  template <class Buffer>
+  int take_status(Buffer& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    const auto recv = [&](void* to, std::size_t capacity, std::size_t* length, std::int64_t ns) {
+      return ::mproc_pipe_recv(handle_.get(), to, capacity, length, ns, cancel.native_handle());
+    };
+    return detail::receive(out, hint_, timeout_ns, recv);
+  }
+
+  template <class Buffer>
+  bool take(Buffer& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    return detail::in_time(take_status(out, timeout_ns, cancel), "pipe_recv");
+  }
+
+  template <class Buffer>
+  std::optional<Buffer> taken(std::int64_t timeout_ns, cancel_ref cancel) {
+    std::optional<Buffer> out(std::in_place);
+    if (!take(*out, timeout_ns, cancel)) out.reset();
+    return out;
+  }
+
+  std::optional<std::size_t> take_raw(void* out, std::size_t capacity, std::int64_t timeout_ns, cancel_ref cancel) {
+    std::size_t length = 0;
+    const int status = ::mproc_pipe_recv(handle_.get(), out, capacity, &length, timeout_ns, cancel.native_handle());
+    if (status == MPROC_EMSGSIZE) throw buffer_too_small("pipe_recv", length);
+    if (!detail::in_time(status, "pipe_recv")) return std::nullopt;
+    return length;
+  }
+
+  bool poll_ns(std::int64_t timeout_ns, cancel_ref cancel) {
+    return detail::in_time(::mproc_pipe_poll(handle_.get(), timeout_ns, cancel.native_handle()), "pipe_poll");
+  }
+
+  bool existed_ = false;
+  detail::movable_atomic<std::size_t> hint_{0};
+};
+
+/// Both ends of a pipe, each a handle of its own: keep one, give the other to another process and close it here.
+///
+///     auto [mine, yours] = mproc::pipe();
+///     if (fork() == 0) { mine.close(); yours.send("hello"); _exit(0); }
+///     yours.close();   // so that mine sees the end of the child
+struct pipe {
+  /// Anonymous: for this process and the ones it forks.
+  explicit pipe(const pipe_options& options = {}) : pipe(domain(), options) {}
+  explicit pipe(const domain& in, const pipe_options& options = {}) : pipe(in, nullptr, options, false) {}
+
+  /// Creates a pipe with a name and opens both ends; errc::already_exists if it is taken. (For one of them:
+  /// pipe_end::create(), pipe_end::open().)
+  static pipe create(const std::string& name, const pipe_options& options = {}) {
+    return create(domain(), name, options);
+  }
+  static pipe create(const domain& in, const std::string& name, const pipe_options& options = {}) {
+    return pipe(in, detail::c_name(name), options, false);
+  }
+
+  /// Creates the pipe, or opens both ends of the one of that name; what is given must match.
+  static pipe create_or_open(const std::string& name, const pipe_options& options = {}) {
+    return create_or_open(domain(), name, options);
+  }
+  static pipe create_or_open(const domain& in, const std::string& name, const pipe_options& options = {}) {
+    return pipe(in, detail::c_name(name), options, true);
+  }
+
+  pipe_end end0;  ///< one way: receives
+  pipe_end end1;  ///< one way: sends
+
+ private:
+  pipe(const domain& in, const char* name, const pipe_options& options, bool exist_ok) {
+    const mproc_pipe_options_t o = pipe_end::native(options, exist_ok);
+    mproc_pipe_t *first = nullptr, *second = nullptr;
+    const int status = detail::check(::mproc_pipe_create(in.native_handle(), name, &o, &first, &second), "pipe_create");
+    // Owned both, before anything can throw.
+    detail::unique_handle<mproc_pipe_t, &::mproc_pipe_close> own_first(first), own_second(second);
+    end0 = pipe_end(own_first.release(), status == MPROC_EXISTED);
+    end1 = pipe_end(own_second.release(), status == MPROC_EXISTED);
+  }
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -2187,7 +2909,9 @@ inline constexpr bool is_handle = std::is_nothrow_move_constructible_v<T> && std
                                   std::is_nothrow_destructible_v<T>;
 
 static_assert(is_handle<domain> && is_handle<cancel_token> && is_handle<mutex> && is_handle<queue>);
-static_assert(is_handle<handle> && is_handle<process>);
+static_assert(is_handle<handle> && is_handle<process> && is_handle<pipe_end> && is_handle<pipe>);
+static_assert(is_handle<queue::reservation> && is_handle<queue::message> && is_handle<leased<>>);
+static_assert(is_handle<pipe_end::reservation> && is_handle<pipe_end::message>);
 static_assert(is_handle<value<int>> && is_handle<array<int>> && std::is_nothrow_move_constructible_v<batch>);
 static_assert(std::is_base_of_v<std::system_error, error> && std::is_error_code_enum_v<errc>);
 static_assert(to_ns(std::chrono::hours::max()) == std::numeric_limits<std::int64_t>::max());

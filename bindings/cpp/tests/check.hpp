@@ -1,4 +1,4 @@
-// The few lines of test harness that wrapper_test.cpp needs: named tests, checks, forked children, a
+// The few lines of test harness that the tests need: named tests, checks, forked children, a
 // watchdog. A failed check ends its test; the tests go on.
 #ifndef MPROC_TESTS_CHECK_HPP
 #define MPROC_TESTS_CHECK_HPP
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -94,6 +96,31 @@ class child {
  private:
   pid_t pid_ = -1;
 };
+
+// Tells the other process "so far": a flag that cannot hang a test longer than its watchdog.
+class signal_flag {
+ public:
+  void set() { flag_.store(true); }
+  void wait() const {
+    while (!flag_.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
+ private:
+  mproc::value<bool> flag_{false};
+};
+
+// A child that does that much and is killed; what the body returns lives until then.
+template <class Body>
+void kill_after(Body&& body) {
+  signal_flag done;
+  child victim([&] {
+    [[maybe_unused]] const auto kept = std::forward<Body>(body)();
+    done.set();
+    for (;;) ::pause();
+  });
+  done.wait();
+  victim.kill();
+}
 
 inline const char*& running() {
   static const char* name = "start";

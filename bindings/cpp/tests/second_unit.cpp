@@ -3,12 +3,17 @@
 #include <mproc.hpp>
 #include <mproc.hpp>  // twice: the include guard
 
+#include <cstring>
+
 const std::error_category* second_unit_category() { return &mproc::category(); }
 
-int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mproc::queue& lines) {
+int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mproc::queue& lines, mproc::pipe& ends) {
   counter += 1;
   numbers.at(0) += 1;
-  lines.put("from the second unit");
+  mproc::queue::reservation line = lines.reserve(20);
+  std::memcpy(line.data(), "from the second unit", line.size());
+  line.commit();
+  ends.end0.send("likewise");
   mproc::mutex own;
   own.lock();
   own.unlock();

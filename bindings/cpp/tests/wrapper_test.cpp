@@ -19,11 +19,12 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using check::signal_flag;
 using mproc::errc;
 
 // Defined in second_unit.cpp.
 const std::error_category* second_unit_category();
-int second_unit_work(mproc::value<int>&, mproc::array<int>&, mproc::queue&);
+int second_unit_work(mproc::value<int>&, mproc::array<int>&, mproc::queue&, mproc::pipe&);
 void second_unit_throws();
 
 namespace {
@@ -61,29 +62,13 @@ static_assert(is_timed_lockable<mproc::mutex>::value && is_timed_lockable<mproc:
 static_assert(is_timed_lockable<mproc::value<int>::mutex_type>::value);
 static_assert(is_timed_lockable<mproc::array<point>::mutex_type>::value);
 
-// Tells the other process "so far": a flag that cannot hang a test longer than its watchdog.
-class signal_flag {
- public:
-  void set() { flag_.store(true); }
-  void wait() const {
-    while (!flag_.load()) std::this_thread::sleep_for(1ms);
-  }
-
- private:
-  mproc::value<bool> flag_{false};
-};
-
 // A child that takes the lock, changes nothing else and never comes back.
 template <class Mutex>
 void kill_a_holder(Mutex& mutex) {
-  signal_flag holding;
-  check::child holder([&] {
+  check::kill_after([&] {
     mutex.lock();
-    holding.set();
-    for (;;) ::pause();
+    return 0;
   });
-  holding.wait();
-  holder.kill();
 }
 
 template <class T>
@@ -242,6 +227,15 @@ TEST("handles: moved-from and closed ones throw") {
   CHECK_THROWS(errc::out_of_range, a.at(0));
   CHECK_THROWS(errc::invalid_argument, a.get(0));
   CHECK_THROWS(errc::invalid_argument, a.read());
+  mproc::pipe p;
+  mproc::pipe_end end = std::move(p.end0);
+  end.send("x");
+  CHECK(p.end1.recv() == "x");
+  CHECK_THROWS(errc::invalid_argument, p.end0.send("x"));
+  CHECK_THROWS(errc::invalid_argument, p.end0.try_reserve(1));
+  end.close();
+  CHECK_THROWS(errc::invalid_argument, end.try_peek());
+  CHECK_THROWS(errc::invalid_argument, end.info());
   mproc::cancel_token token;
   mproc::cancel_token other = std::move(token);
   CHECK_THROWS(errc::invalid_argument, mproc::mutex().lock(token));
@@ -1008,6 +1002,11 @@ int worker(const std::string& task) {
       const char* greeting = std::getenv("GREETING");
       return greeting != nullptr && greeting == std::string("hello") && std::getenv("MPROC_DOMAIN") == nullptr ? 0 : 1;
     }
+    if (task == "pipe") {
+      auto end = mproc::pipe_end::open(mproc::inherited("end"));
+      while (auto message = end.next()) end.send(*message + "!");
+      return 0;
+    }
     if (task == "echo") {
       auto there = mproc::queue::open(mproc::inherited("there"));
       auto back = mproc::queue::open(mproc::inherited("back"));
@@ -1041,8 +1040,10 @@ TEST("handles: open every kind, check kind and type") {
   mproc::raw_value<point> raw;
   mproc::array<int> a({2, 3}, {1, 2, 3, 4, 5, 6});
   auto q = mproc::queue::create("travels");
+  mproc::pipe p;
   CHECK(m.export_handle().kind() == mproc::object_kind::lock && v.export_handle().kind() == mproc::object_kind::value);
   CHECK(a.export_handle().kind() == mproc::object_kind::array && q.export_handle().kind() == mproc::object_kind::queue);
+  CHECK(p.end0.export_handle().kind() == mproc::object_kind::pipe);
 
   auto m2 = mproc::mutex::open(m.export_handle());
   m.lock();
@@ -1058,8 +1059,13 @@ TEST("handles: open every kind, check kind and type") {
   auto q2 = mproc::queue::open(q.export_handle());
   q2.put("through a handle");
   CHECK(q.get() == "through a handle");
+  auto end = mproc::pipe_end::open(p.end1.export_handle());
+  end.send("through another");
+  CHECK(p.end0.recv() == "through another" && end.info().end == 1);
 
   CHECK_THROWS(errc::wrong_kind, mproc::queue::open(from));
+  CHECK_THROWS(errc::wrong_kind, mproc::pipe_end::open(from));
+  CHECK_THROWS(errc::wrong_kind, mproc::queue::open(p.end0.export_handle()));
   CHECK_THROWS(errc::wrong_kind, mproc::mutex::open(from));
   CHECK_THROWS(errc::wrong_kind, mproc::value<int>::open(from));
   CHECK_THROWS(errc::wrong_kind, mproc::array<int>::open(v.export_handle()));
@@ -1182,6 +1188,31 @@ TEST("process: talks while it runs") {
   CHECK(echo.wait().success());
 }
 
+TEST("process: an end of a pipe is over with the program that had it") {
+  auto [mine, yours] = mproc::pipe();
+  spawned first("pipe", {{"end", yours}});
+  mine.send("hello");
+  CHECK(mine.try_recv_for(1min) == "hello!");
+  spawned second("pipe", {{"end", yours}});
+  yours.close();
+  first.kill();
+  first.wait();
+  mine.send("again");  // the second one still has the end
+  CHECK(mine.try_recv_for(1min) == "again!");
+  second.kill();
+  CHECK(!mine.next());
+  CHECK_THROWS(errc::broken_pipe, mine.send("nobody there"));
+  CHECK(mine.info().peer == MPROC_PEER_GONE);
+
+  auto [here, there] = mproc::pipe();
+  spawned third("pipe", {{"end", there.export_handle()}});
+  there.close();
+  here.send("bye");
+  CHECK(here.try_recv_for(1min) == "bye!");
+  here.close();
+  CHECK(third.wait().success());
+}
+
 TEST("process: killed inside a lock") {
   mproc::mutex mutex;
   mproc::queue news;
@@ -1234,7 +1265,9 @@ TEST("two translation units share one meaning") {
   mproc::value<int> counter(41);
   mproc::array<int> numbers(1);
   mproc::queue lines;
-  CHECK(second_unit_work(counter, numbers, lines) == 42 && numbers[0] == 1 && lines.get() == "from the second unit");
+  mproc::pipe ends;
+  CHECK(second_unit_work(counter, numbers, lines, ends) == 42 && numbers[0] == 1);
+  CHECK(lines.get() == "from the second unit" && ends.end1.recv() == "likewise");
   CHECK_THROWS(errc::not_found, second_unit_throws());
 }
 

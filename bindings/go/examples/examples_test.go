@@ -22,6 +22,8 @@ var outputs = map[string]string{
 	"increments": `Incremented to 1\nIncremented to 2\nIncremented to 3\nIncremented to 4\nIncremented to 5\n` +
 		`Final shared number: 5\n`,
 	"spawn_worker": `Received from worker: Hello from the spawned worker\nTotal after worker: 42\n`,
+	"pipe_worker":  `Received from worker: Data from worker\n`,
+	"job_pool":     `200 jobs done, 5 workers killed\n`,
 }
 
 func TestExamples(t *testing.T) {

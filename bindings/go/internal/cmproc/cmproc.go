@@ -79,6 +79,30 @@ package cmproc
 #cgo nocallback gomp_queue_shutdown
 #cgo noescape gomp_queue_info
 #cgo nocallback gomp_queue_info
+#cgo noescape gomp_queue_producer
+#cgo nocallback gomp_queue_producer
+#cgo noescape gomp_pipe_make
+#cgo nocallback gomp_pipe_make
+#cgo noescape gomp_queue_lease
+#cgo nocallback gomp_queue_lease
+#cgo noescape gomp_queue_task_done
+#cgo nocallback gomp_queue_task_done
+#cgo noescape gomp_queue_join
+#cgo nocallback gomp_queue_join
+#cgo noescape gomp_pipe_send
+#cgo nocallback gomp_pipe_send
+#cgo noescape gomp_pipe_recv
+#cgo nocallback gomp_pipe_recv
+#cgo noescape gomp_pipe_poll
+#cgo nocallback gomp_pipe_poll
+#cgo noescape gomp_pipe_info
+#cgo nocallback gomp_pipe_info
+#cgo noescape gomp_reserve
+#cgo nocallback gomp_reserve
+#cgo noescape gomp_peek
+#cgo nocallback gomp_peek
+#cgo noescape gomp_settle
+#cgo nocallback gomp_settle
 #cgo noescape mproc_cancel_create
 #cgo nocallback mproc_cancel_create
 #cgo noescape mproc_cancel_set
@@ -143,6 +167,21 @@ const (
 	QueueDraining = C.MPROC_QUEUE_DRAINING
 	QueueClosed   = C.MPROC_QUEUE_CLOSED
 
+	QueueLeases   = C.MPROC_QUEUE_LEASE
+	QueueJoinable = C.MPROC_QUEUE_JOINABLE
+
+	ProducersNone = C.MPROC_PRODUCERS_NONE
+	ProducersOpen = C.MPROC_PRODUCERS_OPEN
+	ProducersGone = C.MPROC_PRODUCERS_GONE
+
+	PipeOneWay    = C.MPROC_PIPE_ONEWAY
+	PipeExclusive = C.MPROC_PIPE_EXCLUSIVE
+	BothEnds      = C.GOMP_BOTH_ENDS
+
+	PeerAwaited = C.MPROC_PEER_AWAITED
+	PeerOpen    = C.MPROC_PEER_OPEN
+	PeerGone    = C.MPROC_PEER_GONE
+
 	I8     = C.MPROC_TYPE_I8
 	U8     = C.MPROC_TYPE_U8
 	I16    = C.MPROC_TYPE_I16
@@ -182,6 +221,7 @@ const (
 	KindValue  Kind = C.GOMP_VALUE
 	KindArray  Kind = C.GOMP_ARRAY
 	KindQueue  Kind = C.GOMP_QUEUE
+	KindPipe   Kind = C.GOMP_PIPE
 	KindHandle Kind = C.GOMP_HANDLE
 )
 
@@ -193,6 +233,18 @@ const (
 	Create How = C.GOMP_CREATE
 	Open   How = C.GOMP_OPEN
 	Import How = C.GOMP_IMPORT
+)
+
+// Settlement says how something reserved, read in place, or leased ends.
+type Settlement int32
+
+// The ways to settle: a reservation by the first two, a message in place by the next two, a lease by the last two.
+const (
+	SettleCommit  Settlement = C.GOMP_COMMIT
+	SettleAbort   Settlement = C.GOMP_ABORT
+	SettleRelease Settlement = C.GOMP_RELEASE
+	SettlePutBack Settlement = C.GOMP_PUTBACK
+	SettleAck     Settlement = C.GOMP_ACK
 )
 
 // The structs below mirror those of the header; the assertions hold their sizes together.
@@ -233,6 +285,19 @@ type (
 	QueueInfo struct {
 		Capacity, Used, Items, MaxItems, MaxMessage uint64
 		State, Steals                               uint32
+		Held, Reserved, Unfinished                  uint64
+		Flags, Producers                            uint32
+	}
+	// PipeInfo mirrors mproc_pipe_info_t.
+	PipeInfo struct {
+		Capacity, MaxMessage, Incoming, Outgoing uint64
+		End, Flags, Peer, Steals                 uint32
+	}
+	// View mirrors mproc_view_t.
+	View struct {
+		Data unsafe.Pointer
+		Len  uintptr
+		ID   uint64
 	}
 	// Made is what creating or opening gives: the handle, the token that ends waits on it, the memory.
 	Made struct {
@@ -248,6 +313,8 @@ var (
 	_ [unsafe.Sizeof(ValueInfo{})]byte = [C.sizeof_mproc_value_info_t]byte{}
 	_ [unsafe.Sizeof(ArrayInfo{})]byte = [C.sizeof_mproc_array_info_t]byte{}
 	_ [unsafe.Sizeof(QueueInfo{})]byte = [C.sizeof_mproc_queue_info_t]byte{}
+	_ [unsafe.Sizeof(PipeInfo{})]byte  = [C.sizeof_mproc_pipe_info_t]byte{}
+	_ [unsafe.Sizeof(View{})]byte      = [C.sizeof_mproc_view_t]byte{}
 	_ [unsafe.Sizeof(Made{})]byte      = [C.sizeof_gomp_made_t]byte{}
 )
 
@@ -257,6 +324,8 @@ func (o *Owner) c() *C.mproc_owner_t          { return (*C.mproc_owner_t)(unsafe
 func (i *ValueInfo) c() *C.mproc_value_info_t { return (*C.mproc_value_info_t)(unsafe.Pointer(i)) }
 func (i *ArrayInfo) c() *C.mproc_array_info_t { return (*C.mproc_array_info_t)(unsafe.Pointer(i)) }
 func (i *QueueInfo) c() *C.mproc_queue_info_t { return (*C.mproc_queue_info_t)(unsafe.Pointer(i)) }
+func (i *PipeInfo) c() *C.mproc_pipe_info_t   { return (*C.mproc_pipe_info_t)(unsafe.Pointer(i)) }
+func (v *View) c() *C.mproc_view_t            { return (*C.mproc_view_t)(unsafe.Pointer(v)) }
 func (k *Kind) c() *C.uint32_t                { return (*C.uint32_t)(unsafe.Pointer(k)) }
 
 func str(s *byte) *C.char                      { return (*C.char)(unsafe.Pointer(s)) }
@@ -335,6 +404,18 @@ func LockMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made
 func QueueMake(how How, from unsafe.Pointer, name *byte, flags, maxItems uint32, capacity uint64, made *Made, e *Error) int32 {
 	return int32(C.gomp_queue_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint32_t(maxItems),
 		C.uint64_t(capacity), made.c(), e.c()))
+}
+
+// QueueProducer makes a producer's handle.
+func QueueProducer(queue unsafe.Pointer, made *Made, e *Error) int32 {
+	return int32(C.gomp_queue_producer(queue, made.c(), e.c()))
+}
+
+// PipeMake creates, opens or imports a pipe: one end, which goes to the first of made, or with BothEnds both.
+func PipeMake(how How, from unsafe.Pointer, name *byte, flags uint32, capacity uint64, end int32,
+	made *[2]Made, e *Error) int32 {
+	return int32(C.gomp_pipe_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint64_t(capacity), C.int(end),
+		made[0].c(), e.c()))
 }
 
 // ValueMake creates, opens or imports a value.
@@ -487,6 +568,61 @@ func QueueShutdown(queue unsafe.Pointer, immediate bool, e *Error) int32 {
 // GetQueueInfo describes a queue.
 func GetQueueInfo(queue unsafe.Pointer, info *QueueInfo, e *Error) int32 {
 	return int32(C.gomp_queue_info(queue, info.c(), e.c()))
+}
+
+// QueueLease takes a message under a lease.
+func QueueLease(queue unsafe.Pointer, buf []byte, n *uintptr, lease *uint64, timeout int64, cancel unsafe.Pointer,
+	e *Error) int32 {
+	return int32(C.gomp_queue_lease(queue, uchar(unsafe.Pointer(unsafe.SliceData(buf))), C.size_t(len(buf)), size(n),
+		(*C.uint64_t)(unsafe.Pointer(lease)), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// QueueTaskDone reports one message done.
+func QueueTaskDone(queue unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_task_done(queue, e.c()))
+}
+
+// QueueJoin waits until everything is done.
+func QueueJoin(queue unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_queue_join(queue, C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// PipeSend sends a message.
+func PipeSend(pipe unsafe.Pointer, data []byte, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_pipe_send(pipe, uchar(unsafe.Pointer(unsafe.SliceData(data))), C.size_t(len(data)),
+		C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// PipeRecv takes a message.
+func PipeRecv(pipe unsafe.Pointer, buf []byte, n *uintptr, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_pipe_recv(pipe, uchar(unsafe.Pointer(unsafe.SliceData(buf))), C.size_t(len(buf)), size(n),
+		C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// PipePoll waits until there is a message.
+func PipePoll(pipe unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_pipe_poll(pipe, C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// GetPipeInfo describes a pipe as one end sees it.
+func GetPipeInfo(pipe unsafe.Pointer, info *PipeInfo, e *Error) int32 {
+	return int32(C.gomp_pipe_info(pipe, info.c(), e.c()))
+}
+
+// Reserve makes room for a message in a queue or pipe.
+func Reserve(kind Kind, handle unsafe.Pointer, n uintptr, view *View, timeout int64, cancel unsafe.Pointer,
+	e *Error) int32 {
+	return int32(C.gomp_reserve(C.int(kind), handle, C.size_t(n), view.c(), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// Peek takes a message of a queue or pipe without copying it.
+func Peek(kind Kind, handle unsafe.Pointer, view *View, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_peek(C.int(kind), handle, view.c(), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// Settle ends what was reserved, read in place, or leased; n is the length to commit.
+func Settle(kind Kind, handle unsafe.Pointer, how Settlement, id uint64, n uintptr, e *Error) int32 {
+	return int32(C.gomp_settle(C.int(kind), handle, C.int(how), C.uint64_t(id), C.size_t(n), e.c()))
 }
 
 // StrError says in words what a status means.

@@ -17,11 +17,14 @@ enum {
 	GOMP_LOCK = MPROC_KIND_LOCK,
 	GOMP_VALUE = MPROC_KIND_VALUE,
 	GOMP_ARRAY = MPROC_KIND_ARRAY,
-	GOMP_QUEUE = MPROC_KIND_QUEUE
+	GOMP_QUEUE = MPROC_KIND_QUEUE,
+	GOMP_PIPE = MPROC_KIND_PIPE
 };
 
 /* Where an object comes from. The first two take a domain and a name, the third a mproc_handle_t and no name. */
 enum { GOMP_CREATE = 1, GOMP_OPEN, GOMP_IMPORT };
+
+#define GOMP_BOTH_ENDS 2
 
 /* What a creating or opening call hands back. */
 typedef struct {
@@ -69,6 +72,7 @@ static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 	case GOMP_VALUE: mproc_value_close((mproc_value_t *)handle); break;
 	case GOMP_ARRAY: mproc_array_close((mproc_array_t *)handle); break;
 	case GOMP_QUEUE: mproc_queue_close((mproc_queue_t *)handle); break;
+	case GOMP_PIPE: mproc_pipe_close((mproc_pipe_t *)handle); break;
 	case GOMP_HANDLE: mproc_handle_close((mproc_handle_t *)handle); break;
 	}
 	mproc_cancel_close(closing);
@@ -179,6 +183,45 @@ static inline int gomp_queue_make(int how, const void *from, const char *name, u
 	return gomp_made(GOMP_QUEUE, status, queue, NULL, made, err);
 }
 
+static inline int gomp_queue_producer(const void *queue, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_queue_t *producer = NULL;
+	int status = mproc_queue_producer((const mproc_queue_t *)queue, &producer);
+
+	return gomp_made(GOMP_QUEUE, status, producer, NULL, made, err);
+}
+
+/* `end` 0 or 1 makes one handle, GOMP_BOTH_ENDS (creating only) two. A handle that travelled knows its end. */
+static inline int gomp_pipe_make(int how, const void *from, const char *name, uint32_t flags, uint64_t capacity_bytes,
+				 int end, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_pipe_options_t options = MPROC_PIPE_OPTIONS_INIT;
+	mproc_pipe_t *pipes[2] = { NULL, NULL };
+	int status, more;
+
+	options.flags = flags;
+	options.capacity_bytes = capacity_bytes;
+	switch (how) {
+	case GOMP_CREATE:
+		status = mproc_pipe_create((const mproc_domain_t *)from, name, &options, end == 1 ? NULL : &pipes[0],
+					   end == 0 ? NULL : &pipes[1]);
+		break;
+	case GOMP_OPEN: status = mproc_pipe_open((const mproc_domain_t *)from, name, &options, end, &pipes[0]); break;
+	default: status = mproc_pipe_import((const mproc_handle_t *)from, &options, &pipes[0]); break;
+	}
+	if (end != GOMP_BOTH_ENDS || status < 0)
+		return gomp_made(GOMP_PIPE, status, pipes[0] ? pipes[0] : pipes[1], NULL, made, err);
+	more = gomp_made(GOMP_PIPE, status, pipes[0], NULL, &made[0], err);
+	if (more < 0) {
+		mproc_pipe_close(pipes[1]);
+		return more;
+	}
+	more = gomp_made(GOMP_PIPE, status, pipes[1], NULL, &made[1], err);
+	if (more < 0)
+		gomp_close(GOMP_PIPE, made[0].handle, made[0].closing);
+	return more;
+}
+
 static inline int gomp_value_make(int how, const void *from, const char *name, int32_t type_code, uint32_t flags,
 				  size_t elem_size, size_t elem_align, uint64_t schema, const unsigned char *initial,
 				  gomp_made_t *made, mproc_value_info_t *info, mproc_error_t *err)
@@ -266,6 +309,7 @@ static inline int gomp_export(int kind, const void *object, gomp_made_t *made, u
 	case GOMP_VALUE: status = mproc_value_export((const mproc_value_t *)object, &handle); break;
 	case GOMP_ARRAY: status = mproc_array_export((const mproc_array_t *)object, &handle); break;
 	case GOMP_QUEUE: status = mproc_queue_export((const mproc_queue_t *)object, &handle); break;
+	case GOMP_PIPE: status = mproc_pipe_export((const mproc_pipe_t *)object, &handle); break;
 	}
 	return gomp_made_handle(status, handle, made, kind_out, err);
 }
@@ -491,6 +535,133 @@ static inline int gomp_queue_shutdown(const void *queue, int immediate, mproc_er
 static inline int gomp_queue_info(const void *queue, mproc_queue_info_t *info_out, mproc_error_t *err)
 {
 	return gomp_end(mproc_queue_info((const mproc_queue_t *)queue, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_queue_lease(const void *queue, unsigned char *buf, size_t cap, size_t *len_out,
+				   uint64_t *lease_out, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				   mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_queue_lease((const mproc_queue_t *)queue, buf, cap, len_out, lease_out, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_queue_task_done(const void *queue, mproc_error_t *err)
+{
+	return gomp_end(mproc_queue_task_done((const mproc_queue_t *)queue), err);
+}
+
+static inline int gomp_queue_join(const void *queue, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				  mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel, mproc_queue_join((const mproc_queue_t *)queue, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+/* ---- pipe ---- */
+
+static inline int gomp_pipe_send(const void *pipe, const unsigned char *data, size_t len, int64_t timeout_ns,
+				 const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel, mproc_pipe_send((const mproc_pipe_t *)pipe, data, len, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_pipe_recv(const void *pipe, unsigned char *buf, size_t cap, size_t *len_out,
+				 int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_pipe_recv((const mproc_pipe_t *)pipe, buf, cap, len_out, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_pipe_poll(const void *pipe, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				 mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel, mproc_pipe_poll((const mproc_pipe_t *)pipe, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_pipe_info(const void *pipe, mproc_pipe_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_pipe_info((const mproc_pipe_t *)pipe, info_out, sizeof *info_out), err);
+}
+
+/* ---- messages in place, of a queue or a pipe ---- */
+
+static inline int gomp_reserve(int kind, const void *handle, size_t len, mproc_view_t *view_out, int64_t timeout_ns,
+			       const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_QUEUE:
+		GOMP_WAIT(status, timeout_ns, cancel,
+			  mproc_queue_reserve((const mproc_queue_t *)handle, len, view_out, wait_ns, token));
+		break;
+	case GOMP_PIPE:
+		GOMP_WAIT(status, timeout_ns, cancel,
+			  mproc_pipe_reserve((const mproc_pipe_t *)handle, len, view_out, wait_ns, token));
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_peek(int kind, const void *handle, mproc_view_t *view_out, int64_t timeout_ns,
+			    const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_QUEUE:
+		GOMP_WAIT(status, timeout_ns, cancel,
+			  mproc_queue_peek((const mproc_queue_t *)handle, view_out, wait_ns, token));
+		break;
+	case GOMP_PIPE:
+		GOMP_WAIT(status, timeout_ns, cancel,
+			  mproc_pipe_peek((const mproc_pipe_t *)handle, view_out, wait_ns, token));
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+/* The ways to end what is reserved, read in place, or leased. */
+enum { GOMP_COMMIT = 1, GOMP_ABORT, GOMP_RELEASE, GOMP_PUTBACK, GOMP_ACK };
+
+/* `len` is for GOMP_COMMIT. */
+static inline int gomp_settle(int kind, const void *handle, int how, uint64_t id, size_t len, mproc_error_t *err)
+{
+	const mproc_queue_t *queue = (const mproc_queue_t *)handle;
+	const mproc_pipe_t *pipe = (const mproc_pipe_t *)handle;
+	int status = MPROC_EINVAL;
+
+	if (kind == GOMP_QUEUE) {
+		switch (how) {
+		case GOMP_COMMIT: status = mproc_queue_commit(queue, id, len); break;
+		case GOMP_ABORT: status = mproc_queue_abort(queue, id); break;
+		case GOMP_RELEASE: status = mproc_queue_release(queue, id); break;
+		case GOMP_PUTBACK: status = mproc_queue_putback(queue, id); break;
+		case GOMP_ACK: status = mproc_queue_ack(queue, id); break;
+		}
+	} else if (kind == GOMP_PIPE) {
+		switch (how) {
+		case GOMP_COMMIT: status = mproc_pipe_commit(pipe, id, len); break;
+		case GOMP_ABORT: status = mproc_pipe_abort(pipe, id); break;
+		case GOMP_RELEASE: status = mproc_pipe_release(pipe, id); break;
+		case GOMP_PUTBACK: status = mproc_pipe_putback(pipe, id); break;
+		}
+	}
+	return gomp_end(status, err);
 }
 
 #endif
