@@ -1550,7 +1550,7 @@ int mproc_lock_import(const mproc_handle_t *handle,
  * (mproc_spawn(), mproc_send_handle(), fork) and close it here, so that its end is over when that process is.
  *
  * @param domain         NULL: the default domain
- * @param name           NULL: anonymous
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options        NULL: duplex, 1 MiB each way
  * @param[out] end0_out  end 0; close it with mproc_pipe_close(). NULL: not opened (only with a name)
  * @param[out] end1_out  end 1; likewise
@@ -1607,7 +1607,8 @@ void mproc_pipe_close(mproc_pipe_t *pipe);
  * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
  * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         sent    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
- * @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms)
+ * @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms; the first
+ *                          message sent after one was received may still go through)
  * @retval MPROC_E2BIG      can never fit    @retval MPROC_ENOTSUP  end 0 of a one-way pipe
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
  * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
@@ -1626,7 +1627,8 @@ int mproc_pipe_send(const mproc_pipe_t *pipe,
  * @param[out] len_out  the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
  * @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
  * @param cancel        NULL or a token that ends the wait
- * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
+ * @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
  *                          about 100 ms). A silent process that still holds the end keeps it open.
  * @retval MPROC_EMSGSIZE   cap is too small; the message stays
@@ -1677,20 +1679,21 @@ int mproc_pipe_reserve(const mproc_pipe_t *pipe,
  * @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
  * @retval MPROC_OK      sent    @retval MPROC_ERANGE  longer than reserved; the reservation stays
  * @retval MPROC_EPERM   not a reservation open on this handle    @retval MPROC_EINVAL  NULL
- * @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT
+ * @retval MPROC_ESLOTS
  * Blocks: no.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
  */
-int mproc_pipe_commit(const mproc_pipe_t *pipe,
-                      uint64_t id,
-                      size_t len);
+int mproc_pipe_commit(const mproc_pipe_t *pipe, uint64_t id, size_t len);
 
 /**
- * Gives a reservation up: nothing is sent.
+ * Gives a reservation up: nothing is sent. Its room is free at once if nothing was reserved or sent after it, else
+ * when it would have been received.
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+ * Fork: only in the process that reserved.  Signals: no.
  */
 int mproc_pipe_abort(const mproc_pipe_t *pipe,
                      uint64_t id);
@@ -1716,8 +1719,9 @@ int mproc_pipe_peek(const mproc_pipe_t *pipe,
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+ * Fork: only in the process that took it.  Signals: no.
  */
 int mproc_pipe_release(const mproc_pipe_t *pipe,
                        uint64_t id);
@@ -1727,8 +1731,9 @@ int mproc_pipe_release(const mproc_pipe_t *pipe,
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+ * Fork: only in the process that took it.  Signals: no.
  */
 int mproc_pipe_putback(const mproc_pipe_t *pipe,
                        uint64_t id);
@@ -1759,7 +1764,8 @@ int mproc_pipe_export(const mproc_pipe_t *pipe,
  * @param handle         stays the caller's; close it when it is not needed any more: it holds the end open
  * @param options        NULL: defaults; as mproc_pipe_open()
  * @param[out] pipe_out  the end; close it with mproc_pipe_close()
- * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag
+ * @retval MPROC_EKIND  the handle is on another kind
  * @retval others  as mproc_queue_import()
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -1834,7 +1840,7 @@ void mproc_process_close(mproc_process_t *process);
  * Creates a queue. It appears whole or not at all.
  *
  * @param domain          NULL: the default domain
- * @param name            NULL: anonymous, reached only by forked children
+ * @param name            NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
  * @param options         NULL: 1 MiB, no bound on items
  * @param[out] queue_out  the handle; close it with mproc_queue_close()
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
@@ -1989,6 +1995,9 @@ int mproc_queue_full(const mproc_queue_t *queue, int *full_out);
  * MPROC_ECLOSED, gets go on until the queue is empty, then fail with MPROC_ECLOSED. Immediately
  * (immediate 1): the messages inside are dropped and both fail at once. Everyone who waits is woken.
  * Shutting down again is harmless; graceful may be followed by immediate.
+ * Gracefully, what other processes have reserved or hold is waited for: it may still be committed or put back.
+ * (What the calling process has itself is not: it would wait for ever.) Immediately, reservations and messages
+ * held end with it: committing gives MPROC_ECLOSED, giving up, releasing and putting back are harmless.
  *
  * @param immediate  0 or 1
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or immediate is neither 0 nor 1
@@ -2030,20 +2039,21 @@ int mproc_queue_reserve(const mproc_queue_t *queue,
  * @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
  * @retval MPROC_OK       put    @retval MPROC_ERANGE  longer than reserved; the reservation stays
  * @retval MPROC_EPERM    not a reservation open on this handle    @retval MPROC_EINVAL  NULL
- * @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT
+ * @retval MPROC_ESLOTS
  * Blocks: no.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
  */
-int mproc_queue_commit(const mproc_queue_t *queue,
-                       uint64_t id,
-                       size_t len);
+int mproc_queue_commit(const mproc_queue_t *queue, uint64_t id, size_t len);
 
 /**
  * Gives a reservation up: nothing is put.
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+ * Fork: only in the process
+ * that reserved.  Signals: no.
  */
 int mproc_queue_abort(const mproc_queue_t *queue,
                       uint64_t id);
@@ -2069,8 +2079,9 @@ int mproc_queue_peek(const mproc_queue_t *queue,
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+ * Fork: only in the process that took it.  Signals: no.
  */
 int mproc_queue_release(const mproc_queue_t *queue,
                         uint64_t id);
@@ -2081,8 +2092,9 @@ int mproc_queue_release(const mproc_queue_t *queue,
  *
  * @param id  mproc_view_t.id, or the lease
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+ * Fork: only in the process that took it.  Signals: no.
  */
 int mproc_queue_putback(const mproc_queue_t *queue,
                         uint64_t id);
@@ -2116,8 +2128,9 @@ int mproc_queue_lease(const mproc_queue_t *queue,
  *
  * @param lease  from mproc_queue_lease()
  * @retval MPROC_OK  @retval MPROC_EPERM  not a lease held through this handle   @retval MPROC_EINVAL  NULL
- * @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
- * Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+ * Fork: only in the process that took it.  Signals: no.
  */
 int mproc_queue_ack(const mproc_queue_t *queue,
                     uint64_t lease);
@@ -2128,7 +2141,8 @@ int mproc_queue_ack(const mproc_queue_t *queue,
  * released or acknowledged.)
  *
  * @retval MPROC_OK       @retval MPROC_EPERM  more often than this process has taken messages
- * @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT
+ * @retval MPROC_ESLOTS
  * Blocks: no.  Threads: any, concurrently; the process is counted.  Fork: not for what the parent took.  Signals: no.
  */
 int mproc_queue_task_done(const mproc_queue_t *queue);
@@ -2181,11 +2195,13 @@ int mproc_queue_export(const mproc_queue_t *queue,
  * @param handle          stays the caller's
  * @param options         NULL: defaults; as mproc_queue_open()
  * @param[out] queue_out  the queue; close it with mproc_queue_close()
- * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag
+ * @retval MPROC_EKIND  the handle is on another kind
  * @retval MPROC_ETYPE    options differ
  * @retval MPROC_EACCES   this user may not use it: the domain is private to another one; or the memory could be
  *                        taken away while it is in use (not sealed)
- * @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain    @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
+ * @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain
+ * @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
 int mproc_queue_import(const mproc_handle_t *handle,

@@ -159,7 +159,8 @@ pub unsafe extern "C" fn mproc_pipe_close(pipe: *mut mproc_pipe_t) {
 /// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
 /// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         sent    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
-/// @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms)
+/// @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms; the first
+///                          message sent after one was received may still go through)
 /// @retval MPROC_E2BIG      can never fit    @retval MPROC_ENOTSUP  end 0 of a one-way pipe
 /// @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
 /// @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
@@ -184,7 +185,8 @@ pub unsafe extern "C" fn mproc_pipe_send(
 /// @param[out] len_out  the message's length; on MPROC_EMSGSIZE the size needed. Not NULL.
 /// @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
 /// @param cancel        NULL or a token that ends the wait
-/// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there    @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
+/// @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
 ///                          about 100 ms). A silent process that still holds the end keeps it open.
 /// @retval MPROC_EMSGSIZE   cap is too small; the message stays
@@ -270,7 +272,8 @@ pub unsafe extern "C" fn mproc_pipe_reserve(
 /// @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
 /// @retval MPROC_OK      sent    @retval MPROC_ERANGE  longer than reserved; the reservation stays
 /// @retval MPROC_EPERM   not a reservation open on this handle    @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT
+/// @retval MPROC_ESLOTS
 /// Blocks: no.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, len: usize) -> c_int {
@@ -280,12 +283,14 @@ pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, l
     })
 }
 
-/// Gives a reservation up: nothing is sent.
+/// Gives a reservation up: nothing is sent. Its room is free at once if nothing was reserved or sent after it, else
+/// when it would have been received.
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+/// Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_abort(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
@@ -326,8 +331,9 @@ pub unsafe extern "C" fn mproc_pipe_peek(
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+/// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_release(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
@@ -340,8 +346,9 @@ pub unsafe extern "C" fn mproc_pipe_release(pipe: *const mproc_pipe_t, id: u64) 
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any.  Fork: only in the process that took it.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
+/// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_putback(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
@@ -406,7 +413,8 @@ pub unsafe extern "C" fn mproc_pipe_export(pipe: *const mproc_pipe_t, handle_out
 /// @param handle         stays the caller's; close it when it is not needed any more: it holds the end open
 /// @param options        NULL: defaults; as mproc_pipe_open()
 /// @param[out] pipe_out  the end; close it with mproc_pipe_close()
-/// @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag
+/// @retval MPROC_EKIND  the handle is on another kind
 /// @retval others  as mproc_queue_import()
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]

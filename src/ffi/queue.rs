@@ -358,6 +358,9 @@ pub unsafe extern "C" fn mproc_queue_full(queue: *const mproc_queue_t, full_out:
 /// MPROC_ECLOSED, gets go on until the queue is empty, then fail with MPROC_ECLOSED. Immediately
 /// (immediate 1): the messages inside are dropped and both fail at once. Everyone who waits is woken.
 /// Shutting down again is harmless; graceful may be followed by immediate.
+/// Gracefully, what other processes have reserved or hold is waited for: it may still be committed or put back.
+/// (What the calling process has itself is not: it would wait for ever.) Immediately, reservations and messages
+/// held end with it: committing gives MPROC_ECLOSED, giving up, releasing and putting back are harmless.
 ///
 /// @param immediate  0 or 1
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or immediate is neither 0 nor 1
@@ -445,7 +448,8 @@ pub unsafe extern "C" fn mproc_queue_reserve(
 /// @param id   mproc_view_t.id    @param len  the message's length, at most what was reserved
 /// @retval MPROC_OK       put    @retval MPROC_ERANGE  longer than reserved; the reservation stays
 /// @retval MPROC_EPERM    not a reservation open on this handle    @retval MPROC_EINVAL  NULL
-/// @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_ECLOSED  shut down immediately: the reservation is dropped   @retval MPROC_ECORRUPT
+/// @retval MPROC_ESLOTS
 /// Blocks: no.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64, len: usize) -> c_int {
@@ -459,8 +463,10 @@ pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that reserved.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+/// Fork: only in the process
+/// that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_abort(queue: *const mproc_queue_t, id: u64) -> c_int {
     run(|| {
@@ -501,8 +507,9 @@ pub unsafe extern "C" fn mproc_queue_peek(
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+/// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_release(queue: *const mproc_queue_t, id: u64) -> c_int {
     run(|| {
@@ -516,8 +523,9 @@ pub unsafe extern "C" fn mproc_queue_release(queue: *const mproc_queue_t, id: u6
 ///
 /// @param id  mproc_view_t.id, or the lease
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+/// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_putback(queue: *const mproc_queue_t, id: u64) -> c_int {
     run(|| {
@@ -575,8 +583,9 @@ pub unsafe extern "C" fn mproc_queue_lease(
 ///
 /// @param lease  from mproc_queue_lease()
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a lease held through this handle   @retval MPROC_EINVAL  NULL
-/// @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
-/// Blocks: at most busy_timeout.  Threads: any, concurrently.  Fork: only in the process that took it.  Signals: no.
+/// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
+/// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_ack(queue: *const mproc_queue_t, lease: u64) -> c_int {
     // SAFETY: this function's contract is mproc_queue_release()'s.
@@ -588,7 +597,8 @@ pub unsafe extern "C" fn mproc_queue_ack(queue: *const mproc_queue_t, lease: u64
 /// released or acknowledged.)
 ///
 /// @retval MPROC_OK       @retval MPROC_EPERM  more often than this process has taken messages
-/// @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_ENOTSUP  the queue is not joinable   @retval MPROC_EINVAL  NULL   @retval MPROC_ECORRUPT
+/// @retval MPROC_ESLOTS
 /// Blocks: no.  Threads: any, concurrently; the process is counted.  Fork: not for what the parent took.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_task_done(queue: *const mproc_queue_t) -> c_int {
@@ -667,11 +677,13 @@ pub unsafe extern "C" fn mproc_queue_export(
 /// @param handle          stays the caller's
 /// @param options         NULL: defaults; as mproc_queue_open()
 /// @param[out] queue_out  the queue; close it with mproc_queue_close()
-/// @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+/// @retval MPROC_OK       @retval MPROC_EINVAL  NULL or unknown flag
+/// @retval MPROC_EKIND  the handle is on another kind
 /// @retval MPROC_ETYPE    options differ
 /// @retval MPROC_EACCES   this user may not use it: the domain is private to another one; or the memory could be
 ///                        taken away while it is in use (not sealed)
-/// @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain    @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
+/// @retval MPROC_ECORRUPT MPROC_EVERSION MPROC_EDOMAIN  not an object of this domain
+/// @retval MPROC_ESLOTS MPROC_ESTALE MPROC_ESYS
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_import(

@@ -13,6 +13,7 @@
 //! store of a prefix or a mark, in an order in which a death between two of them leaves a record that the next
 //! one who comes by understands.
 
+use super::opened::{self, Opened};
 use super::record::{self, Record, State, PREFIX, UNIT};
 use super::ring::{Mark, Ring, CLOSED, DRAINING};
 use super::view::View;
@@ -84,8 +85,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             Some(position) => position,
             None => self.wait_room(limits, &wanted, look, || self.try_reserve(len))?,
         };
-        self.claims.insert(position);
-        self.view(position, len, false)
+        self.view(self.claims.insert(position), len, false)
     }
 
     fn try_reserve(&self, len: usize) -> Result<Option<u32>> {
@@ -116,13 +116,13 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.segment.check()?;
         let position = own(&self.claims, id)?;
         let Some(mut claim) = self.owned_at(position, &[State::Claimed, State::Passed])? else {
-            self.claims.remove(position);
+            self.claims.remove(id);
             return Err(self.lost());
         };
         if len > claim.len {
             return Err(Error::Range { index: len, len: claim.len });
         }
-        if !self.claims.remove(position) {
+        if !self.claims.remove(id) {
             return Err(Error::NotOwner); // another thread was faster
         }
         if self.state.load(Ordering::Acquire) >= CLOSED {
@@ -149,8 +149,13 @@ impl<const POLLED: bool> Ring<POLLED> {
     /// Gives a reservation up.
     pub(super) fn abort(&self, id: u64) -> Result<()> {
         let position = own(&self.claims, id)?;
-        if !self.claims.remove(position) {
+        if !self.claims.remove(id) {
             return Err(Error::NotOwner);
+        }
+        if POLLED && self.retract(position)? {
+            self.notify(&self.not_full, u32::MAX, false);
+            self.notify(&self.not_empty, u32::MAX, false);
+            return Ok(());
         }
         loop {
             let claim = self.owned_at(position, &[State::Claimed, State::Passed])?.ok_or(Error::NotOwner)?;
@@ -172,6 +177,25 @@ impl<const POLLED: bool> Ring<POLLED> {
         Ok(())
     }
 
+    /// Takes a reservation back that is the last record of a pipe: as if it had never been, so that no receiver is
+    /// needed to free its room. (Not in a queue, whose consumers may have gone past it.)
+    fn retract(&self, position: u32) -> Result<bool> {
+        let Ok(_inside) = self.enter_put_briefly() else { return Ok(false) };
+        let Some(claim) = self.owned_at(position, &[State::Claimed])? else { return Ok(false) };
+        let tail = Mark::unpack(self.tail.load(Ordering::Relaxed));
+        if position.wrapping_add(claim.units()) != tail.position {
+            return Ok(false);
+        }
+        let before = Mark { position, count: tail.count.wrapping_sub(1) };
+        // From here to the end a death means: whoever sends next looks what stands at the tail.
+        self.sending.store(tail.pack(), Ordering::Release);
+        self.tail.store(before.pack(), Ordering::Release);
+        self.last_claim.store(position, Ordering::Relaxed); // there may be others before it
+        self.vacate(position)?;
+        self.sending.store(before.pack(), Ordering::Release);
+        Ok(true)
+    }
+
     // --- consumers -----------------------------------------------------------------------------------
 
     /// Takes the message at the front and keeps it where it is; `over` as in [`Ring::wait_message`].
@@ -186,8 +210,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             Some(found) => found,
             None => self.wait_message(limits, attempt, over)?,
         };
-        self.holds.insert(found.position);
-        self.view(found.position, found.record.len, found.record.state == State::Again)
+        self.view(self.holds.insert(found.position), found.record.len, found.record.state == State::Again)
     }
 
     fn try_hold(&self, copy: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Found>> {
@@ -240,7 +263,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     fn end_hold(&self, id: u64, state: State) -> Result<()> {
         self.segment.check()?;
         let position = own(&self.holds, id)?;
-        if !self.holds.remove(position) {
+        if !self.holds.remove(id) {
             return Err(Error::NotOwner); // another thread was faster
         }
         let closed = self.state.load(Ordering::Acquire);
@@ -368,14 +391,14 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     /// The record at a position, if there is one.
     fn next_record(&self, position: u32) -> Result<Option<Record>> {
-        if POLLED {
-            if self.region().load_u64(self.offset(position))? == 0 {
-                return Ok(None);
-            }
-        } else if position == Mark::unpack(self.tail.load(Ordering::Acquire)).position {
+        if !POLLED && position == Mark::unpack(self.tail.load(Ordering::Acquire)).position {
             return Ok(None);
         }
-        self.record_at(position).map(Some)
+        let prefix = self.region().load_u64(self.offset(position))?;
+        if POLLED && prefix == 0 {
+            return Ok(None);
+        }
+        self.record(prefix).map(Some)
     }
 
     /// `read` goes past a message that was found there, and past the padding behind it.
@@ -391,7 +414,8 @@ impl<const POLLED: bool> Ring<POLLED> {
         Ok(())
     }
 
-    /// Visits what consumers went past, while `visit` says to go on. Joins neighbours that are free, so that a long walk is made once.
+    /// Visits what consumers went past, while `visit` says to go on. Joins neighbours that are free, so that a long walk
+    /// is made once.
     fn each_past(&self, mut visit: impl FnMut(u32, Record) -> Result<bool>) -> Result<()> {
         let mut at = Mark::unpack(self.head.load(Ordering::Relaxed)).position;
         let read = Mark::unpack(self.read.load(Ordering::Relaxed)).position;
@@ -555,10 +579,15 @@ impl<const POLLED: bool> Ring<POLLED> {
         if let Some(ready) = plain {
             return Survey { ready, ..Survey::default() };
         }
-        let look = |_inside| {
+        let look = |inside| {
             // Whoever only ever looks finds out about the dead, too.
-            self.tidy()?;
-            self.survey_inside()
+            let freed = self.tidy()?;
+            let survey = self.survey_inside();
+            drop(inside);
+            if freed {
+                self.notify(&self.not_full, u32::MAX, true);
+            }
+            survey
         };
         match self.enter_get_briefly().and_then(look) {
             Ok(survey) => survey,
@@ -597,6 +626,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         let head = Mark::unpack(self.head.load(Ordering::Relaxed)).position;
         let mut at = head;
         while let Some(record) = self.next_record(at)? {
+            crash::point("look at a record");
             match record.state {
                 State::Whole | State::Again => survey.ready += 1,
                 State::Held => survey.held += 1,
@@ -658,25 +688,25 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
     }
 
-    fn view(&self, position: u32, len: usize, again: bool) -> Result<View> {
-        let data = self.region().address(self.offset(position) + PREFIX, len)?;
-        Ok(View::new(data, len, u64::from(position), again))
+    fn view(&self, id: u64, len: usize, again: bool) -> Result<View> {
+        let data = self.region().address(self.offset(opened::position(id)) + PREFIX, len)?;
+        Ok(View::new(data, len, id, again))
     }
 }
 
 /// The position that an id names, if that is open through this handle.
-fn own(opened: &super::opened::Opened, id: u64) -> Result<u32> {
-    u32::try_from(id).ok().filter(|&position| opened.contains(position)).ok_or(Error::NotOwner)
+fn own(opened: &Opened, id: u64) -> Result<u32> {
+    opened.contains(id).then(|| opened::position(id)).ok_or(Error::NotOwner)
 }
 
 impl<const POLLED: bool> Ring<POLLED> {
     /// What is open through this handle is given up. (What a forked child inherited is its parent's.)
     pub(super) fn give_up(&self) {
-        for position in self.claims.positions() {
-            let _ = self.abort(u64::from(position)); // an object found corrupt: nothing to be done
+        for id in self.claims.ids() {
+            let _ = self.abort(id); // an object found corrupt: nothing to be done
         }
-        for position in self.holds.positions() {
-            let _ = self.put_back(u64::from(position));
+        for id in self.holds.ids() {
+            let _ = self.put_back(id);
         }
     }
 }

@@ -262,20 +262,21 @@ impl Pipe {
     #[inline]
     pub fn send(&self, message: &[u8], limits: Limits) -> Result<()> {
         let ring = self.outgoing()?;
-        self.watch(ring)?;
+        self.watch()?;
         ring.put(message, limits, || self.look(ring))
     }
 
     /// Makes sure that there is somebody to send to, at least ten times a second; not if something was just heard
     /// from there.
     #[inline]
-    fn watch(&self, ring: &Ring<true>) -> Result<()> {
+    fn watch(&self) -> Result<()> {
         let heard = self.heard.load(Ordering::Relaxed);
         if heard {
             self.heard.store(false, Ordering::Relaxed);
         }
-        if self.peer.seems_gone() || (!heard && clock::tenth_has_passed(&self.watched)) {
-            self.look(ring)?;
+        let ask = self.peer.seems_gone() || (!heard && clock::tenth_has_passed(&self.watched));
+        if ask && self.peer.is_gone() {
+            return Err(Error::BrokenPipe);
         }
         Ok(())
     }
@@ -358,7 +359,7 @@ impl Pipe {
     /// As [`Pipe::send`].
     pub fn reserve(&self, len: usize, limits: Limits) -> Result<View> {
         let ring = self.outgoing()?;
-        self.watch(ring)?;
+        self.watch()?;
         ring.reserve(len, limits, || self.look(ring))
     }
 

@@ -442,8 +442,17 @@ impl Queue {
         let inside = match self.ring.marks_of_messages() {
             Some(messages) => messages,
             None => {
-                let survey = self.ring.survey_inside()?;
-                survey.ready + survey.held
+                let first = self.ring.survey_inside()?;
+                // A reservation may have been committed behind the survey's back, and then a message ahead of it
+                // released by the same process. But no message leaves or becomes held: once nothing was found,
+                // nothing is held any more, and a second look tells.
+                match first.ready + first.held {
+                    0 if first.reserved > 0 => {
+                        let second = self.ring.survey_inside()?;
+                        second.ready + second.held
+                    }
+                    sum => sum,
+                }
             }
         };
         Ok(taken + inside)

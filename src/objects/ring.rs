@@ -347,7 +347,9 @@ impl<const POLLED: bool> Ring<POLLED> {
     #[inline]
     fn write_message(&self, tail: Mark, units: u32, message: &[u8]) -> Result<()> {
         let at = self.offset(tail.position);
-        self.region().prefetch::<true>(self.offset(tail.position.wrapping_add(AHEAD)));
+        if !POLLED {
+            self.region().prefetch::<true>(self.offset(tail.position.wrapping_add(AHEAD)));
+        }
         let prefix = record::whole(message.len());
         if POLLED {
             if crash::mutant(crash::Mutant::TerminatorLate) {
@@ -356,7 +358,10 @@ impl<const POLLED: bool> Ring<POLLED> {
             self.vacate(tail.position.wrapping_add(units))?;
             self.region().write(at + PREFIX, message)?;
             self.sending.store(tail.after(units).pack(), Ordering::Release);
-            return self.region().publish_u64(at, prefix);
+            self.region().publish_u64(at, prefix)?;
+            // The line in which the next message will end, while nobody waits for us.
+            self.region().prefetch::<true>(self.offset(tail.position.wrapping_add(2 * units)));
+            return Ok(());
         }
         if crash::mutant(crash::Mutant::PublishFirst) {
             self.tail.store(tail.after(units).pack(), Ordering::Release);
@@ -619,6 +624,14 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.get_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
     }
 
+    /// Enters the producers' side, if that can be done within 10 ms.
+    pub(super) fn enter_put_briefly(&self) -> Result<Option<Inside<'_>>> {
+        if !self.is_locked() {
+            return Ok(None);
+        }
+        self.put_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover()).map(Some)
+    }
+
     /// After the death of somebody inside: nothing to repair (see the top of this file). But the dead may have owed
     /// a wake-up.
     fn recover(&self) -> Result<()> {
@@ -664,8 +677,13 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     /// The record at a position, which must be one.
     pub(super) fn record_at(&self, position: u32) -> Result<Record> {
-        let record = Record::unpack(self.region().load_u64(self.offset(position))?);
-        record.filter(|r| r.units() <= self.capacity).ok_or_else(|| self.segment.poison("a record is impossible"))
+        self.record(self.region().load_u64(self.offset(position))?)
+    }
+
+    /// What a prefix says, which must be a record's.
+    pub(super) fn record(&self, prefix: u64) -> Result<Record> {
+        let record = Record::unpack(prefix).filter(|r| r.units() <= self.capacity);
+        record.ok_or_else(|| self.segment.poison("a record is impossible"))
     }
 
     /// How far consumers have given room back: the position of the head; and how many messages they are past.

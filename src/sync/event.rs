@@ -21,7 +21,7 @@ const SHORTEST: u32 = 1;
 const LONGEST: u32 = 128;
 const SPIN_PAUSES: u32 = 2000;
 /// See [`Event::expect`].
-const EAGER_LOOKS: u32 = 1000;
+const EAGER_LOOKS: u32 = 100;
 
 impl Event {
     /// On the two words at `offset`, which begin as zero.
@@ -34,12 +34,14 @@ impl Event {
         })
     }
 
-    /// Looks again and again, without a pause and for a fraction of a microsecond, until `there` says yes: for an answer
+    /// Looks again and again at the shortest distance, for some microseconds, until `there` says yes: for an answer
     /// that is about to come. Not if this handle does not spin, or nobody could answer meanwhile.
     #[inline]
     pub(crate) fn expect(&self, there: impl Fn() -> bool) {
         if !there() && self.spin && spinning_helps() {
             for _ in 0..EAGER_LOOKS {
+                // Each look takes the line from whoever is writing there: not between two of its stores.
+                std::hint::spin_loop();
                 if there() {
                     return;
                 }

@@ -1,7 +1,7 @@
 //! Leases, unfinished work and producers: what a dead consumer had comes back (lease) or is dropped and told
 //! (join), and consumers hear of it when all producers are dead.
 
-use crate::engine::{domain, every_pair, every_point, member, soon, End};
+use crate::engine::{domain, every_pair, every_point, meanwhile, member, soon, End};
 use crate::inplace::message;
 use crate::Test;
 use mproc::{Acquired, Error, Limits, Peer, Queue, QueueOptions, View};
@@ -12,6 +12,7 @@ pub const TESTS: &[Test] = &[
     ("jobs_lease", lease),
     ("jobs_join", join),
     ("jobs_join_is_not_early", join_is_not_early),
+    ("jobs_join_meanwhile", join_meanwhile),
     ("jobs_producers", producers),
 ];
 
@@ -151,6 +152,31 @@ fn join_is_not_early() {
             let inside = q.len();
             let joined = q.join(Limits::none());
             assert_eq!(joined.is_err(), inside > 0, "{inside} inside, {joined:?}");
+        },
+    );
+}
+
+/// While the joiner looks, a worker commits more work and then reports its own done.
+fn join_meanwhile() {
+    meanwhile(
+        || {
+            let q = queue(false, true);
+            let more = q.reserve(3, soon()).expect("reserve").id();
+            q.put(&message(1), soon()).expect("put");
+            (1..4).for_each(|_| q.abort(q.reserve(0, soon()).expect("reserve").id()).expect("abort"));
+            let held = q.peek(soon()).expect("peek").id();
+            (q, more, held)
+        },
+        |(q, ..)| assert_eq!(q.join(Limits::none()), Err(Error::TimedOut), "something was always unfinished"),
+        |(q, more, held)| {
+            q.commit(*more, 3).expect("commit");
+            // (The joiner is inside on this very thread; the message is released all the same, its room later.)
+            q.release(*held).expect("release");
+        },
+        |(q, ..)| {
+            assert_eq!(q.get(soon()).expect("get").len(), 3);
+            q.task_done().expect("done");
+            assert_eq!(q.join(soon()), Ok(Acquired::Clean));
         },
     );
 }
