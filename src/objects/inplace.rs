@@ -336,23 +336,35 @@ impl<const POLLED: bool> Ring<POLLED> {
     fn find(&self) -> Result<Option<Found>> {
         let reaper = self.reaper();
         self.reap(&reaper)?;
-        if self.late.load(Ordering::Relaxed) != 0 {
-            // A locked instruction: what comes late from now on sets it again.
-            self.late.swap(0, Ordering::SeqCst);
-            let mut found = None;
-            self.each_past(|position, record| {
-                if matches!(record.state, State::Whole | State::Again) {
-                    found = Some(Found { position, record, late: true });
-                }
-                Ok(found.is_none())
-            })?;
-            if found.is_some() {
-                // There may be more.
-                self.late.store(1, Ordering::Release);
-                return Ok(found);
-            }
+        if let Some(late) = self.find_late()? {
+            return Ok(Some(late));
         }
-        self.advance(true, &reaper)
+        let found = self.advance(true, &reaper)?;
+        // What we have just gone past may have been committed before the one that was found was even put.
+        match found {
+            Some(_) => Ok(self.find_late()?.or(found)),
+            None => Ok(None),
+        }
+    }
+
+    /// The oldest message among what consumers went past.
+    fn find_late(&self) -> Result<Option<Found>> {
+        if self.late.load(Ordering::Acquire) == 0 {
+            return Ok(None);
+        }
+        // A locked instruction: what comes late from now on sets it again.
+        self.late.swap(0, Ordering::SeqCst);
+        let mut found = None;
+        self.each_past(|position, record| {
+            if matches!(record.state, State::Whole | State::Again) {
+                found = Some(Found { position, record, late: true });
+            }
+            Ok(found.is_none())
+        })?;
+        if found.is_some() {
+            self.late.store(1, Ordering::Release); // there may be more
+        }
+        Ok(found)
     }
 
     /// Goes past everything at `read` that is not a message.
