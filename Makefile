@@ -91,7 +91,7 @@ uninstall: ## remove what `install` with the same PREFIX and DESTDIR put there
 # --- the demo ----------------------------------------------------------------------------------------
 
 # All tools are asked for before anything is built: nobody wants to hear of the last one at the end.
-demo: ## C, C++ and Go on the same objects, two of them killed
+demo: ## C, C++ and Go on the same objects, three of them killed
 	@scripts/need-tools.sh cargo cc c++ go pkg-config
 	@$(MAKE) --no-print-directory demo-programs
 	@LD_LIBRARY_PATH='$(STAGE)/lib' target/demo/director target/demo

@@ -1,6 +1,6 @@
 /*
- * The demo: processes in C, C++ and Go share a counter, an array and a queue. One is killed while it holds
- * the array's lock, another one in the middle of a put. The rest finish, and the totals are right.
+ * The demo: processes in C, C++ and Go share a counter, an array, a queue and pipes. One is killed while it holds
+ * the array's lock, one in the middle of a put, one while it is asked. The rest finish, and the totals are right.
  *
  *     director DIRECTORY    where worker-c, worker-cpp and worker-go are; `make demo` does it all
  *
@@ -29,18 +29,26 @@ enum {
     SINGLES = 500,       /* of the doomed sender, before its batch */
     BATCH = 400000,      /* many times what the queue holds: nobody comes to its end unless it is emptied */
     PAUSE_AT = SINGLES + 200000,
-    WIDTH = SINGLES + BATCH
+    WIDTH = SINGLES + BATCH,
+    QUESTIONS = 10000,   /* per player */
+    DOOMED_ANSWERS = 400
 };
 enum { FROM_C, FROM_CPP, FROM_GO, SENDERS };
+enum { LINES = 4 };
 
 static char domain_path[64];
 static mproc_value_t *counter, *returned, *cue;
 static mproc_array_t *board, *ledger;
 static mproc_queue_t *mail;
+static mproc_pipe_t *lines[LINES]; /* to the players of act 3 */
 
 static void remove_objects(void) {
     DIR *dir;
     struct dirent *entry;
+    int i;
+    for (i = 0; i < LINES; i++) {
+        mproc_pipe_close(lines[i]);
+    }
     mproc_value_close(counter);
     mproc_value_close(returned);
     mproc_value_close(cue);
@@ -184,6 +192,69 @@ static void play_mail(const char *programs) {
     }
 }
 
+/* --- act 3 ------------------------------------------------------------------------------------------- */
+
+static int answered[LINES]; /* right answers that arrived, in order */
+static int given;           /* answers that the players say they gave */
+static int told_of_death;
+
+/* Takes the answers to all questions, until there are no more; the status says why. */
+static int take_answers(int line) {
+    for (;;) {
+        int64_t answer = 0;
+        size_t length;
+        int status = MPROC_OK;
+        if (answered[line] < QUESTIONS) {
+            status = mproc_pipe_recv(lines[line], &answer, sizeof answer, &length, 0, NULL);
+        }
+        if (status == MPROC_ETIMEDOUT) {
+            troupe_watch(1);
+        } else if (status != MPROC_OK || answer != (int64_t)answered[line] * answered[line]) {
+            return status; /* or a wrong answer: the totals will tell */
+        } else if (answered[line]++ == QUESTIONS - 1) {
+            return MPROC_OK;
+        }
+    }
+}
+
+static void play_questions(const char *programs) {
+    enum { DOOMED = LINES - 1 };
+    static const char *const names[LINES] = {"C", "C++", "Go", "C 2"};
+    static const char *const line_names[LINES] = {"line-0", "line-1", "line-2", "line-3"};
+    static const char *const line_programs[LINES] = {"worker-c", "worker-cpp", "worker-go", "worker-c"};
+    actor_t players[LINES];
+    int64_t number;
+    int i, at_end, at_send;
+
+    tell("ACT 3. A pipe to each player: C, C++, Go, and a second C program. I ask %d questions through", QUESTIONS);
+    tell("each, and they answer through the same pipe.");
+    for (i = 0; i < LINES; i++) {
+        need(mproc_pipe_create(NULL, line_names[i], NULL, &lines[i], NULL), line_names[i]);
+        for (number = 0; number < QUESTIONS; number++) { /* all of them fit: they wait for who is to answer */
+            need(mproc_pipe_send(lines[i], &number, sizeof number, 0, NULL), "send");
+        }
+        actor_start(&players[i], names[i], programs, line_programs[i], "answer", line_names[i],
+                    i == DOOMED ? text(DOOMED_ANSWERS) : NULL, NULL);
+    }
+    actor_await(&players[DOOMED], "stuck");
+    tell("I have not taken any of its answers yet. kill -9 %d!", (int)players[DOOMED].pid);
+    actor_kill(&players[DOOMED]);
+    at_end = take_answers(DOOMED);
+    while ((at_send = mproc_pipe_send(lines[DOOMED], &number, sizeof number, 0, NULL)) == MPROC_ETIMEDOUT) {
+        troupe_watch(1);
+    }
+    tell("All it had sent arrived, %d answers. Then: %s. And if I ask on: %s.", answered[DOOMED],
+         mproc_status_name(at_end), mproc_status_name(at_send));
+    told_of_death = at_end == MPROC_EOF && at_send == MPROC_EPIPE;
+    for (i = 0; i < DOOMED; i++) {
+        take_answers(i);
+        mproc_pipe_close(lines[i]); /* no more questions */
+        lines[i] = NULL;
+        actor_join(&players[i]);
+        given += strcmp(players[i].said, "answered") == 0 ? players[i].number : 0;
+    }
+}
+
 /* --- the end ----------------------------------------------------------------------------------------- */
 
 static int wrong;
@@ -231,6 +302,12 @@ static void check_totals(void) {
     row("letters that the receivers counted", from[FROM_C] + from[FROM_CPP] + from[FROM_GO], taken);
     need(mproc_queue_size(mail, &left), MAIL);
     row("letters left in the queue", 0, (long long)left);
+    row("answers from C", QUESTIONS, answered[0]);
+    row("answers from C++", QUESTIONS, answered[1]);
+    row("answers from Go", QUESTIONS, answered[2]);
+    row("answers that the players counted", answered[0] + answered[1] + answered[2], given);
+    row("answers from C 2: that it had sent, arrived", DOOMED_ANSWERS, answered[3]);
+    row("pipes that told of the death at their other end", 1, told_of_death);
     printf("\n");
     if (!in_order || number != SINGLES || from[FROM_GO] <= SINGLES || from[FROM_GO] >= WIDTH) {
         wrong++;
@@ -256,12 +333,13 @@ int main(int argc, char **argv) {
     play_counting(programs);
     tell("Everybody has finished: the lock went on, and nothing that was done is lost.");
     play_mail(programs);
+    play_questions(programs);
     check_totals();
     if (wrong != 0) {
         troupe_end(1, "The totals are WRONG.");
     }
-    tell("All totals are right. Two of ten processes were killed, one with the lock in its hands, one in the");
-    tell("middle of a put: nobody hung, and nothing that was done is lost or there twice.");
+    tell("All totals are right. Three of fourteen processes were killed, one with the lock in its hands, one in the");
+    tell("middle of a put, one while it was asked: nobody hung, and nothing that was done is lost or there twice.");
     remove_objects();
     return 0;
 }

@@ -1,4 +1,5 @@
-/* The demo's worker in C: counts, sends and receives letters. The director starts it; see director.c. */
+/* The demo's worker in C: counts, sends and receives letters, answers questions. The director starts it; see
+ * director.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "scene.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void say(const char *format, ...) {
     va_list arguments;
@@ -148,6 +150,33 @@ static void receive_letters(int width, int doomed, int pause_at) {
     mproc_queue_close(mail);
 }
 
+/* Answers each number with its square, until nobody asks any more; or stops after `limit` answers and keeps its
+ * questioner waiting. */
+static void answer_questions(const char *name, int limit) {
+    mproc_pipe_t *questioner;
+    int64_t number;
+    size_t length;
+    int status, answers = 0;
+    need(mproc_pipe_open(NULL, name, NULL, 1, &questioner), name);
+    while ((status = mproc_pipe_recv(questioner, &number, sizeof number, &length, MPROC_FOREVER, NULL)) == MPROC_OK) {
+        number *= number;
+        need(mproc_pipe_send(questioner, &number, sizeof number, MPROC_FOREVER, NULL), "send");
+        if (++answers == limit) {
+            say("I have sent %d answers. The next one is hard ...", answers);
+            say("@stuck");
+            for (;;) {
+                pause();
+            }
+        }
+    }
+    if (status != MPROC_EOF) {
+        need(status, "receive");
+    }
+    say("The pipe has come to its end; I gave %d answers.", answers);
+    say("@answered %d", answers);
+    mproc_pipe_close(questioner);
+}
+
 int main(int argc, char **argv) {
     const char *role = argc > 1 ? argv[1] : "";
     int numbers[3] = {0, 0, 0}, i;
@@ -160,6 +189,8 @@ int main(int argc, char **argv) {
         send_letters(numbers[0], numbers[1]);
     } else if (strcmp(role, "receive") == 0) {
         receive_letters(numbers[0], numbers[1], numbers[2]);
+    } else if (strcmp(role, "answer") == 0 && argc > 2) {
+        answer_questions(argv[2], numbers[1]);
     } else {
         fprintf(stderr, "%s is started by the director\n", argv[0]);
         return 2;

@@ -1,5 +1,5 @@
-// The demo's worker in C++: counts, sends and receives letters, and plays the one who dies with the lock.
-// The director starts it; see director.c.
+// The demo's worker in C++: counts, sends and receives letters, answers questions, and plays the one who dies
+// with the lock. The director starts it; see director.c.
 #include "scene.h"
 
 #include <mproc.hpp>
@@ -102,6 +102,22 @@ void receive_letters(int width, int doomed, int pause_at) {
   say("@taken " + std::to_string(taken));
 }
 
+// Answers each number with its square, until nobody asks any more.
+void answer_questions(const std::string& name) {
+  auto questioner = mproc::pipe_end::open(name, 1);
+  int answers = 0;
+  while (const auto question = questioner.next()) {
+    std::int64_t number = 0;
+    if (question->size() != sizeof number) throw std::runtime_error("not a number");
+    std::memcpy(&number, question->data(), sizeof number);
+    number *= number;
+    questioner.send({&number, sizeof number});
+    ++answers;
+  }
+  say("The pipe has come to its end; I gave " + std::to_string(answers) + " answers.");
+  say("@answered " + std::to_string(answers));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -115,6 +131,8 @@ int main(int argc, char** argv) try {
     send_letters(number(0), number(1));
   } else if (role == "receive") {
     receive_letters(number(0), number(1), number(2));
+  } else if (role == "answer" && argc > 2) {
+    answer_questions(argv[2]);
   } else {
     std::cerr << argv[0] << " is started by the director\n";
     return 2;

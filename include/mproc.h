@@ -1555,7 +1555,7 @@ int mproc_lock_import(const mproc_handle_t *handle,
  * @param[out] end0_out  end 0; close it with mproc_pipe_close(). NULL: not opened (only with a name)
  * @param[out] end1_out  end 1; likewise
  * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
- * @retval MPROC_EINVAL  both outputs NULL, or one of an anonymous pipe; unknown flag; absurd capacity
+ * @retval MPROC_EINVAL  both outputs NULL or the same, or one NULL of an anonymous pipe; unknown flag; absurd capacity
  * @retval MPROC_ENAME   not a name    @retval MPROC_EEXIST   the name is taken
  * @retval MPROC_EKIND   with MPROC_EXIST_OK: by another kind
  * @retval MPROC_ETYPE   with MPROC_EXIST_OK: capacity or flags were given and differ

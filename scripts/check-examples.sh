@@ -16,6 +16,9 @@ expected() {
     value_and_array) printf '3.1415927\n[0, -1, -2, -3, -4, -5, -6, -7, -8, -9]\n' ;;
     queue_worker) printf 'Received from worker: Data from worker\n' ;;
     spawn_worker) printf 'Received from worker: Hello from the spawned worker\nTotal after worker: 42\n' ;;
+    pipe_worker) printf 'Received from worker: Data from worker\n' ;;
+    video_frames) printf '8 frames of 6220800 bytes, all intact\n' ;;
+    job_pool) printf '200 jobs done, 5 workers killed\n' ;;
     value_add) printf 'Shared value after worker modification: 10\n' ;;
     array_add) printf 'Shared array after worker modification: [1, 1, 1, 1, 1]\n' ;;
     # The first number is a race: any from 1 to 100.

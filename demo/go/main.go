@@ -1,5 +1,5 @@
-// The demo's worker in Go: counts, receives letters, and plays the one who dies in the middle of a put.
-// The director starts it; see ../director.c.
+// The demo's worker in Go: counts, receives letters, answers questions, and plays the one who dies in the middle of
+// a put. The director starts it; see ../director.c.
 package main
 
 import (
@@ -45,6 +45,8 @@ func main() {
 		err = sendBatch(number(2), number(3), number(4))
 	case "receive":
 		err = receiveLetters(number(2), number(3), number(4))
+	case "answer":
+		err = answerQuestions(os.Args[len(os.Args)-1])
 	default:
 		fmt.Fprintln(os.Stderr, os.Args[0], "is started by the director")
 		os.Exit(2)
@@ -229,5 +231,37 @@ func receiveLetters(width, doomed, pauseAt int) error {
 	}
 	fmt.Printf("The post office is closed; I took %d letters.\n", taken)
 	fmt.Println("@taken", taken)
+	return nil
+}
+
+// answerQuestions answers each number with its square, until nobody asks any more.
+func answerQuestions(name string) error {
+	questioner, err := mproc.OpenPipe(nil, name, 1, nil)
+	if err != nil {
+		return err
+	}
+	defer questioner.Close()
+	answers := 0
+	var message [8]byte
+	for {
+		n, err := questioner.RecvInto(forever, message[:])
+		if errors.Is(err, mproc.ErrEOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if n != len(message) {
+			return fmt.Errorf("%d bytes are not a number", n)
+		}
+		number := binary.NativeEndian.Uint64(message[:])
+		binary.NativeEndian.PutUint64(message[:], number*number)
+		if err := questioner.Send(forever, message[:]); err != nil {
+			return err
+		}
+		answers++
+	}
+	fmt.Printf("The pipe has come to its end; I gave %d answers.\n", answers)
+	fmt.Println("@answered", answers)
 	return nil
 }

@@ -73,7 +73,7 @@ pub struct mproc_pipe_info_t {
 /// @param[out] end0_out  end 0; close it with mproc_pipe_close(). NULL: not opened (only with a name)
 /// @param[out] end1_out  end 1; likewise
 /// @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
-/// @retval MPROC_EINVAL  both outputs NULL, or one of an anonymous pipe; unknown flag; absurd capacity
+/// @retval MPROC_EINVAL  both outputs NULL or the same, or one NULL of an anonymous pipe; unknown flag; absurd capacity
 /// @retval MPROC_ENAME   not a name    @retval MPROC_EEXIST   the name is taken
 /// @retval MPROC_EKIND   with MPROC_EXIST_OK: by another kind
 /// @retval MPROC_ETYPE   with MPROC_EXIST_OK: capacity or flags were given and differ
@@ -95,8 +95,11 @@ pub unsafe extern "C" fn mproc_pipe_create(
         unsafe {
             let (options, name) = (copy_options(options)?, opt_name(name)?);
             let wanted = pipe_options(options)?;
-            if (end0_out.is_null() || end1_out.is_null()) && (name.is_none() || end0_out == end1_out) {
-                return Err(Error::invalid("an output is NULL"));
+            if end0_out == end1_out {
+                return Err(Error::invalid("both outputs are NULL, or the same"));
+            }
+            if name.is_none() && (end0_out.is_null() || end1_out.is_null()) {
+                return Err(Error::invalid("an output is NULL: nobody could open that end of an anonymous pipe"));
             }
             let (ends, existed) =
                 with_domain(domain, |d| Pipe::create(d, name, &wanted, [!end0_out.is_null(), !end1_out.is_null()]))?;

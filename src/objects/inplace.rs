@@ -241,10 +241,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             self.reclaim()?;
         }
         let freed = self.freed() != before;
-        let locked = inside.is_some();
         drop(inside);
         if freed {
-            self.notify(&self.not_full, u32::MAX, locked);
+            self.notify(&self.not_full, u32::MAX, self.is_locked());
         }
         Ok(found)
     }
@@ -280,12 +279,11 @@ impl<const POLLED: bool> Ring<POLLED> {
             return Ok(());
         }
         // If somebody else is inside, or stopped there, the next one to come gives the room back.
-        let inside = if self.is_locked() { self.enter_get_briefly().map(Some) } else { Ok(None) };
+        let inside = if self.is_locked() { self.enter_get_briefly() } else { self.enter_get() };
         if let Ok(inside) = inside {
             self.reclaim()?;
-            let locked = inside.is_some();
             drop(inside);
-            self.notify(&self.not_full, u32::MAX, locked);
+            self.notify(&self.not_full, u32::MAX, self.is_locked());
         }
         if closed == DRAINING {
             self.notify(&self.not_empty, u32::MAX, false); // it may have been the last
@@ -660,7 +658,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         if let Some(ready) = self.marks_of_messages() {
             return Ok(ready == 0);
         }
-        let inside = if self.is_locked() { self.enter_get_briefly().map(Some) } else { Ok(None) };
+        let inside = if self.is_locked() { self.enter_get_briefly() } else { self.enter_get() };
         if inside.is_err() {
             return Ok(false); // for the moment
         }

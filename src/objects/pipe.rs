@@ -307,23 +307,7 @@ impl Pipe {
     /// # Errors
     /// As [`Pipe::recv_into`], but for the size.
     pub fn recv(&self, limits: Limits) -> Result<Vec<u8>> {
-        let ring = self.incoming()?;
-        let one = || {
-            let mut taken = None;
-            ring.try_get(
-                1,
-                |at, len| {
-                    taken = Some(ring.region().read_vec(at, len)?);
-                    Ok(true)
-                },
-                |_| Ok(()),
-            )?;
-            Ok(taken)
-        };
-        match one()? {
-            Some(taken) => Ok(taken),
-            None => ring.wait_message(limits, one, || self.over()),
-        }
+        self.incoming()?.get(limits, |_| Ok(()), || self.over())
     }
 
     /// Waits until there is a message, and leaves it there.

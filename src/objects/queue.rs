@@ -300,22 +300,7 @@ impl Queue {
     /// As [`Queue::get_into`], but for the size.
     pub fn get(&self, limits: Limits) -> Result<Vec<u8>> {
         self.refuse_lease()?;
-        let one = || {
-            let mut taken = None;
-            self.ring.try_get(
-                1,
-                |at, len| {
-                    taken = Some(self.ring.region().read_vec(at, len)?);
-                    Ok(true)
-                },
-                |n| self.account(n),
-            )?;
-            Ok(taken)
-        };
-        match one()? {
-            Some(taken) => Ok(taken),
-            None => self.ring.wait_message(limits, one, || self.over()),
-        }
+        self.ring.get(limits, |n| self.account(n), || self.over())
     }
 
     /// Takes the messages at the front, as many as are there, fit and have a place in `lens`: one after the

@@ -295,10 +295,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             // Unless POLLED: the one store that makes them exist.
             self.tail.store(tail.pack(), Ordering::Release);
         }
-        let locked = inside.is_some();
         drop(inside);
         if done > 0 {
-            self.notify(&self.not_empty, done as u32, locked);
+            self.notify(&self.not_empty, done as u32, self.is_locked());
         }
         Ok(done)
     }
@@ -389,18 +388,19 @@ impl<const POLLED: bool> Ring<POLLED> {
         over: impl Fn() -> Result<Option<Error>>,
     ) -> Result<usize> {
         let mut one = || {
-            let mut taken = None;
+            // Not an Option: that would be written in two pieces and read in one, which takes as long as the copy.
+            let mut taken = usize::MAX;
             self.try_get(
                 1,
                 |at, len| {
                     let to = to.get_mut(..len).ok_or(Error::MessageSize { needed: len })?;
                     self.region().read(at, to)?;
-                    taken = Some(len);
+                    taken = len;
                     Ok(true)
                 },
                 &account,
             )?;
-            Ok(taken)
+            Ok((taken != usize::MAX).then_some(taken))
         };
         if limits.is_try() {
         } else if POLLED {
@@ -408,6 +408,31 @@ impl<const POLLED: bool> Ring<POLLED> {
         } else {
             self.pace.keep(|| self.head.load(Ordering::Relaxed) == self.tail_seen.load(Ordering::Relaxed));
         }
+        match one()? {
+            Some(taken) => Ok(taken),
+            None => self.wait_message(limits, one, over),
+        }
+    }
+
+    /// As [`Ring::get_into`], into a vector of its length.
+    pub(super) fn get(
+        &self,
+        limits: Limits,
+        account: impl Fn(u32) -> Result<()>,
+        over: impl Fn() -> Result<Option<Error>>,
+    ) -> Result<Vec<u8>> {
+        let one = || {
+            let mut taken = None;
+            self.try_get(
+                1,
+                |at, len| {
+                    taken = Some(self.region().read_vec(at, len)?);
+                    Ok(true)
+                },
+                &account,
+            )?;
+            Ok(taken)
+        };
         match one()? {
             Some(taken) => Ok(taken),
             None => self.wait_message(limits, one, over),
@@ -496,10 +521,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             }
             taken > 0
         };
-        let locked = inside.is_some();
         drop(inside);
         if freed {
-            self.notify(&self.not_full, u32::MAX, locked);
+            self.notify(&self.not_full, u32::MAX, self.is_locked());
         }
         Ok(())
     }
@@ -512,7 +536,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     /// What stands at the front of a ring that is not detached.
-    #[inline]
+    #[inline(always)]
     fn front(&self, head: Mark, tail: &mut Mark) -> Result<Front> {
         let at = self.offset(head.position);
         let (prefix, filled) = if POLLED {
@@ -598,22 +622,22 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     #[inline]
-    pub(super) fn enter_put(&self) -> Result<Option<Inside<'_>>> {
+    pub(super) fn enter_put(&self) -> Result<Inside<'_>> {
         self.enter(&self.put_lock)
     }
 
     #[inline]
-    pub(super) fn enter_get(&self) -> Result<Option<Inside<'_>>> {
+    pub(super) fn enter_get(&self) -> Result<Inside<'_>> {
         self.enter(&self.get_lock)
     }
 
-    /// Enters one side; `None` if nobody else is on it, by promise.
+    /// Enters one side.
     #[inline]
-    fn enter<'a>(&'a self, lock: &'a Mutex) -> Result<Option<Inside<'a>>> {
+    fn enter<'a>(&'a self, lock: &'a Mutex) -> Result<Inside<'a>> {
         if !self.is_locked() {
-            return Ok(None);
+            return Ok(Inside::unlocked(self.segment.domain()));
         }
-        lock.enter(self.segment.domain(), || self.recover()).map(Some)
+        lock.enter(self.segment.domain(), || self.recover())
     }
 
     /// Enters the consumers' side from elsewhere, if that can be done within 10 ms.
@@ -625,17 +649,18 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     /// Enters the producers' side, if that can be done within 10 ms.
-    pub(super) fn enter_put_briefly(&self) -> Result<Option<Inside<'_>>> {
+    pub(super) fn enter_put_briefly(&self) -> Result<Inside<'_>> {
         if !self.is_locked() {
-            return Ok(None);
+            return self.enter_put();
         }
-        self.put_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover()).map(Some)
+        self.put_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
     }
 
     /// After the death of somebody inside: nothing to repair (see the top of this file). But the dead may have owed
     /// a wake-up.
     fn recover(&self) -> Result<()> {
         self.segment.count_steal();
+        self.late.store(1, Ordering::Release); // or a look for what is late
         self.wake_all();
         Ok(())
     }

@@ -215,7 +215,12 @@ impl Mutex {
     /// Releases the lock that `me` holds; `false` if it does not.
     #[inline]
     pub(crate) fn unlock_as(&self, domain: &Domain, me: Me) -> bool {
-        raw::unlock(&self.word, me.word(), &Wait::new(domain, Limits::none(), 0, self.spin))
+        self.release(domain, me.word())
+    }
+
+    #[inline]
+    fn release(&self, domain: &Domain, word: u32) -> bool {
+        raw::unlock(&self.word, word, &Wait::new(domain, Limits::none(), 0, self.spin))
     }
 
     /// The owner's bits, 0 if free.
@@ -242,7 +247,7 @@ impl Mutex {
         if !raw::try_lock(&self.word, me.word()) {
             return self.enter_slow(domain, me, ns, recover);
         }
-        Ok(Inside { mutex: self, domain, me })
+        Ok(Inside { mutex: Some(self), domain, me: u64::from(me.word()) })
     }
 
     #[cold]
@@ -259,7 +264,7 @@ impl Mutex {
             Err(Error::TimedOut) => return Err(Error::Busy),
             other => other?,
         };
-        let inside = Inside { mutex: self, domain, me };
+        let inside = Inside { mutex: Some(self), domain, me: u64::from(me.word()) };
         if acquired == Acquired::Recovered {
             recover()?;
         }
@@ -269,15 +274,28 @@ impl Mutex {
 
 /// Being inside the library's own critical section; leaves it on drop.
 pub(crate) struct Inside<'a> {
-    mutex: &'a Mutex,
+    /// `None`: nobody else is there, by promise.
+    mutex: Option<&'a Mutex>,
     domain: &'a Domain,
-    me: Me,
+    /// The owner's word, as wide as a register: a guard that is moved in memory is read in pieces of 8 bytes, which
+    /// must wait for a narrower store.
+    me: u64,
+}
+
+impl<'a> Inside<'a> {
+    /// Where no lock is needed.
+    #[inline]
+    pub(crate) fn unlocked(domain: &'a Domain) -> Inside<'a> {
+        Inside { mutex: None, domain, me: 0 }
+    }
 }
 
 impl Drop for Inside<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Not held any more only if shared memory was tampered with: then there is nothing to release.
-        self.mutex.unlock_as(self.domain, self.me);
+        if let Some(mutex) = self.mutex {
+            // Not held any more only if shared memory was tampered with: then there is nothing to release.
+            mutex.release(self.domain, self.me as u32);
+        }
     }
 }

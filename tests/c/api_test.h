@@ -10,6 +10,11 @@ void api_queue(void);
 void api_cancel(void);
 void api_handle(void);
 int api_handle_child(void);
+void api_pipe(void);
+int api_pipe_child(void);
+void api_inplace(void);
+void api_jobs(void);
+int api_jobs_child(void);
 void api_options(void);
 
 #endif

@@ -46,6 +46,8 @@ static struct {
     mproc_value_t *record; /* a SNAPSHOT struct of 16 bytes */
     mproc_array_t *array;  /* 10 of i32 */
     mproc_queue_t *queue;
+    mproc_pipe_t *pipe; /* end 0 of "pipe" */
+    mproc_pipe_t *peer; /* end 1 */
     mproc_handle_t *handle; /* on the value "number" */
     mproc_process_t *process;
 } ok;
@@ -79,6 +81,7 @@ static void make_good_ones(void) {
     NEED_OK(mproc_value_create(ok.domain, NULL, &record, &ok.record));
     NEED_OK(mproc_array_create(ok.domain, "array", &array, &ok.array));
     NEED_OK(mproc_queue_create(ok.domain, "queue", NULL, &ok.queue));
+    NEED_OK(mproc_pipe_create(ok.domain, "pipe", NULL, &ok.pipe, &ok.peer));
     NEED_OK(mproc_value_export(ok.number, &ok.handle));
     NEED_OK(mproc_spawn(run_true, NULL, 0, NULL, &ok.process));
 }
@@ -87,6 +90,8 @@ static void close_good_ones(void) {
     CHECK_OK(mproc_process_wait(ok.process, NULL, NULL, FOREVER, NULL));
     mproc_process_close(ok.process);
     mproc_handle_close(ok.handle);
+    mproc_pipe_close(ok.peer);
+    mproc_pipe_close(ok.pipe);
     mproc_queue_close(ok.queue);
     mproc_array_close(ok.array);
     mproc_value_close(ok.record);
@@ -118,6 +123,8 @@ static void null_nowhere_needed(void) {
     mproc_array_close(NULL);
     COVER(mproc_queue_close);
     mproc_queue_close(NULL);
+    COVER(mproc_pipe_close);
+    mproc_pipe_close(NULL);
     COVER(mproc_handle_close);
     mproc_handle_close(NULL);
     COVER(mproc_process_close);
@@ -347,12 +354,113 @@ static void null_queue(void) {
     CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, &info, 0);
 }
 
+static void null_queue_in_place(void) {
+    mproc_queue_t *queue = SENTINEL(mproc_queue_t);
+    mproc_view_t view;
+    uint64_t lease = 7;
+    char buf[16];
+    size_t len = 7, items = 9;
+
+    memset(&view, '#', sizeof view);
+    CALL(MPROC_EINVAL, mproc_queue_reserve, NULL, 1, &view, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_reserve, ok.queue, 1, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_commit, NULL, 0, 0);
+    CALL(MPROC_EPERM, mproc_queue_commit, ok.queue, 0, 0);
+    CALL(MPROC_EINVAL, mproc_queue_abort, NULL, 0);
+    CALL(MPROC_EPERM, mproc_queue_abort, ok.queue, UINT64_MAX);
+    CALL(MPROC_OK, mproc_queue_size, ok.queue, &items); /* none of these reserved or put anything */
+    CHECK_INT(0, items);
+    CALL(MPROC_OK, mproc_queue_put, ok.queue, "good", 4, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_peek, NULL, &view, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_peek, ok.queue, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_lease, NULL, buf, sizeof buf, &len, &lease, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_lease, ok.queue, NULL, sizeof buf, &len, &lease, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_lease, ok.queue, buf, sizeof buf, NULL, &lease, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_lease, ok.queue, buf, sizeof buf, &len, NULL, FOREVER, NULL);
+    CHECK(len == 7 && lease == 7 && *(char *)&view == '#');
+    CALL(MPROC_EINVAL, mproc_queue_release, NULL, 0);
+    CALL(MPROC_EPERM, mproc_queue_release, ok.queue, 0);
+    CALL(MPROC_EINVAL, mproc_queue_putback, NULL, 0);
+    CALL(MPROC_EPERM, mproc_queue_putback, ok.queue, UINT64_MAX);
+    CALL(MPROC_EINVAL, mproc_queue_ack, NULL, 0);
+    CALL(MPROC_EPERM, mproc_queue_ack, ok.queue, 0);
+    CALL(MPROC_OK, mproc_queue_get, ok.queue, buf, sizeof buf, &len, 0, NULL); /* nobody holds it */
+    CHECK(len == 4 && memcmp(buf, "good", 4) == 0);
+    CALL(MPROC_EINVAL, mproc_queue_task_done, NULL);
+    CALL(MPROC_ENOTSUP, mproc_queue_task_done, ok.queue);
+    CALL(MPROC_EINVAL, mproc_queue_join, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_ENOTSUP, mproc_queue_join, ok.queue, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_producer, NULL, &queue);
+    CALL(MPROC_EINVAL, mproc_queue_producer, ok.queue, NULL);
+    CHECK(queue == SENTINEL(mproc_queue_t));
+    {
+        mproc_queue_info_t info; /* nor is anybody a producer now */
+        CHECK_OK(mproc_queue_info(ok.queue, &info, sizeof info));
+        CHECK_INT(MPROC_PRODUCERS_NONE, info.producers);
+    }
+}
+
+static void null_pipe(void) {
+    mproc_pipe_t *pipe = SENTINEL(mproc_pipe_t), *other = SENTINEL(mproc_pipe_t);
+    mproc_pipe_info_t info;
+    mproc_view_t view;
+    char buf[16];
+    size_t len = 7;
+
+    memset(&view, '#', sizeof view);
+    CALL(MPROC_EINVAL, mproc_pipe_create, ok.domain, "new", NULL, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_create, ok.domain, NULL, NULL, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_create, ok.domain, NULL, NULL, &pipe, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_create, ok.domain, NULL, NULL, NULL, &other);
+    CALL(MPROC_ENOENT, mproc_pipe_open, ok.domain, "new", NULL, 0, &pipe);
+    CALL(MPROC_EINVAL, mproc_pipe_open, ok.domain, NULL, NULL, 0, &pipe);
+    CALL(MPROC_EINVAL, mproc_pipe_open, ok.domain, "pipe", NULL, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_open, ok.domain, "pipe", NULL, 2, &pipe);
+    CALL(MPROC_EINVAL, mproc_pipe_open, ok.domain, "pipe", NULL, INT32_MIN, &pipe);
+    CHECK(pipe == SENTINEL(mproc_pipe_t) && other == SENTINEL(mproc_pipe_t));
+    CALL(MPROC_OK, mproc_pipe_open, NULL, "pipe", NULL, 1, &pipe);
+    mproc_pipe_close(pipe);
+    CALL(MPROC_OK, mproc_pipe_create, NULL, "new", NULL, NULL, &pipe);
+    mproc_pipe_close(pipe);
+    CALL(MPROC_OK, mproc_pipe_create, NULL, NULL, NULL, &pipe, &other);
+    mproc_pipe_close(pipe);
+    mproc_pipe_close(other);
+
+    CALL(MPROC_EINVAL, mproc_pipe_send, NULL, "x", 1, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_send, ok.peer, NULL, 1, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_reserve, NULL, 1, &view, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_reserve, ok.peer, 1, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_commit, NULL, 0, 0);
+    CALL(MPROC_EPERM, mproc_pipe_commit, ok.peer, 0, 0);
+    CALL(MPROC_EINVAL, mproc_pipe_abort, NULL, 0);
+    CALL(MPROC_EPERM, mproc_pipe_abort, ok.peer, UINT64_MAX);
+    CALL(MPROC_ETIMEDOUT, mproc_pipe_poll, ok.pipe, 0, NULL); /* none of these reserved or sent anything */
+    CALL(MPROC_OK, mproc_pipe_send, ok.peer, "good", 4, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_recv, NULL, buf, sizeof buf, &len, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_recv, ok.pipe, NULL, sizeof buf, &len, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_recv, ok.pipe, buf, sizeof buf, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_poll, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_peek, NULL, &view, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_peek, ok.pipe, NULL, FOREVER, NULL);
+    CHECK(len == 7 && *(char *)&view == '#');
+    CALL(MPROC_EINVAL, mproc_pipe_release, NULL, 0);
+    CALL(MPROC_EPERM, mproc_pipe_release, ok.pipe, 0);
+    CALL(MPROC_EINVAL, mproc_pipe_putback, NULL, 0);
+    CALL(MPROC_EPERM, mproc_pipe_putback, ok.pipe, UINT64_MAX);
+    CALL(MPROC_OK, mproc_pipe_recv, ok.pipe, buf, sizeof buf, &len, 0, NULL); /* nobody took it */
+    CHECK(len == 4 && memcmp(buf, "good", 4) == 0);
+    CALL(MPROC_EINVAL, mproc_pipe_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_pipe_info, ok.pipe, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_pipe_info, ok.pipe, &info, 0);
+}
+
 static void null_handle(void) {
     mproc_handle_t *handle = SENTINEL(mproc_handle_t);
     mproc_lock_t *lock = SENTINEL(mproc_lock_t);
     mproc_value_t *value = SENTINEL(mproc_value_t);
     mproc_array_t *array = SENTINEL(mproc_array_t);
     mproc_queue_t *queue = SENTINEL(mproc_queue_t);
+    mproc_pipe_t *pipe = SENTINEL(mproc_pipe_t);
     char token[160] = "#";
     size_t len = 7;
     uint32_t kind = 7;
@@ -366,6 +474,8 @@ static void null_handle(void) {
     CALL(MPROC_EINVAL, mproc_array_export, ok.array, NULL);
     CALL(MPROC_EINVAL, mproc_queue_export, NULL, &handle);
     CALL(MPROC_EINVAL, mproc_queue_export, ok.queue, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_pipe_export, ok.pipe, NULL);
     CALL(MPROC_EINVAL, mproc_lock_import, NULL, NULL, &lock);
     CALL(MPROC_EINVAL, mproc_lock_import, ok.handle, NULL, NULL);
     CALL(MPROC_EKIND, mproc_lock_import, ok.handle, NULL, &lock);
@@ -377,6 +487,10 @@ static void null_handle(void) {
     CALL(MPROC_EINVAL, mproc_queue_import, NULL, NULL, &queue);
     CALL(MPROC_EINVAL, mproc_queue_import, ok.handle, NULL, NULL);
     CALL(MPROC_EKIND, mproc_queue_import, ok.handle, NULL, &queue);
+    CALL(MPROC_EINVAL, mproc_pipe_import, NULL, NULL, &pipe);
+    CALL(MPROC_EINVAL, mproc_pipe_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_pipe_import, ok.handle, NULL, &pipe);
+    CHECK(pipe == SENTINEL(mproc_pipe_t));
     CHECK(lock == SENTINEL(mproc_lock_t) && value == SENTINEL(mproc_value_t));
     CHECK(array == SENTINEL(mproc_array_t) && queue == SENTINEL(mproc_queue_t));
     CALL(MPROC_OK, mproc_value_import, ok.handle, NULL, &value);
@@ -483,6 +597,7 @@ static void names(void) {
     mproc_value_t *value = NULL;
     mproc_array_t *array = NULL;
     mproc_queue_t *queue = NULL;
+    mproc_pipe_t *pipe = NULL, *peer = NULL;
     size_t i;
 
     memset(too_long, 'x', 201);
@@ -495,17 +610,25 @@ static void names(void) {
         CHECK_IS(MPROC_ENAME, mproc_array_open(ok.domain, bad[i], NULL, &array));
         CHECK_IS(MPROC_ENAME, mproc_queue_create(ok.domain, bad[i], NULL, &queue));
         CHECK_IS(MPROC_ENAME, mproc_queue_open(ok.domain, bad[i], NULL, &queue));
+        CHECK_IS(MPROC_ENAME, mproc_pipe_create(ok.domain, bad[i], NULL, &pipe, &peer));
+        CHECK_IS(MPROC_ENAME, mproc_pipe_open(ok.domain, bad[i], NULL, 0, &pipe));
         CHECK_IS(MPROC_ENAME, mproc_domain_unlink(ok.domain, bad[i]));
     }
-    CHECK(lock == NULL && value == NULL && array == NULL && queue == NULL);
+    CHECK(lock == NULL && value == NULL && array == NULL && queue == NULL && pipe == NULL && peer == NULL);
 }
 
 static void types_and_flags(void) {
     static const int32_t no_types[] = {0, -1, MPROC_TYPE_STRUCT + 1, INT32_MAX, INT32_MIN};
-    static const uint32_t no_flags[] = {16, 1u << 31, UINT32_MAX};
+    static const uint32_t no_flags[] = {256, 1u << 31, UINT32_MAX};
+    static const uint32_t of_pipes[] = {MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
+                                         MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE};
+    static const uint32_t of_queues[] = {MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE,
+                                          MPROC_QUEUE_LEASE | MPROC_QUEUE_JOINABLE};
     mproc_domain_options_t domain_is = MPROC_DOMAIN_OPTIONS_INIT;
     mproc_lock_options_t lock_is = MPROC_LOCK_OPTIONS_INIT;
     mproc_queue_options_t queue_is = MPROC_QUEUE_OPTIONS_INIT;
+    mproc_pipe_options_t pipe_is = MPROC_PIPE_OPTIONS_INIT;
+    mproc_pipe_t *pipe = NULL, *peer = NULL;
     mproc_value_options_t value_is;
     mproc_array_options_t array_is;
     mproc_domain_t *domain = NULL;
@@ -533,7 +656,8 @@ static void types_and_flags(void) {
     for (i = 0; i < sizeof no_flags / sizeof *no_flags; i++) {
         value_is = value_options(MPROC_TYPE_I32);
         array_is = array_options(MPROC_TYPE_I32, 10);
-        value_is.flags = array_is.flags = lock_is.flags = queue_is.flags = domain_is.flags = no_flags[i];
+        value_is.flags = array_is.flags = lock_is.flags = no_flags[i];
+        queue_is.flags = pipe_is.flags = domain_is.flags = no_flags[i];
         CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
         CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
         CHECK_IS(MPROC_EINVAL, mproc_lock_open(ok.domain, "lock", &lock_is, &lock));
@@ -543,8 +667,42 @@ static void types_and_flags(void) {
         CHECK_IS(MPROC_EINVAL, mproc_array_open(ok.domain, "array", &array_is, &array));
         CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
         CHECK_IS(MPROC_EINVAL, mproc_queue_open(ok.domain, "queue", &queue_is, &queue));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_open(ok.domain, "pipe", &pipe_is, 0, &pipe));
     }
-    lock_is.flags = queue_is.flags = MPROC_RAW; /* of values only */
+    for (i = 0; i < sizeof of_pipes / sizeof *of_pipes; i++) { /* one kind's flag is no other's */
+        value_is = value_options(MPROC_TYPE_I32);
+        array_is = array_options(MPROC_TYPE_I32, 10);
+        value_is.flags = array_is.flags = lock_is.flags = queue_is.flags = domain_is.flags = of_pipes[i];
+        pipe_is.flags = of_queues[i];
+        CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+        CHECK_IS(MPROC_EINVAL, mproc_lock_open(ok.domain, "lock", &lock_is, &lock));
+        CHECK_IS(MPROC_EINVAL, mproc_value_open(ok.domain, "number", &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_array_open(ok.domain, "array", &array_is, &array));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_open(ok.domain, "queue", &queue_is, &queue));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_open(ok.domain, "pipe", &pipe_is, 0, &pipe));
+        value_is.flags = array_is.flags = lock_is.flags = of_queues[i];
+        CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
+        CHECK_IS(MPROC_EINVAL, mproc_value_create(ok.domain, NULL, &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_array_create(ok.domain, NULL, &array_is, &array));
+        queue_is.flags = of_queues[i]; /* known, but this queue was made without, and so was this pipe */
+        pipe_is.flags = of_pipes[i];
+        CHECK_IS(MPROC_ETYPE, mproc_queue_open(ok.domain, "queue", &queue_is, &queue));
+        CHECK_IS(MPROC_ETYPE, mproc_pipe_open(ok.domain, "pipe", &pipe_is, 0, &pipe));
+    }
+    lock_is.flags = queue_is.flags = pipe_is.flags = MPROC_RAW; /* of values only */
+    CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+    pipe_is.flags = 0;
+    pipe_is.capacity_bytes = UINT64_MAX;
+    CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+    pipe_is.capacity_bytes = 0;
+    pipe_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+    pipe_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_pipe_open(ok.domain, "pipe", &pipe_is, 0, &pipe));
+    CHECK(pipe == NULL && peer == NULL);
     CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
     CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
     CHECK(domain == NULL && lock == NULL && value == NULL && array == NULL && queue == NULL);
@@ -565,6 +723,8 @@ static void types_and_flags(void) {
 static void timeouts(void) {
     static const int64_t bad[] = {-2, -1000, INT64_MIN};
     mproc_message_t message = {"x", 1};
+    mproc_view_t view;
+    uint64_t lease;
     char buf[8];
     size_t i, len, lens[2], count;
     for (i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -575,7 +735,19 @@ static void timeouts(void) {
         CHECK_IS(MPROC_EINVAL, mproc_queue_get(ok.queue, buf, sizeof buf, &len, bad[i], NULL));
         CHECK_IS(MPROC_EINVAL, mproc_queue_put_many(ok.queue, &message, 1, NULL, bad[i], NULL));
         CHECK_IS(MPROC_EINVAL, mproc_queue_get_many(ok.queue, buf, sizeof buf, lens, 2, &count, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_reserve(ok.queue, 1, &view, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_peek(ok.queue, &view, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_lease(ok.queue, buf, sizeof buf, &len, &lease, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_join(ok.queue, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_send(ok.pipe, "x", 1, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_recv(ok.pipe, buf, sizeof buf, &len, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_poll(ok.pipe, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_reserve(ok.pipe, 1, &view, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_peek(ok.pipe, &view, bad[i], NULL));
     }
+    CHECK_OK(mproc_pipe_send(ok.peer, "x", 1, INT64_MAX, NULL)); /* the longest timeout there is */
+    CHECK_OK(mproc_pipe_poll(ok.pipe, INT64_MAX, NULL));
+    CHECK_OK(mproc_pipe_recv(ok.pipe, buf, sizeof buf, &len, INT64_MAX, NULL));
     CHECK_OK(mproc_lock_lock(ok.lock, INT64_MAX, NULL)); /* the longest timeout there is */
     CHECK_OK(mproc_lock_unlock(ok.lock));
     CHECK_OK(mproc_queue_put(ok.queue, "x", 1, INT64_MAX, NULL));
@@ -585,6 +757,7 @@ static void timeouts(void) {
 /* Lengths beyond any object are refused before anything is touched. */
 static void absurd_lengths(void) {
     mproc_message_t message = {"x", SIZE_MAX};
+     mproc_view_t view;
     char buf[8] = "#######";
     size_t len = 0, items = 99;
     int status = mproc_queue_put(ok.queue, buf, SIZE_MAX, 0, NULL);
@@ -592,6 +765,13 @@ static void absurd_lengths(void) {
     status = mproc_queue_put_many(ok.queue, &message, 1, NULL, 0, NULL);
     CHECK(status == MPROC_EINVAL || status == MPROC_E2BIG);
     CHECK_IS(MPROC_EINVAL, mproc_queue_put_many(ok.queue, &message, SIZE_MAX, NULL, 0, NULL));
+    status = mproc_pipe_send(ok.peer, buf, SIZE_MAX, 0, NULL);
+    CHECK(status == MPROC_EINVAL || status == MPROC_E2BIG);
+    memset(&view, '#', sizeof view);
+    CHECK_IS(MPROC_E2BIG, mproc_queue_reserve(ok.queue, SIZE_MAX, &view, FOREVER, NULL));
+    CHECK_IS(MPROC_E2BIG, mproc_pipe_reserve(ok.peer, SIZE_MAX, &view, FOREVER, NULL));
+    CHECK(*(char *)&view == '#');
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_pipe_poll(ok.pipe, 0, NULL));
     status = mproc_value_load(ok.record, buf, SIZE_MAX);
     CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
     status = mproc_array_get(ok.array, 0, buf, SIZE_MAX);
@@ -605,26 +785,31 @@ static void absurd_lengths(void) {
 
 /* Every kind of object opened as every other kind. */
 static void other_kinds(void) {
-    static const char *const things[] = {"lock", "number", "array", "queue"};
+    static const char *const things[] = {"lock", "number", "array", "queue", "pipe"};
     size_t i;
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         mproc_lock_t *lock = NULL;
         mproc_value_t *value = NULL;
         mproc_array_t *array = NULL;
         mproc_queue_t *queue = NULL;
+        mproc_pipe_t *pipe = NULL;
         CHECK_IS(i == 0 ? MPROC_OK : MPROC_EKIND, mproc_lock_open(NULL, things[i], NULL, &lock));
         CHECK_IS(i == 1 ? MPROC_OK : MPROC_EKIND, mproc_value_open(NULL, things[i], NULL, &value));
         CHECK_IS(i == 2 ? MPROC_OK : MPROC_EKIND, mproc_array_open(NULL, things[i], NULL, &array));
         CHECK_IS(i == 3 ? MPROC_OK : MPROC_EKIND, mproc_queue_open(NULL, things[i], NULL, &queue));
+        CHECK_IS(i == 4 ? MPROC_OK : MPROC_EKIND, mproc_pipe_open(NULL, things[i], NULL, 1, &pipe));
         mproc_lock_close(lock);
         mproc_value_close(value);
         mproc_array_close(array);
         mproc_queue_close(queue);
+        mproc_pipe_close(pipe);
     }
 }
 
 static void after_shutdown(void) {
     mproc_message_t message = {"x", 1};
+    mproc_view_t view;
+    uint64_t lease;
     char buf[8];
     size_t len = 0, lens[2], count = 0, items = 9;
     int immediate;
@@ -636,6 +821,9 @@ static void after_shutdown(void) {
         CHECK_IS(MPROC_ECLOSED, mproc_queue_put_many(queue, &message, 1, &count, FOREVER, NULL));
         CHECK_IS(MPROC_ECLOSED, mproc_queue_get(queue, buf, sizeof buf, &len, FOREVER, NULL));
         CHECK_IS(MPROC_ECLOSED, mproc_queue_get_many(queue, buf, sizeof buf, lens, 2, &count, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_reserve(queue, 1, &view, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_peek(queue, &view, FOREVER, NULL));
+        CHECK_IS(MPROC_ECLOSED, mproc_queue_lease(queue, buf, sizeof buf, &len, &lease, FOREVER, NULL));
         CHECK_OK(mproc_queue_size(queue, &items));
         CHECK_INT(0, items);
         mproc_queue_close(queue);
@@ -676,6 +864,8 @@ static void all(void) {
     null_value();
     null_array();
     null_queue();
+    null_queue_in_place();
+    null_pipe();
     null_handle();
     null_process();
     names();

@@ -57,7 +57,9 @@ int main(void) {
     mproc_value_options_t c = MPROC_VALUE_OPTIONS_INIT;
     mproc_array_options_t d = MPROC_ARRAY_OPTIONS_INIT;
     mproc_queue_options_t e = MPROC_QUEUE_OPTIONS_INIT;
-    return (int)(a.flags + b.flags + c.flags + d.flags + e.flags);
+    mproc_pipe_options_t f = MPROC_PIPE_OPTIONS_INIT;
+    mproc_spawn_options_t g = MPROC_SPAWN_OPTIONS_INIT;
+    return (int)(a.flags + b.flags + c.flags + d.flags + e.flags + f.flags + g.size);
 }
 C
 cp "$work/init.c" "$work/init.cpp"

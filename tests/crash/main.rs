@@ -16,6 +16,7 @@ mod lock;
 mod passing;
 mod pipe;
 mod queue;
+mod random;
 mod value;
 
 use mproc::sys::crash::Mutant;
@@ -36,6 +37,7 @@ fn tests() -> Vec<Test> {
         pipe::TESTS,
         lifecycle::TESTS,
         passing::TESTS,
+        random::TESTS,
     ]
     .concat()
 }

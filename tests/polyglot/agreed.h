@@ -5,10 +5,10 @@
  * arguments or else from its standard input, and answers each with one line on its standard output: "ok",
  * what was asked for, or "error WORD". The WORD stands for what the language itself makes of the failure (a
  * status, an exception's code, an error of Go): timeout canceled closed type kind notfound exists range
- * toobig notholder; anything else is "other" with details. MS is a timeout in milliseconds: 0 tries once, -1
- * has no limit. A GATE is a name where two workers wait for each other, so that they then work at the same
- * time. BITS are a number's bytes in hexadecimal. A storm answers "started" once
- * it has done its first round, and goes on until it is killed.
+ * toobig notholder eof broken (pipe) unsupported; anything else is "other" with details. MS is a timeout in
+ * milliseconds: 0 tries once, -1 has no limit. A GATE is a name where two workers wait for each other, so that
+ * they then work at the same time. BITS are a number's bytes in hexadecimal. A storm answers "started" once it
+ * has done its first round, and goes on until it is killed.
  *
  *   lock   create|open KIND NAME    KIND: a lock, or the own lock of a value or an array
  *          take MS                  held, recovered, error timeout      give, close
@@ -28,12 +28,29 @@
  *          weave GATE PARITY ROUNDS every second element is written and read back
  *   cells  create|open NAME COUNT SCHEMA   an array of structs
  *          storm, check, store, info  as with block; check looks at every element, in two ways
- *   queue  create|open NAME BYTES   put FROM COUNT MS BATCH, get FROM COUNT MS BATCH: numbered messages, whose
- *                                   number gives length and bytes; answer "ok NEXT" or "error WORD NEXT"
- *          resume FROM              as get without end, but FROM itself may be missing, and only try
- *          storm FROM DONE BATCH    puts; after each return the number of the next goes to the u64 value DONE
- *          devour FROM DONE         a storm of gets
- *          cancel get|put MS, shutdown graceful|immediate, size, info
+ *   queue  create|open NAME BYTES FLAGS   NAME: -: anonymous; FLAGS: nothing, lease or joinable
+ *          put FROM COUNT MS WAY, get FROM COUNT MS WAY: numbered messages, whose number gives length and bytes;
+ *                                   answer "ok NEXT" or "error WORD NEXT". WAY: how many with one call; 0: in
+ *                                   place; -1: under leases
+ *          resume FROM             as get without end, but FROM itself may be missing, and only try
+ *          storm FROM DONE WAY     puts; after each return the number of the next goes to the u64 value DONE
+ *          devour FROM DONE        a storm of gets
+ *          reserve N MS            writes message N in place, without committing it     commit N, abort N
+ *          peek N MS, lease N MS   takes message N: taken, recovered       release N, ack N, putback N
+ *          done, join MS           ok, recovered
+ *          produce                 from here on the handle is a producer's
+ *          jobs COUNT              puts messages that say their numbers
+ *          work WAY                takes jobs until there will be no more, and marks them: started, ok COUNT
+ *          cancel get|put MS, shutdown graceful|immediate, size, info, close
+ *          give ADDRESS, take ADDRESS    sends a handle through a unix socket; waits for it and opens the object
+ *          spawn LANGUAGE / COMMAND / COMMAND ...   starts a worker with a handle: its answers, then "ended CODE"
+ *          inherit                 opens what the worker was started with
+ *   pipe   create|open NAME BYTES END FLAGS   FLAGS: nothing or oneway
+ *          pair BYTES              anonymous, with both ends: it uses end 0; give or spawn hands over end 1
+ *          exchange OUT IN COUNT WAY WAY   puts from OUT and gets from IN at the same time
+ *          poll MS, peer           peer: awaited, open or gone
+ *          and what queues have: put to info, close, give to inherit
+ *   marks  create|open NAME COUNT  how often each job was done; check: how many never, how many more than once
  *   unlink NAME, sweep
  */
 #ifndef POLYGLOT_AGREED_H
@@ -42,11 +59,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SCHEMA_AGREED UINT64_C(0x706f6c79676c6f74)
 #define SCHEMA_OTHER UINT64_C(0x706f6c79676c6f75)
 
-enum { MAX_MESSAGE = 5000, MAX_BATCH = 64, BLOCK_WORDS = 511, CELL_WORDS = 127 };
+/* SLACK: how much more is reserved than the message then has. */
+enum { MAX_MESSAGE = 5000, MAX_JOB = MAX_MESSAGE + 8, MAX_BATCH = 64, SLACK = 13, BLOCK_WORDS = 511, CELL_WORDS = 127 };
+
+/* Under which name `spawn` gives the handle. */
+#define GIVEN "given"
 
 /* Every kind of field; without padding, so that all bytes count. */
 typedef struct {
@@ -118,6 +140,12 @@ static inline size_t agreed_message(uint64_t i, unsigned char *bytes) {
         bytes[j] = j % 3 == 2 ? 0 : (unsigned char)(i * 131 + j * 7 + (i >> 8));
     }
     return length;
+}
+
+/* Job i says its number, so that several workers can take some of them each. */
+static inline size_t agreed_job(uint64_t i, unsigned char *bytes) {
+    memcpy(bytes, &i, sizeof i);
+    return sizeof i + agreed_message(i, bytes + sizeof i);
 }
 
 #endif

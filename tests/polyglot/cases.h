@@ -17,6 +17,19 @@ void case_array(const pair_t *pair);
 /* Messages of all lengths; A is killed while it puts, B while it gets and while it waits. */
 void case_queue(const pair_t *pair);
 
+/* Messages both ways, with copies and in place; an end goes and comes back; A is killed while it sends, receives, or is
+ * waited for. */
+void case_pipe(const pair_t *pair);
+
+/* A queue's messages in place, in three languages: overtaken, given up, put back; A is killed with some. */
+void case_place(const pair_t *pair);
+
+/* Leases, joining, producers: A is killed with what it has taken, or as the last producer. */
+void case_work(const pair_t *pair);
+
+/* Handles on queues and on ends of pipes travel from A to B, through sockets and to programs that A starts. */
+void case_pass(const pair_t *pair);
+
 /* B waits in vain: timeouts, cancelling, shutdown. */
 void case_waits(const pair_t *pair);
 

@@ -48,6 +48,7 @@ bool crew_is_over(void);
     (tell(worker, __VA_ARGS__), crew_numbers(worker, __FILE__, __LINE__, before, one, two))
 #define expect_numbers(worker, before, one, two) crew_numbers(worker, __FILE__, __LINE__, before, one, two)
 #define ask_text(worker, answer, ...) (tell(worker, __VA_ARGS__), crew_text(worker, __FILE__, __LINE__, answer))
+#define expect_text(worker, answer) crew_text(worker, __FILE__, __LINE__, answer)
 #define expect_silence(worker) crew_silence(worker, __FILE__, __LINE__)
 #define quit(worker) crew_quit(worker, __FILE__, __LINE__)
 #define check(condition) \

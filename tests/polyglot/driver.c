@@ -29,7 +29,8 @@ static const struct {
     const char *object;
     void (*play)(const pair_t *);
 } cases[] = {{"lock", case_lock},   {"value", case_value}, {"array", case_array},
-             {"queue", case_queue}, {"waits", case_waits}, {"lifetime", case_lifetime}};
+             {"queue", case_queue}, {"pipe", case_pipe},   {"place", case_place},
+             {"work", case_work},   {"pass", case_pass},   {"waits", case_waits}, {"lifetime", case_lifetime}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static int passed, failed;

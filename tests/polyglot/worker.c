@@ -1,8 +1,10 @@
 /* The worker in C. What the commands mean is said in agreed.h. */
 #include "agreed.h"
+#include "sockets.h"
 
 #include <mproc.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -36,6 +38,9 @@ static const char *word_of(int status) {
     case MPROC_ERANGE: return "range";
     case MPROC_E2BIG: return "toobig";
     case MPROC_EPERM: return "notholder";
+    case MPROC_EOF: return "eof";
+    case MPROC_EPIPE: return "broken";
+    case MPROC_ENOTSUP: return "unsupported";
     }
     mproc_last_error(&error, sizeof error);
     snprintf(other, sizeof other, "other %s: %s", mproc_status_name(status), error.message);
@@ -67,7 +72,7 @@ static int need(int status, const char *what) {
 
 /* ---- words of a command ---- */
 
-static char *words[16];
+static char *words[40];
 static int word_count;
 
 static const char *word(int i) {
@@ -688,9 +693,52 @@ static void do_cells(void) {
     }
 }
 
-/* ---- queue ---- */
+/* ---- queue, pipe: what both can do ---- */
 
 static mproc_queue_t *queue;
+static mproc_pipe_t *near_end, *far_end; /* far_end: that of a pair, until it is handed over */
+
+/* What the command is about. */
+static bool piped(void) {
+    return is(0, "pipe");
+}
+
+static int channel_put(const void *data, size_t length, int64_t timeout, const mproc_cancel_t *cancel) {
+    return piped() ? mproc_pipe_send(near_end, data, length, timeout, cancel)
+                   : mproc_queue_put(queue, data, length, timeout, cancel);
+}
+
+static int channel_get(void *to, size_t room, size_t *length, int64_t timeout, const mproc_cancel_t *cancel) {
+    return piped() ? mproc_pipe_recv(near_end, to, room, length, timeout, cancel)
+                   : mproc_queue_get(queue, to, room, length, timeout, cancel);
+}
+
+static int channel_reserve(size_t length, mproc_view_t *view, int64_t timeout) {
+    return piped() ? mproc_pipe_reserve(near_end, length, view, timeout, NULL)
+                   : mproc_queue_reserve(queue, length, view, timeout, NULL);
+}
+
+static int channel_commit(uint64_t id, size_t length) {
+    return piped() ? mproc_pipe_commit(near_end, id, length) : mproc_queue_commit(queue, id, length);
+}
+
+static int channel_abort(uint64_t id) {
+    return piped() ? mproc_pipe_abort(near_end, id) : mproc_queue_abort(queue, id);
+}
+
+static int channel_peek(mproc_view_t *view, int64_t timeout) {
+    return piped() ? mproc_pipe_peek(near_end, view, timeout, NULL) : mproc_queue_peek(queue, view, timeout, NULL);
+}
+
+static int channel_release(uint64_t id) {
+    return piped() ? mproc_pipe_release(near_end, id) : mproc_queue_release(queue, id);
+}
+
+static int channel_putback(uint64_t id) {
+    return piped() ? mproc_pipe_putback(near_end, id) : mproc_queue_putback(queue, id);
+}
+
+/* ---- numbered messages ---- */
 
 static void answer_next(int status, uint64_t next) {
     if (status < 0) {
@@ -700,11 +748,35 @@ static void answer_next(int status, uint64_t next) {
     }
 }
 
-/* Puts `count` messages with one call; gives how many are in. */
+static bool expected(const unsigned char *bytes, size_t length, uint64_t i) {
+    unsigned char wanted[MAX_MESSAGE];
+    return length == agreed_message(i, wanted) && (length == 0 || memcmp(bytes, wanted, length) == 0);
+}
+
+static void expect_message(const unsigned char *bytes, size_t length, uint64_t i) {
+    if (!expected(bytes, length, i)) {
+        say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)i);
+        exit(1);
+    }
+}
+
+/* Reserves a little more than message i needs, and writes it. Its length is what to commit. */
+static int write_in_place(uint64_t i, mproc_view_t *view, size_t *length, int64_t timeout) {
+    unsigned char bytes[MAX_MESSAGE];
+    int status;
+    *length = agreed_message(i, bytes);
+    status = channel_reserve(*length + SLACK, view, timeout);
+    if (status == MPROC_OK) {
+        memcpy(view->data, bytes, *length);
+    }
+    return status;
+}
+
+/* Puts `count` messages with one call, or one in place (0); gives how many are in. */
 static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done) {
     static unsigned char bytes[MAX_BATCH][MAX_MESSAGE];
     mproc_message_t messages[MAX_BATCH];
-    size_t i;
+    size_t i, length;
     int status;
     *done = 0;
     for (i = 0; i < count; i++) {
@@ -714,80 +786,103 @@ static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done)
     if (count > 1) {
         return mproc_queue_put_many(queue, messages, count, done, timeout, NULL);
     }
-    status = mproc_queue_put(queue, messages[0].data, messages[0].len, timeout, NULL);
+    if (count == 1) {
+        status = channel_put(messages[0].data, messages[0].len, timeout, NULL);
+    } else {
+        mproc_view_t view;
+        status = write_in_place(from, &view, &length, timeout);
+        if (status == MPROC_OK) {
+            status = channel_commit(view.id, length);
+        }
+    }
     *done = status == MPROC_OK;
     return status;
 }
 
-static void queue_put(uint64_t next, uint64_t end, int64_t timeout, size_t batch) {
+/* *next: the first; comes back as the one after the last that is in. */
+static int put_messages(uint64_t *next, uint64_t last, int64_t timeout, size_t way) {
     int status = MPROC_OK;
-    while (next < end && status == MPROC_OK) {
-        size_t done, count = end - next < batch ? (size_t)(end - next) : batch;
-        status = put_batch(next, count, timeout, &done);
-        next += done;
+    while (*next < last && status == MPROC_OK) {
+        size_t done, count = last - *next < way ? (size_t)(last - *next) : way;
+        status = put_batch(*next, count, timeout, &done);
+        *next += done;
     }
-    answer_next(status, next);
-}
-
-static bool expected(const unsigned char *bytes, size_t length, uint64_t i) {
-    unsigned char wanted[MAX_MESSAGE];
-    return length == agreed_message(i, wanted) && memcmp(bytes, wanted, length) == 0;
-}
-
-/* Takes one message, into a buffer that starts too small for most of them. */
-static int get_message(unsigned char **bytes, size_t *length, int64_t timeout) {
-    static unsigned char *buffer;
-    static size_t room;
-    int status;
-    while ((status = mproc_queue_get(queue, buffer, room, length, timeout, NULL)) == MPROC_EMSGSIZE && *length > room) {
-        room = *length;
-        buffer = realloc(buffer, room);
-    }
-    *bytes = buffer;
     return status;
 }
 
-static void queue_get(uint64_t next, uint64_t end, int64_t timeout, uint64_t may_miss) {
+/* A message that was taken. */
+typedef struct {
+    mproc_view_t view; /* data: only of those in place; id: of those and of leases */
     unsigned char *bytes;
     size_t length;
-    int status = MPROC_OK;
-    while (next < end && (status = get_message(&bytes, &length, timeout)) == MPROC_OK) {
-        if (may_miss != 0 && !expected(bytes, length, next)) {
-            next++;
-        }
-        may_miss = 0;
-        if (!expected(bytes, length, next)) {
-            say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)next);
-            return;
-        }
-        next++;
+} taken_t;
+
+/* Takes one message; the copy goes into a buffer that starts too small for most of them. */
+static int take_message(taken_t *m, int way, int64_t timeout) {
+    static unsigned char *buffer;
+    static size_t room;
+    int status;
+    if (way == 0) {
+        status = channel_peek(&m->view, timeout);
+        m->bytes = m->view.data;
+        m->length = m->view.len;
+        return status;
     }
-    answer_next(status, next);
+    while ((status = way < 0 ? mproc_queue_lease(queue, buffer, room, &m->length, &m->view.id, timeout, NULL)
+                             : channel_get(buffer, room, &m->length, timeout, NULL)) == MPROC_EMSGSIZE &&
+           m->length > room) {
+        room = m->length;
+        buffer = realloc(buffer, room);
+    }
+    m->bytes = buffer;
+    return status;
 }
 
-static void queue_get_many(uint64_t next, uint64_t end, int64_t timeout, size_t batch) {
+static void end_message(const taken_t *m, int way) {
+    if (way == 0) {
+        need(channel_release(m->view.id), "release");
+    } else if (way < 0) {
+        need(mproc_queue_ack(queue, m->view.id), "ack");
+    }
+}
+
+static int get_messages(uint64_t *next, uint64_t last, int64_t timeout, int way, bool may_miss) {
+    taken_t m;
+    int status;
+    for (; *next < last; (*next)++) {
+        status = take_message(&m, way, timeout);
+        if (status < 0) {
+            return status;
+        }
+        if (may_miss && !expected(m.bytes, m.length, *next)) {
+            (*next)++;
+        }
+        may_miss = false;
+        expect_message(m.bytes, m.length, *next);
+        end_message(&m, way);
+    }
+    return MPROC_OK;
+}
+
+static int get_batches(uint64_t *next, uint64_t last, int64_t timeout, size_t batch) {
     static unsigned char buffer[4 * MAX_MESSAGE]; /* a multiple of 8 */
     size_t lengths[MAX_BATCH], count, i;
-    int status = MPROC_OK;
-    while (next < end) {
+    while (*next < last) {
         const unsigned char *at = buffer;
-        size_t most = end - next < batch ? (size_t)(end - next) : batch;
-        status = mproc_queue_get_many(queue, buffer, sizeof buffer, lengths, most, &count, timeout, NULL);
+        size_t most = last - *next < batch ? (size_t)(last - *next) : batch;
+        int status = mproc_queue_get_many(queue, buffer, sizeof buffer, lengths, most, &count, timeout, NULL);
         if (status != MPROC_OK) {
-            break;
+            return status;
         }
-        for (i = 0; i < count; i++, next++) {
-            if (!expected(at, lengths[i], next)) {
-                say("wrong: %zu bytes instead of message %llu", lengths[i], (unsigned long long)next);
-                return;
-            }
+        for (i = 0; i < count; i++, (*next)++) {
+            expect_message(at, lengths[i], *next);
             at += (lengths[i] + 7) / 8 * 8;
         }
     }
-    answer_next(status, next);
+    return MPROC_OK;
 }
 
-static void queue_storm(void) {
+static void put_storm(void) {
     mproc_value_t *done = u64_value(word(3), false);
     uint64_t next = (uint64_t)number(2);
     size_t put;
@@ -802,60 +897,325 @@ static void queue_storm(void) {
     }
 }
 
-static void queue_devour(void) {
+static void get_storm(void) {
     mproc_value_t *done = u64_value(word(3), false);
     uint64_t next = (uint64_t)number(2);
-    unsigned char *bytes;
-    size_t length;
     bool first;
     for (first = true;; first = false) {
-        need(get_message(&bytes, &length, MPROC_FOREVER), "get");
-        if (!expected(bytes, length, next)) {
-            say("wrong: %zu bytes instead of message %llu", length, (unsigned long long)next);
-            exit(1);
-        }
-        need(mproc_value_set_i64(done, (int64_t)++next), "store");
+        need(get_messages(&next, next + 1, MPROC_FOREVER, 1, false), "get");
+        need(mproc_value_set_i64(done, (int64_t)next), "store");
         if (first) {
             say("started");
         }
     }
 }
 
-static void queue_cancel(void) {
+static void channel_cancel(void) {
     canceller_t canceller;
     size_t length;
     unsigned char byte;
     int status;
     canceller_start(&canceller, timeout_ns(3));
-    status = is(2, "get") ? mproc_queue_get(queue, &byte, 1, &length, MPROC_FOREVER, canceller.token)
-                          : mproc_queue_put(queue, "x", 1, MPROC_FOREVER, canceller.token);
+    status = is(2, "get") ? channel_get(&byte, 1, &length, MPROC_FOREVER, canceller.token)
+                          : channel_put("x", 1, MPROC_FOREVER, canceller.token);
     canceller_end(&canceller);
     answer(status);
 }
 
+/* ---- reservations and messages that are kept from one command to another ---- */
+
+static struct {
+    uint64_t number, id;
+    size_t length;
+} kept[16];
+static size_t kept_count;
+
+static void keep(uint64_t id, size_t length) {
+    if (kept_count == sizeof kept / sizeof kept[0]) {
+        say("too much is kept");
+        exit(1);
+    }
+    kept[kept_count].number = (uint64_t)number(2);
+    kept[kept_count].id = id;
+    kept[kept_count++].length = length;
+}
+
+static void keep_reservation(void) {
+    mproc_view_t view;
+    size_t length;
+    if (well(write_in_place((uint64_t)number(2), &view, &length, timeout_ns(3)))) {
+        keep(view.id, length);
+        say("ok");
+    }
+}
+
+static void keep_message(void) {
+    taken_t m;
+    int status = take_message(&m, is(1, "peek") ? 0 : -1, timeout_ns(3));
+    if (well(status)) {
+        expect_message(m.bytes, m.length, (uint64_t)number(2));
+        keep(m.view.id, m.length);
+        say(status == MPROC_RECOVERED ? "recovered" : "taken");
+    }
+}
+
+static void end_kept(void) {
+    size_t i, length;
+    uint64_t id;
+    for (i = 0; i < kept_count && kept[i].number != (uint64_t)number(2); i++) {
+    }
+    if (i == kept_count) {
+        say("%s is not kept", word(2));
+        return;
+    }
+    id = kept[i].id;
+    length = kept[i].length;
+    kept[i] = kept[--kept_count];
+    answer(is(1, "commit")    ? channel_commit(id, length)
+           : is(1, "abort")   ? channel_abort(id)
+           : is(1, "release") ? channel_release(id)
+           : is(1, "ack")     ? mproc_queue_ack(queue, id)
+                              : channel_putback(id));
+}
+
+/* ---- jobs: messages for several workers ---- */
+
+static mproc_array_t *marks;
+static size_t mark_count;
+
+static void put_jobs(void) {
+    unsigned char bytes[MAX_JOB];
+    uint64_t i;
+    int status = MPROC_OK;
+    for (i = 0; i < (uint64_t)number(2) && status == MPROC_OK; i++) {
+        status = channel_put(bytes, agreed_job(i, bytes), MPROC_FOREVER, NULL);
+    }
+    answer(status);
+}
+
+/* Checks a job, and counts it as done. */
+static void do_job(const unsigned char *bytes, size_t length) {
+    unsigned char wanted[MAX_JOB];
+    uint64_t i = UINT64_MAX;
+    uint32_t times;
+    if (length >= sizeof i) {
+        memcpy(&i, bytes, sizeof i);
+    }
+    if (i >= mark_count || length != agreed_job(i, wanted) || memcmp(bytes, wanted, length) != 0) {
+        say("wrong: %zu bytes are no job", length);
+        exit(1);
+    }
+    need(mproc_array_get(marks, (size_t)i, &times, sizeof times), "get");
+    times++;
+    need(mproc_array_set(marks, (size_t)i, &times, sizeof times), "set");
+}
+
+static void work(void) {
+    int way = (int)number(2), status;
+    uint64_t done = 0;
+    taken_t m;
+    while ((status = take_message(&m, way, MPROC_FOREVER)) >= 0) {
+        do_job(m.bytes, m.length);
+        end_message(&m, way);
+        if (way == 1 && !piped()) {
+            need(mproc_queue_task_done(queue), "task done");
+        }
+        if (done++ == 0) {
+            say("started");
+        }
+    }
+    answer_next(status == (piped() ? MPROC_EOF : MPROC_ECLOSED) ? MPROC_OK : status, done);
+}
+
+static void do_marks(void) {
+    if (is(1, "create") || is(1, "open")) {
+        mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
+        options.type_code = MPROC_TYPE_U32;
+        options.ndim = 1;
+        options.shape[0] = mark_count = (size_t)number(3);
+        mproc_array_close(marks);
+        marks = NULL;
+        answer(is(1, "open") ? mproc_array_open(NULL, word(2), &options, &marks)
+                             : mproc_array_create(NULL, word(2), &options, &marks));
+    } else {
+        size_t i, never = 0, again = 0;
+        uint32_t times;
+        for (i = 0; i < mark_count; i++) {
+            need(mproc_array_get(marks, i, &times, sizeof times), "get");
+            never += times == 0;
+            again += times > 1;
+        }
+        say("%zu %zu", never, again);
+    }
+}
+
+/* ---- handles that travel ---- */
+
+static const char *program; /* this one, whose neighbours are the workers in other languages */
+
+/* A pair's far end is handed over: it is the receiver's alone. */
+static int hand_over(mproc_handle_t **handle) {
+    int status;
+    if (!piped()) {
+        return mproc_queue_export(queue, handle);
+    }
+    status = mproc_pipe_export(far_end != NULL ? far_end : near_end, handle);
+    mproc_pipe_close(far_end);
+    far_end = NULL;
+    return status;
+}
+
+static int open_handle(const mproc_handle_t *handle) {
+    if (piped()) {
+        mproc_pipe_close(near_end);
+        near_end = NULL;
+        return mproc_pipe_import(handle, NULL, &near_end);
+    }
+    mproc_queue_close(queue);
+    queue = NULL;
+    return mproc_queue_import(handle, NULL, &queue);
+}
+
+static void give(void) {
+    mproc_handle_t *handle = NULL;
+    int to = connect_to(word(2));
+    if (to < 0) {
+        say("connect: %s", strerror(errno));
+        exit(1);
+    }
+    if (well(hand_over(&handle))) {
+        answer(mproc_send_handle(to, handle, MPROC_FOREVER, NULL));
+    }
+    mproc_handle_close(handle);
+    close(to);
+}
+
+static void take(void) {
+    mproc_handle_t *handle = NULL;
+    int from = accept_at(word(2));
+    if (from < 0) {
+        say("accept: %s", strerror(errno));
+        exit(1);
+    }
+    if (well(mproc_recv_handle(from, &handle, MPROC_FOREVER, NULL))) {
+        answer(open_handle(handle));
+    }
+    mproc_handle_close(handle);
+    close(from);
+}
+
+/* What is between the slashes becomes the other worker's arguments. */
+static void spawn(void) {
+    char path[512], commands[8][128];
+    const char *arguments[9];
+    mproc_named_handle_t given = {GIVEN, NULL};
+    mproc_handle_t *handle;
+    mproc_process_t *process;
+    int i, count = 0, code = 0, status;
+    snprintf(path, sizeof path, "%.*s%s", (int)(strrchr(program, '-') + 1 - program), program, word(2));
+    arguments[0] = path;
+    for (i = 3; i < word_count; i++) {
+        size_t length = count > 0 ? strlen(commands[count - 1]) : 0;
+        if (is(i, "/") && count < 8) {
+            commands[count][0] = '\0';
+            arguments[count + 1] = commands[count];
+            count++;
+        } else {
+            snprintf(commands[count - 1] + length, sizeof commands[0] - length, "%s ", word(i));
+        }
+    }
+    arguments[count + 1] = NULL;
+    if (!well(hand_over(&handle))) {
+        return;
+    }
+    given.handle = handle;
+    status = mproc_spawn(arguments, &given, 1, NULL, &process);
+    mproc_handle_close(handle); /* the child has its own */
+    if (well(status) && well(mproc_process_wait(process, &code, NULL, MPROC_FOREVER, NULL))) {
+        say("ended %d", code);
+        mproc_process_close(process);
+    }
+}
+
+static void inherit(void) {
+    mproc_handle_t *handle;
+    if (well(mproc_inherited(GIVEN, &handle))) {
+        answer(open_handle(handle));
+        mproc_handle_close(handle);
+    }
+}
+
+/* ---- queue and pipe ---- */
+
+/* What both have in common. */
+static void do_channel(void) {
+    uint64_t next = (uint64_t)number(2), last = next + (uint64_t)number(3);
+    int way = (int)number(5), status;
+    if (is(1, "put")) {
+        status = put_messages(&next, last, timeout_ns(4), (size_t)way);
+        answer_next(status, next);
+    } else if (is(1, "get")) {
+        status = way > 1 ? get_batches(&next, last, timeout_ns(4), (size_t)way)
+                         : get_messages(&next, last, timeout_ns(4), way, false);
+        answer_next(status, next);
+    } else if (is(1, "resume")) {
+        status = get_messages(&next, UINT64_MAX, 0, 1, true);
+        answer_next(status, next);
+    } else if (is(1, "storm")) {
+        put_storm();
+    } else if (is(1, "devour")) {
+        get_storm();
+    } else if (is(1, "reserve")) {
+        keep_reservation();
+    } else if (is(1, "peek") || is(1, "lease")) {
+        keep_message();
+    } else if (is(1, "commit") || is(1, "abort") || is(1, "release") || is(1, "ack") || is(1, "putback")) {
+        end_kept();
+    } else if (is(1, "jobs")) {
+        put_jobs();
+    } else if (is(1, "work")) {
+        work();
+    } else if (is(1, "cancel")) {
+        channel_cancel();
+    } else if (is(1, "give")) {
+        give();
+    } else if (is(1, "take")) {
+        take();
+    } else if (is(1, "spawn")) {
+        spawn();
+    } else if (is(1, "inherit")) {
+        inherit();
+    } else {
+        say("unknown command: %s %s", word(0), word(1));
+    }
+}
+
+static void recovered(int status) {
+    if (well(status)) {
+        say(status == MPROC_RECOVERED ? "recovered" : "ok");
+    }
+}
+
 static void do_queue(void) {
-    uint64_t from = (uint64_t)number(2), end = from + (uint64_t)number(3);
     if (is(1, "create") || is(1, "open")) {
         mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
         options.capacity_bytes = (uint64_t)number(3);
+        options.flags = is(4, "lease") ? MPROC_QUEUE_LEASE : is(4, "joinable") ? MPROC_QUEUE_JOINABLE : 0;
         mproc_queue_close(queue);
         queue = NULL;
         answer(is(1, "open") ? mproc_queue_open(NULL, word(2), &options, &queue)
-                             : mproc_queue_create(NULL, word(2), &options, &queue));
-    } else if (is(1, "put")) {
-        queue_put(from, end, timeout_ns(4), (size_t)number(5));
-    } else if (is(1, "get") && number(5) > 1) {
-        queue_get_many(from, end, timeout_ns(4), (size_t)number(5));
-    } else if (is(1, "get")) {
-        queue_get(from, end, timeout_ns(4), 0);
-    } else if (is(1, "resume")) {
-        queue_get(from, UINT64_MAX, 0, 1);
-    } else if (is(1, "storm")) {
-        queue_storm();
-    } else if (is(1, "devour")) {
-        queue_devour();
-    } else if (is(1, "cancel")) {
-        queue_cancel();
+                             : mproc_queue_create(NULL, is(2, "-") ? NULL : word(2), &options, &queue));
+    } else if (is(1, "done")) {
+        answer(mproc_queue_task_done(queue));
+    } else if (is(1, "join")) {
+        recovered(mproc_queue_join(queue, timeout_ns(2), NULL));
+    } else if (is(1, "produce")) {
+        mproc_queue_t *producer;
+        if (well(mproc_queue_producer(queue, &producer))) {
+            mproc_queue_close(queue);
+            queue = producer;
+            say("ok");
+        }
     } else if (is(1, "shutdown")) {
         answer(mproc_queue_shutdown(queue, is(2, "immediate")));
     } else if (is(1, "size")) {
@@ -863,11 +1223,91 @@ static void do_queue(void) {
         if (well(mproc_queue_size(queue, &items))) {
             say("%zu", items);
         }
-    } else {
+    } else if (is(1, "info")) {
         mproc_queue_info_t info;
         if (well(mproc_queue_info(queue, &info, sizeof info))) {
             say("%u 0", (unsigned)info.steals);
         }
+    } else if (is(1, "close")) {
+        mproc_queue_close(queue);
+        queue = NULL;
+        kept_count = 0;
+        say("ok");
+    } else {
+        do_channel();
+    }
+}
+
+typedef struct {
+    uint64_t next, last;
+    size_t way;
+    int status;
+} putter_t;
+
+static void *put_meanwhile(void *argument) {
+    putter_t *putter = argument;
+    putter->status = put_messages(&putter->next, putter->last, MPROC_FOREVER, putter->way);
+    return NULL;
+}
+
+static void pipe_exchange(void) {
+    uint64_t count = (uint64_t)number(4), next = (uint64_t)number(3);
+    putter_t putter = {(uint64_t)number(2), (uint64_t)number(2) + count, (size_t)number(5), 0};
+    pthread_t thread;
+    int status;
+    if (pthread_create(&thread, NULL, put_meanwhile, &putter) != 0) {
+        say("no thread");
+        exit(1);
+    }
+    status = get_messages(&next, next + count, MPROC_FOREVER, (int)number(6), false);
+    pthread_join(thread, NULL);
+    answer(status < 0 ? status : putter.status);
+}
+
+static void say_of_pipe(const mproc_pipe_info_t *info) {
+    static const char *const peers[] = {"awaited", "open", "gone"};
+    if (is(1, "peer")) {
+        say("%s", peers[info->peer]);
+    } else if (is(1, "size")) {
+        say("%llu %llu", (unsigned long long)info->incoming, (unsigned long long)info->outgoing);
+    } else {
+        say("%u 0", (unsigned)info->steals);
+    }
+}
+
+static void do_pipe(void) {
+    if (is(1, "create") || is(1, "open")) {
+        mproc_pipe_options_t options = MPROC_PIPE_OPTIONS_INIT;
+        mproc_pipe_t **ends[2] = {NULL, NULL};
+        options.capacity_bytes = (uint64_t)number(3);
+        options.flags = is(5, "oneway") ? MPROC_PIPE_ONEWAY : 0;
+        mproc_pipe_close(near_end);
+        near_end = NULL;
+        ends[number(4)] = &near_end;
+        answer(is(1, "open") ? mproc_pipe_open(NULL, word(2), &options, (int)number(4), &near_end)
+                             : mproc_pipe_create(NULL, word(2), &options, ends[0], ends[1]));
+    } else if (is(1, "pair")) {
+        mproc_pipe_options_t options = MPROC_PIPE_OPTIONS_INIT;
+        options.capacity_bytes = (uint64_t)number(2);
+        mproc_pipe_close(near_end);
+        near_end = NULL;
+        answer(mproc_pipe_create(NULL, NULL, &options, &near_end, &far_end));
+    } else if (is(1, "exchange")) {
+        pipe_exchange();
+    } else if (is(1, "poll")) {
+        answer(mproc_pipe_poll(near_end, timeout_ns(2), NULL));
+    } else if (is(1, "peer") || is(1, "size") || is(1, "info")) {
+        mproc_pipe_info_t info;
+        if (well(mproc_pipe_info(near_end, &info, sizeof info))) {
+            say_of_pipe(&info);
+        }
+    } else if (is(1, "close")) {
+        mproc_pipe_close(near_end);
+        near_end = NULL;
+        kept_count = 0;
+        say("ok");
+    } else {
+        do_channel();
     }
 }
 
@@ -876,7 +1316,7 @@ static void do_queue(void) {
 static void run(char *line) {
     char *rest = NULL, *next;
     word_count = 0;
-    for (next = strtok_r(line, " \n", &rest); next != NULL && word_count < 16; next = strtok_r(NULL, " \n", &rest)) {
+    for (next = strtok_r(line, " \n", &rest); next != NULL && word_count < 40; next = strtok_r(NULL, " \n", &rest)) {
         words[word_count++] = next;
     }
     if (is(0, "lock")) {
@@ -893,6 +1333,10 @@ static void run(char *line) {
         do_cells();
     } else if (is(0, "queue")) {
         do_queue();
+    } else if (is(0, "pipe")) {
+        do_pipe();
+    } else if (is(0, "marks")) {
+        do_marks();
     } else if (is(0, "unlink")) {
         answer(mproc_domain_unlink(NULL, word(1)));
     } else if (is(0, "sweep")) {
@@ -905,6 +1349,7 @@ static void run(char *line) {
 int main(int argc, char **argv) {
     static char line[1024];
     int i;
+    program = argv[0];
     for (i = 1; i < argc; i++) {
         snprintf(line, sizeof line, "%s", argv[i]);
         run(line);
@@ -921,6 +1366,9 @@ int main(int argc, char **argv) {
     mproc_value_close(block_done);
     mproc_array_close(array);
     mproc_array_close(cells);
+    mproc_array_close(marks);
     mproc_queue_close(queue);
+    mproc_pipe_close(near_end);
+    mproc_pipe_close(far_end);
     return 0;
 }

@@ -1,5 +1,6 @@
 // The worker in C++. What the commands mean is said in agreed.h.
 #include "agreed.h"
+#include "sockets.h"
 
 #include <mproc.hpp>
 
@@ -15,8 +16,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -34,7 +37,8 @@ std::string word_of(const mproc::error& e) {
       {mproc::errc::timed_out, "timeout"},     {mproc::errc::canceled, "canceled"},  {mproc::errc::closed, "closed"},
       {mproc::errc::type_mismatch, "type"},    {mproc::errc::wrong_kind, "kind"},    {mproc::errc::not_found, "notfound"},
       {mproc::errc::already_exists, "exists"}, {mproc::errc::out_of_range, "range"}, {mproc::errc::too_big, "toobig"},
-      {mproc::errc::not_owner, "notholder"}};
+      {mproc::errc::not_owner, "notholder"},   {mproc::errc::end_of_file, "eof"},  {mproc::errc::broken_pipe, "broken"},
+      {mproc::errc::not_supported, "unsupported"}};
   for (const auto& [code, word] : known) {
     if (e.code() == code) return word;
   }
@@ -504,9 +508,78 @@ std::string do_cells(const words& w) {
   return std::to_string(info.steals) + " " + std::to_string(info.rollbacks);
 }
 
-// ---- queue ----
+// ---- queue, pipe: what both can do ----
 
 std::unique_ptr<mproc::queue> queue;
+std::unique_ptr<mproc::pipe_end> near_end, far_end;  // far_end: that of a pair, until it is handed over
+
+template <class Channel>
+inline constexpr bool is_queue = std::is_same_v<Channel, mproc::queue>;
+
+bool put(mproc::queue& to, const std::string& one, std::int64_t ms) {
+  if (ms < 0) return to.put(one), true;
+  return ms == 0 ? to.try_put(one) : to.try_put_for(one, milliseconds(ms));
+}
+
+bool put(mproc::pipe_end& to, const std::string& one, std::int64_t ms) {
+  if (ms < 0) return to.send(one), true;
+  return ms == 0 ? to.try_send(one) : to.try_send_for(one, milliseconds(ms));
+}
+
+std::optional<std::string> get(mproc::queue& from, std::int64_t ms) {
+  return ms < 0 ? from.next() : ms == 0 ? from.try_get() : from.try_get_for(milliseconds(ms));
+}
+
+std::optional<std::string> get(mproc::pipe_end& from, std::int64_t ms) {
+  return ms < 0 ? from.next() : ms == 0 ? from.try_recv() : from.try_recv_for(milliseconds(ms));
+}
+
+std::optional<mproc::leased<>> lease(mproc::queue& from, std::int64_t ms) {
+  return ms < 0 ? from.next_lease() : ms == 0 ? from.try_lease() : from.try_lease_for(milliseconds(ms));
+}
+
+template <class Channel>
+std::optional<typename Channel::message> peek(Channel& from, std::int64_t ms) {
+  return ms < 0 ? from.next_message() : ms == 0 ? from.try_peek() : from.try_peek_for(milliseconds(ms));
+}
+
+template <class Channel>
+std::optional<typename Channel::reservation> reserve(Channel& in, std::size_t size, std::int64_t ms) {
+  if (ms < 0) return in.reserve(size);
+  return ms == 0 ? in.try_reserve(size) : in.try_reserve_for(size, milliseconds(ms));
+}
+
+// What it means that there was nothing: next() and the like say so when there will be no more.
+template <class Channel>
+std::string nothing(std::int64_t ms) {
+  return ms >= 0 ? "timeout" : is_queue<Channel> ? "closed" : "eof";
+}
+
+// Takes a message, has it looked at, and is done with it. False: there was none.
+template <class Channel, class Look>
+bool take(Channel& from, std::int64_t way, std::int64_t ms, Look look) {
+  if (way == 0) {
+    auto one = peek(from, ms);
+    if (!one) return false;
+    look(one->view());
+    one->release();
+    return true;
+  }
+  if constexpr (is_queue<Channel>) {
+    if (way < 0) {
+      auto one = lease(from, ms);
+      if (!one) return false;
+      look(one->value());
+      one->ack();
+      return true;
+    }
+  }
+  const auto one = get(from, ms);
+  if (one) look(*one);
+  return one.has_value();
+}
+
+// ---- numbered messages ----
 
 std::string message(std::uint64_t i) {
   std::string bytes(MAX_MESSAGE, '\0');
@@ -514,27 +587,47 @@ std::string message(std::uint64_t i) {
   return bytes;
 }
 
-// Puts some messages with one call; gives how many are in: fewer than wanted when the time was up.
-std::size_t put_batch(std::uint64_t from, std::size_t count, std::int64_t ms) {
-  if (count > 1) {
-    std::vector<std::string> messages;
-    for (std::size_t i = 0; i < count; ++i) messages.push_back(message(from + i));
-    return ms < 0    ? queue->put_many(messages)
-           : ms == 0 ? queue->try_put_many(messages)
-                     : queue->try_put_many_for(messages, milliseconds(ms));
+void expect_message(std::string_view bytes, std::uint64_t i) {
+  if (bytes != message(i)) {
+    wrong("wrong: " + std::to_string(bytes.size()) + " bytes instead of message " + std::to_string(i));
   }
-  const auto one = message(from);
-  if (ms < 0) return queue->put(one), 1;
-  return ms == 0 ? queue->try_put(one) : queue->try_put_for(one, milliseconds(ms));
 }
 
-std::string queue_put(std::uint64_t next, std::uint64_t end, std::int64_t ms, std::size_t batch) {
+// Reserves a little more than the message needs, and writes it.
+template <class Channel>
+std::optional<typename Channel::reservation> write_in_place(Channel& to, const std::string& one, std::int64_t ms) {
+  auto room = reserve(to, one.size() + SLACK, ms);
+  if (room) std::memcpy(room->data(), one.data(), one.size());
+  return room;
+}
+
+// Puts some messages with one call, or one in place (0); gives how many are in: fewer than wanted when the time was up.
+template <class Channel>
+std::size_t put_batch(Channel& to, std::uint64_t from, std::size_t count, std::int64_t ms) {
+  if constexpr (is_queue<Channel>) {
+    if (count > 1) {
+      std::vector<std::string> messages;
+      for (std::size_t i = 0; i < count; ++i) messages.push_back(message(from + i));
+      return ms < 0    ? to.put_many(messages)
+             : ms == 0 ? to.try_put_many(messages)
+                       : to.try_put_many_for(messages, milliseconds(ms));
+    }
+  }
+  const auto one = message(from);
+  if (count == 1) return put(to, one, ms);
+  auto room = write_in_place(to, one, ms);
+  if (room) room->commit(one.size());
+  return room.has_value();
+}
+
+template <class Channel>
+std::string put_messages(Channel& to, std::uint64_t next, std::uint64_t end, std::int64_t ms, std::size_t way) {
   try {
     while (next < end) {
-      const auto count = std::min<std::uint64_t>(end - next, batch);
-      const auto done = put_batch(next, count, ms);
+      const auto count = std::min<std::uint64_t>(end - next, way);
+      const auto done = put_batch(to, next, count, ms);
       next += done;
-      if (done < count) return "error timeout " + std::to_string(next);
+      if (done < std::max<std::uint64_t>(count, 1)) return "error timeout " + std::to_string(next);
     }
   } catch (const mproc::batch_error& e) {
     return "error " + word_of(e) + " " + std::to_string(next + e.done());
@@ -544,20 +637,17 @@ std::string queue_put(std::uint64_t next, std::uint64_t end, std::int64_t ms, st
   return "ok " + std::to_string(next);
 }
 
-[[noreturn]] void wrong_message(std::size_t length, std::uint64_t instead_of) {
-  wrong("wrong: " + std::to_string(length) + " bytes instead of message " + std::to_string(instead_of));
-}
-
-std::string queue_get(std::uint64_t next, std::uint64_t end, std::int64_t ms, bool may_miss) {
+template <class Channel>
+std::string get_messages(Channel& from, std::uint64_t next, std::uint64_t end, std::int64_t ms, std::int64_t way,
+                         bool may_miss = false) {
   try {
     while (next < end) {
-      const auto bytes = ms < 0 ? queue->next() : ms == 0 ? queue->try_get() : queue->try_get_for(milliseconds(ms));
-      // next() says that the queue is closed, the others that the time is up.
-      if (!bytes) return (ms < 0 ? "error closed " : "error timeout ") + std::to_string(next);
-      if (may_miss && *bytes != message(next)) ++next;
-      may_miss = false;
-      if (*bytes != message(next)) wrong_message(bytes->size(), next);
-      ++next;
+      const auto look = [&](std::string_view bytes) {
+        if (may_miss && bytes != message(next)) ++next;
+        may_miss = false;
+        expect_message(bytes, next++);
+      };
+      if (!take(from, way, ms, look)) return "error " + nothing<Channel>(ms) + " " + std::to_string(next);
     }
   } catch (const mproc::error& e) {
     return "error " + word_of(e) + " " + std::to_string(next);
@@ -565,7 +655,7 @@ std::string queue_get(std::uint64_t next, std::uint64_t end, std::int64_t ms, bo
   return "ok " + std::to_string(next);
 }
 
-std::string queue_get_many(std::uint64_t next, std::uint64_t end, std::int64_t ms, std::size_t most) {
+std::string get_batches(std::uint64_t next, std::uint64_t end, std::int64_t ms, std::size_t most) {
   try {
     while (next < end) {
       mproc::batch batch(std::min<std::uint64_t>(end - next, most), 100);
@@ -573,10 +663,7 @@ std::string queue_get_many(std::uint64_t next, std::uint64_t end, std::int64_t m
                          : ms == 0 ? queue->try_get_many(batch)
                                    : queue->try_get_many_for(batch, milliseconds(ms));
       if (count == 0) return "error timeout " + std::to_string(next);
-      for (const auto bytes : batch) {
-        if (bytes != message(next)) wrong_message(bytes.size(), next);
-        ++next;
-      }
+      for (const auto bytes : batch) expect_message(bytes, next++);
     }
   } catch (const mproc::error& e) {
     return "error " + word_of(e) + " " + std::to_string(next);
@@ -584,43 +671,225 @@ std::string queue_get_many(std::uint64_t next, std::uint64_t end, std::int64_t m
   return "ok " + std::to_string(next);
 }
 
-std::string do_queue(const words& w) {
+// Runs rounds that say which message is the next one, for ever.
+template <class Round>
+[[noreturn]] void storm(const std::string& done_name, Round round) {
+  auto done = mproc::value<std::uint64_t>::open(done_name);
+  for (bool first = true;; first = false) {
+    done.store(round());
+    if (first) say("started");
+  }
+}
+
+// ---- reservations and messages that are kept from one command to another ----
+
+template <class Channel>
+struct kept_of {
+  std::map<std::uint64_t, typename Channel::reservation> reservations;
+  std::map<std::uint64_t, typename Channel::message> messages;
+  std::map<std::uint64_t, mproc::leased<>> leases;
+};
+template <class Channel>
+kept_of<Channel> kept;
+
+template <class Channel>
+std::string keep(Channel& channel, const std::string& verb, std::uint64_t number, std::int64_t ms) {
+  const auto add = [&](auto& all, auto one, std::string_view bytes) -> std::string {
+    expect_message(bytes, number);
+    const bool again = one->redelivered();
+    all.emplace(number, std::move(*one));
+    return again ? "recovered" : "taken";
+  };
+  if (verb == "reserve") {
+    auto room = write_in_place(channel, message(number), ms);
+    if (!room) return "error timeout";
+    kept<Channel>.reservations.emplace(number, std::move(*room));
+    return "ok";
+  }
+  if (verb == "peek") {
+    auto one = peek(channel, ms);
+    const auto bytes = one ? one->view() : std::string_view();
+    return one ? add(kept<Channel>.messages, std::move(one), bytes) : "error " + nothing<Channel>(ms);
+  }
+  if constexpr (is_queue<Channel>) {
+    auto one = lease(channel, ms);
+    const std::string bytes = one ? one->value() : "";
+    if (one) return add(kept<Channel>.leases, std::move(one), bytes);
+  }
+  return "error " + nothing<Channel>(ms);
+}
+
+template <class Channel>
+void end_kept(const std::string& verb, std::uint64_t number) {
+  auto& [reservations, messages, leases] = kept<Channel>;
+  if (verb == "commit") reservations.extract(number).mapped().commit(message(number).size());
+  else if (verb == "abort") reservations.extract(number).mapped().abort();
+  else if (verb == "release") messages.extract(number).mapped().release();
+  else if (verb == "ack") leases.extract(number).mapped().ack();
+  else if (auto one = messages.extract(number)) one.mapped().put_back();
+  else leases.extract(number).mapped().put_back();
+}
+
+// ---- jobs: messages for several workers ----
+
+std::unique_ptr<mproc::array<std::uint32_t>> marks;
+
+std::string job(std::uint64_t i) {
+  std::string bytes(MAX_JOB, '\0');
+  bytes.resize(agreed_job(i, reinterpret_cast<unsigned char*>(bytes.data())));
+  return bytes;
+}
+
+// Checks a job, and counts it as done.
+void do_job(std::string_view bytes) {
+  std::uint64_t i = std::numeric_limits<std::uint64_t>::max();
+  if (bytes.size() >= sizeof i) std::memcpy(&i, bytes.data(), sizeof i);
+  if (i >= marks->size() || bytes != job(i)) wrong("wrong: " + std::to_string(bytes.size()) + " bytes are no job");
+  marks->set(i, marks->get(i) + 1);
+}
+
+template <class Channel>
+std::string work(Channel& from, std::int64_t way) {
+  std::uint64_t done = 0;
+  for (; take(from, way, -1, do_job); ++done) {
+    if constexpr (is_queue<Channel>) {
+      if (way > 0) from.task_done();
+    }
+    if (done == 0) say("started");
+  }
+  return "ok " + std::to_string(done);
+}
+
+std::string do_marks(const words& w) {
+  using array = mproc::array<std::uint32_t>;
+  if (w[1] == "create" || w[1] == "open") {
+    const auto count = static_cast<std::size_t>(number(w[3]));
+    marks.reset();
+    marks = std::make_unique<array>(w[1] == "open" ? array::open(w[2], count) : array::create(w[2], count));
+    return "ok";
+  }
+  const auto all = marks->read();
+  const auto never = std::count(all.begin(), all.end(), 0U);
+  const auto again = std::count_if(all.begin(), all.end(), [](auto times) { return times > 1; });
+  return std::to_string(never) + " " + std::to_string(again);
+}
+
+// ---- handles that travel ----
+
+std::string program;  // this one, whose neighbours are the workers in other languages
+
+class connection {
+ public:
+  explicit connection(int descriptor) : descriptor_(descriptor) {
+    if (descriptor < 0) wrong(std::string("no connection: ") + std::strerror(errno));
+  }
+  ~connection() { close(descriptor_); }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+mproc::handle hand_over(const std::unique_ptr<mproc::queue>& from) { return from->export_handle(); }
+
+// A pair's far end is handed over: it is the receiver's alone.
+mproc::handle hand_over(const std::unique_ptr<mproc::pipe_end>& from) {
+  const auto end = std::move(far_end);
+  return (end ? end : from)->export_handle();
+}
+
+template <class Channel>
+void open_handle(std::unique_ptr<Channel>& to, const mproc::handle& from) {
+  to.reset();
+  to = std::make_unique<Channel>(Channel::open(from));
+}
+
+// What is between the slashes becomes the other worker's arguments.
+std::string spawn(const words& w, mproc::handle given) {
+  std::vector<std::string> arguments{program.substr(0, program.rfind('-') + 1) + w[2]};
+  for (std::size_t i = 3; i < w.size(); ++i) {
+    if (w[i] == "/") arguments.emplace_back();
+    else arguments.back() += w[i] + " ";
+  }
+  mproc::process child(arguments, {{GIVEN, std::move(given)}});
+  return "ended " + std::to_string(child.wait().code);
+}
+
+// ---- queue and pipe ----
+
+// What both have in common.
+template <class Channel>
+std::string do_channel(std::unique_ptr<Channel>& channel, const words& w) {
   const auto n = [&](std::size_t i) { return static_cast<std::uint64_t>(number(w.at(i))); };
-  const auto ms = [&](std::size_t i) { return number(w.at(i)); };
+  const auto& verb = w[1];
+  if (verb == "put") return put_messages(*channel, n(2), n(2) + n(3), number(w[4]), n(5));
+  if (verb == "get" && number(w[5]) > 1) return get_batches(n(2), n(2) + n(3), number(w[4]), n(5));
+  if (verb == "get") return get_messages(*channel, n(2), n(2) + n(3), number(w[4]), number(w[5]));
+  if (verb == "resume") {
+    return get_messages(*channel, n(2), std::numeric_limits<std::uint64_t>::max(), 0, 1, true);
+  }
+  if (verb == "storm") storm(w[3], [&, next = n(2)]() mutable { return next += put_batch(*channel, next, n(4), -1); });
+  if (verb == "devour") {
+    storm(w[3], [&, next = n(2)]() mutable {
+      if (!take(*channel, 1, -1, [&](std::string_view bytes) { expect_message(bytes, next); })) wrong("no more");
+      return ++next;
+    });
+  }
+  if (verb == "reserve" || verb == "peek" || verb == "lease") return keep(*channel, verb, n(2), number(w[3]));
+  if (verb == "commit" || verb == "abort" || verb == "release" || verb == "ack" || verb == "putback") {
+    return end_kept<Channel>(verb, n(2)), "ok";
+  }
+  if (verb == "jobs") {
+    for (std::uint64_t i = 0; i < n(2); ++i) put(*channel, job(i), -1);
+    return "ok";
+  }
+  if (verb == "work") return work(*channel, number(w[2]));
+  if (verb == "give") {
+    const connection to(connect_to(w[2].c_str()));
+    return hand_over(channel).send(to.get()), "ok";
+  }
+  if (verb == "take") {
+    const connection from(accept_at(w[2].c_str()));
+    return open_handle(channel, mproc::handle::recv(from.get())), "ok";
+  }
+  if (verb == "spawn") return spawn(w, hand_over(channel));
+  if (verb == "inherit") return open_handle(channel, mproc::inherited(GIVEN)), "ok";
+  if (verb == "close") {
+    kept<Channel> = {};
+    channel.reset();
+    return "ok";
+  }
+  return "unknown command: " + w[0] + " " + verb;
+}
+
+std::string do_queue(const words& w) {
   if (w[1] == "create" || w[1] == "open") {
     mproc::queue_options options;
-    options.capacity_bytes = n(3);
+    options.capacity_bytes = static_cast<std::uint64_t>(number(w[3]));
+    options.lease = w[4] == "lease";
+    options.joinable = w[4] == "joinable";
     queue.reset();
     queue = std::make_unique<mproc::queue>(w[1] == "open" ? mproc::queue::open(w[2], options)
+                                           : w[2] == "-"  ? mproc::queue(options)
                                                           : mproc::queue::create(w[2], options));
     return "ok";
   }
-  if (w[1] == "put") return queue_put(n(2), n(2) + n(3), ms(4), n(5));
-  if (w[1] == "get") {
-    return n(5) > 1 ? queue_get_many(n(2), n(2) + n(3), ms(4), n(5)) : queue_get(n(2), n(2) + n(3), ms(4), false);
+  if (w[1] == "done") return queue->task_done(), "ok";
+  if (w[1] == "join") {
+    const auto ms = number(w[2]);
+    const auto how = ms < 0    ? std::optional(queue->join())
+                     : ms == 0 ? queue->try_join()
+                               : queue->try_join_for(milliseconds(ms));
+    return !how ? "error timeout" : *how == mproc::join_outcome::some_lost ? "recovered" : "ok";
   }
-  if (w[1] == "resume") return queue_get(n(2), std::numeric_limits<std::uint64_t>::max(), 0, true);
-  if (w[1] == "storm") {
-    auto done = mproc::value<std::uint64_t>::open(w[3]);
-    auto next = n(2);
-    for (bool first = true;; first = false) {
-      done.store(next += put_batch(next, n(4), -1));
-      if (first) say("started");
-    }
-  }
-  if (w[1] == "devour") {
-    auto done = mproc::value<std::uint64_t>::open(w[3]);
-    auto next = n(2);
-    std::string bytes;
-    for (bool first = true;; first = false) {
-      queue->get_into(bytes);
-      if (bytes != message(next)) wrong_message(bytes.size(), next);
-      done.store(++next);
-      if (first) say("started");
-    }
+  if (w[1] == "produce") {
+    queue = std::make_unique<mproc::queue>(queue->producer());
+    return "ok";
   }
   if (w[1] == "cancel") {
-    const canceller in_time{milliseconds(ms(3))};
+    const canceller in_time{milliseconds(number(w[3]))};
     if (w[2] == "get") queue->get(in_time.token);
     else queue->put("x", in_time.token);
     return "ok";
@@ -630,7 +899,67 @@ std::string do_queue(const words& w) {
     return "ok";
   }
   if (w[1] == "size") return std::to_string(queue->size());
-  return std::to_string(queue->info().steals) + " 0";
+  if (w[1] == "info") return std::to_string(queue->info().steals) + " 0";
+  return do_channel(queue, w);
+}
+
+std::string exchange(std::uint64_t out, std::uint64_t in, std::uint64_t count, std::size_t put_way,
+                     std::int64_t get_way) {
+  std::string put_answer, get_answer;
+  std::thread putter([&] { put_answer = put_messages(*near_end, out, out + count, -1, put_way); });
+  try {
+    get_answer = get_messages(*near_end, in, in + count, -1, get_way);
+  } catch (const std::exception& e) {
+    say(e.what());
+    std::_Exit(1);  // the other thread may wait for ever
+  }
+  putter.join();
+  if (get_answer.compare(0, 3, "ok ") != 0) return get_answer;
+  return put_answer.compare(0, 3, "ok ") != 0 ? put_answer : "ok";
+}
+
+std::string do_pipe(const words& w) {
+  const auto n = [&](std::size_t i) { return static_cast<std::uint64_t>(number(w.at(i))); };
+  mproc::pipe_options options;
+  if (w[1] == "create" || w[1] == "open") {
+    using end = mproc::pipe_end;
+    const auto which = static_cast<int>(number(w[4]));
+    options.capacity_bytes = n(3);
+    options.one_way = w[5] == "oneway";
+    near_end.reset();
+    near_end = std::make_unique<end>(w[1] == "open" ? end::open(w[2], which, options)
+                                                    : end::create(w[2], which, options));
+    return "ok";
+  }
+  if (w[1] == "pair") {
+    options.capacity_bytes = n(2);
+    mproc::pipe made(options);
+    near_end = std::make_unique<mproc::pipe_end>(std::move(made.end0));
+    far_end = std::make_unique<mproc::pipe_end>(std::move(made.end1));
+    return "ok";
+  }
+  if (w[1] == "exchange") return exchange(n(2), n(3), n(4), n(5), number(w[6]));
+  if (w[1] == "poll") {
+    const auto ms = number(w[2]);
+    if (ms < 0) return near_end->poll(), "ok";
+    return (ms == 0 ? near_end->try_poll() : near_end->try_poll_for(milliseconds(ms))) ? "ok" : "error timeout";
+  }
+  if (w[1] == "cancel") {
+    const canceller in_time{milliseconds(number(w[3]))};
+    if (w[2] == "get") near_end->recv(in_time.token);
+    else near_end->send("x", in_time.token);
+    return "ok";
+  }
+  if (w[1] == "peer") {
+    const auto peer = near_end->info().peer;
+    return peer == MPROC_PEER_AWAITED ? "awaited" : peer == MPROC_PEER_OPEN ? "open" : "gone";
+  }
+  if (w[1] == "size") {
+    const auto info = near_end->info();
+    return std::to_string(info.incoming) + " " + std::to_string(info.outgoing);
+  }
+  if (w[1] == "info") return std::to_string(near_end->info().steals) + " 0";
+  return do_channel(near_end, w);
 }
 
 // ---- all commands ----
@@ -638,7 +967,8 @@ std::string do_queue(const words& w) {
 std::string answer(const words& w) {
   static const std::map<std::string, std::string (*)(const words&)> commands{
       {"lock", do_lock},   {"value", do_value}, {"record", do_record}, {"block", do_block},
-      {"array", do_array}, {"cells", do_cells}, {"queue", do_queue}};
+      {"array", do_array}, {"cells", do_cells}, {"queue", do_queue},
+      {"pipe", do_pipe},   {"marks", do_marks}};
   if (w[0] == "unlink") return mproc::domain().unlink(w[1]), "ok";
   if (w[0] == "sweep") return mproc::domain().sweep(), "ok";
   return commands.at(w[0])(w);
@@ -659,6 +989,7 @@ void run(const std::string& line) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  program = argv[0];
   for (int i = 1; i < argc; ++i) run(argv[i]);
   for (std::string line; argc == 1 && std::getline(std::cin, line);) run(line);
   return 0;

@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // What ../agreed.h says to C and C++.
 
@@ -9,8 +12,11 @@ const (
 	schemaOther  uint64 = 0x706f6c79676c6f75
 
 	maxMessage = 5000
+	slack      = 13
 	blockWords = 511
 	cellWords  = 127
+
+	given = "given"
 )
 
 type recordData struct {
@@ -87,4 +93,9 @@ func message(i uint64) []byte {
 		}
 	}
 	return bytes
+}
+
+// job says its number, so that several workers can take some of them each.
+func job(i uint64) []byte {
+	return append(binary.NativeEndian.AppendUint64(nil, i), message(i)...)
 }

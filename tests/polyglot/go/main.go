@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	mproc "github.com/libmproc/libmproc/bindings/go"
@@ -37,7 +39,7 @@ func main() {
 }
 
 func closeAll() {
-	for _, c := range []interface{ Close() error }{queue, block.data, block.done, record, cells} {
+	for _, c := range []interface{ Close() error }{queue, pipe, farEnd, block.data, block.done, record, cells, marks} {
 		must(c.Close())
 	}
 	for _, c := range []interface{ Close() error }{lock, value, array} {
@@ -68,7 +70,7 @@ var commands map[string]func(words) (string, error)
 func init() {
 	commands = map[string]func(words) (string, error){
 		"lock": doLock, "value": doValue, "record": doRecord, "block": doBlock, "array": doArray, "cells": doCells,
-		"queue":  doQueue,
+		"queue": doQueue, "pipe": doPipe, "marks": doMarks,
 		"unlink": func(w words) (string, error) { return "ok", mproc.Default().Unlink(w.at(1)) },
 		"sweep": func(words) (string, error) {
 			_, err := mproc.Default().Sweep()
@@ -110,6 +112,12 @@ func wordOf(err error) string {
 		return "toobig"
 	case is(mproc.ErrNotHolder):
 		return "notholder"
+	case is(mproc.ErrEOF) && is(io.EOF):
+		return "eof"
+	case is(mproc.ErrPipe) && is(syscall.EPIPE):
+		return "broken"
+	case is(mproc.ErrNotSupported) && is(errors.ErrUnsupported):
+		return "unsupported"
 	}
 	return "other " + err.Error()
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	mproc "github.com/libmproc/libmproc/bindings/go"
+)
+
+// ---- handles that travel ----
+
+// abstract is a socket's name that no file system sees.
+func abstract(name string) *net.UnixAddr { return &net.UnixAddr{Name: "@" + name, Net: "unix"} }
+
+func give(c channel, name string) error {
+	to, err := net.DialUnix("unix", nil, abstract(name))
+	for errors.Is(err, syscall.ECONNREFUSED) { // nobody listens yet
+		runtime.Gosched()
+		to, err = net.DialUnix("unix", nil, abstract(name))
+	}
+	must(err)
+	defer to.Close()
+	handle, err := c.handOver()
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return handle.SendTo(forever, to)
+}
+
+func takeHandle(c channel, name string) error {
+	listener := need(net.ListenUnix("unix", abstract(name)))
+	defer listener.Close()
+	from := need(listener.AcceptUnix())
+	defer from.Close()
+	handle, err := mproc.RecvHandle(forever, from)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	return c.open(handle)
+}
+
+// spawn makes what is between the slashes the arguments of a worker in another language, a neighbour of this one.
+func spawn(c channel, w words) (string, error) {
+	commands := strings.Split(strings.Join(w[3:], " "), "/ ")[1:]
+	cmd := exec.Command(os.Args[0][:strings.LastIndex(os.Args[0], "-")+1]+w.at(2), commands...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	handle, err := c.handOver()
+	if err != nil {
+		return "", err
+	}
+	done := need(mproc.PassTo(cmd, map[string]*mproc.Handle{given: handle}))
+	must(handle.Close()) // the child will have its own
+	err = cmd.Start()
+	done()
+	must(err)
+	cmd.Wait()
+	return fmt.Sprint("ended ", cmd.ProcessState.ExitCode()), nil
+}
