@@ -19,9 +19,10 @@ enum {
     MAX_ROWS = 8,        /* report rows of one case */
     MAX_ROUNDS = 64,
     MAX_SAMPLES = 1 << 16, /* round trips whose time is kept for the percentiles */
-    MAX_MESSAGE = 64 << 10,
+    MAX_MESSAGE = 1 << 20,
     QUEUE_BYTES = 64 << 10, /* what every bounded queue here has room for ... */
     QUEUE_DEPTH = 910,      /* ... in messages of 64 bytes plus 8 */
+    RING_BYTES_LONG = 4 * MAX_MESSAGE, /* for the longest: three of them and their headers */
     BATCH = 32
 };
 

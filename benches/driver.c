@@ -32,7 +32,7 @@ struct settings {
 static void usage(FILE *to)
 {
     fputs("usage: run.sh [options]\n"
-          "  --quick          a rough picture in about 15 seconds (15 rounds of 12 ms)\n"
+          "  --quick          a rough picture in about 25 seconds (15 rounds of 12 ms)\n"
           "  --only PATTERN   only rows whose name contains PATTERN or matches it as a glob\n"
           "  --rounds N       rounds of each comparison (default 60)\n"
           "  --window MS      length of one measurement (default 20)\n"

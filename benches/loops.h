@@ -11,7 +11,13 @@
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
 
-enum { WARM_UP = 32 * BATCH };
+enum { WARM_UP = 32 * BATCH, WARM_UP_BYTES = 64 << 20, LONG_MESSAGE = 1024 };
+
+/* How many messages to warm up with: long ones have touched everything after a few. */
+BENCH_INLINE uint64_t warm_up(size_t len)
+{
+    return len > WARM_UP_BYTES / WARM_UP ? (uint64_t)WARM_UP_BYTES / len : (uint64_t)WARM_UP;
+}
 
 static inline void cpu_pause(void)
 {
@@ -71,25 +77,30 @@ static inline void message_check(const unsigned char *message, uint64_t number)
 typedef void (*send_fn)(void *ctx, const void *message, size_t len);
 typedef void (*receive_fn)(void *ctx, void *message, size_t len);
 
-/* Member 0 sends numbered messages, member 1 receives and checks them. */
+/* Member 0 sends numbered messages, member 1 receives and checks them: of long ones also the end, which comes last. */
 BENCH_INLINE void loop_stream(struct run *run, void *ctx, send_fn send, receive_fn receive)
 {
     unsigned char *message = run_buffer();
     const size_t len = run->side->size;
+    unsigned char *last = message + len - sizeof(uint64_t);
 
     for (int phase = 0; phase < 2; phase++) {
-        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP;
+        const uint64_t n = phase ? run->n : warm_up(len);
         if (phase)
             run_start(run);
         if (run->role == 0) {
             for (uint64_t i = 0; i < n; i++) {
                 message_number(message, i);
+                if (len > LONG_MESSAGE)
+                    message_number(last, i);
                 send(ctx, message, len);
             }
         } else {
             for (uint64_t i = 0; i < n; i++) {
                 receive(ctx, message, len);
                 message_check(message, i);
+                if (len > LONG_MESSAGE)
+                    message_check(last, i);
             }
         }
     }
@@ -103,7 +114,7 @@ BENCH_INLINE void loop_pair(struct run *run, void *ctx, send_fn send, receive_fn
     const size_t len = run->side->size;
 
     for (int phase = 0; phase < 2; phase++) {
-        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP;
+        const uint64_t n = phase ? run->n : warm_up(len);
         if (phase)
             run_start(run);
         for (uint64_t i = 0; i < n; i++) {
@@ -120,7 +131,8 @@ BENCH_INLINE void loop_pair(struct run *run, void *ctx, send_fn send, receive_fn
 typedef void (*send_to_fn)(void *ctx, int direction, const void *message, size_t len);
 typedef void (*receive_from_fn)(void *ctx, int direction, void *message, size_t len);
 
-BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
+/* `each`: keep how long every single one took; else no clock is read between them, which would dilute short ones. */
+BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive, bool each)
 {
     unsigned char *message = run_buffer();
     const size_t len = run->side->size;
@@ -136,7 +148,7 @@ BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, re
                 send(ctx, 0, message, len);
                 receive(ctx, 1, message, len);
                 message_check(message, i);
-                if (phase) {
+                if (each && phase) {
                     const double after = now_ns();
                     run_record(run, i, after - before);
                     before = after;
@@ -151,6 +163,17 @@ BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, re
         }
     }
     run_stop(run, run->n);
+}
+
+BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
+{
+    loop_back_and_forth(run, ctx, send, receive, true);
+}
+
+/* The same without percentiles. */
+BENCH_INLINE void loop_round_trip(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
+{
+    loop_back_and_forth(run, ctx, send, receive, false);
 }
 
 #endif

@@ -1,5 +1,6 @@
-/* Ours: the queue, as a stream of messages, in batches, and as a hand-off back and forth. */
+/* Ours: the queue, as a stream of messages, in batches, in place, and as a hand-off back and forth. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ours.h"
 
@@ -18,7 +19,8 @@ static const char *setup(struct run *run)
     mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
     options.flags = (uint32_t)run->side->option;
     /* Room for the same number of messages as the others; a long message needs a longer queue. */
-    options.capacity_bytes = run->side->size > 1024 ? 16 * QUEUE_BYTES : QUEUE_BYTES;
+    const size_t size = run->side->size;
+    options.capacity_bytes = size > 65536 ? RING_BYTES_LONG : size > 1024 ? 16 * QUEUE_BYTES : QUEUE_BYTES;
     for (int d = 0; d < 2; d++)
         ours_check(mproc_queue_create(ours_domain, names[d], &options, &q->direction[d]), "mproc_queue_create");
     run->state = q;
@@ -70,10 +72,35 @@ static void queue_receive_from(void *ctx, int direction, void *message, size_t l
     queue_receive(((struct queues *)ctx)->direction[direction], message, len);
 }
 
+static void in_place_send(void *ctx, const void *message, size_t len)
+{
+    mproc_view_t view;
+    ours_check(mproc_queue_reserve(ctx, len, &view, MPROC_FOREVER, NULL), "mproc_queue_reserve");
+    memcpy(view.data, message, len);
+    ours_check(mproc_queue_commit(ctx, view.id, len), "mproc_queue_commit");
+}
+
+static void in_place_receive(void *ctx, void *message, size_t len)
+{
+    mproc_view_t view;
+    ours_check(mproc_queue_peek(ctx, &view, MPROC_FOREVER, NULL), "mproc_queue_peek");
+    if (view.len != len)
+        die("a message of %zu bytes arrived instead of %zu", view.len, len);
+    memcpy(message, view.data, len);
+    ours_check(mproc_queue_release(ctx, view.id), "mproc_queue_release");
+}
+
 static void body_stream(struct run *run)
 {
     struct queues q = member_queues(run);
     loop_stream(run, q.direction[0], queue_send, queue_receive);
+    member_close(&q);
+}
+
+static void body_in_place(struct run *run)
+{
+    struct queues q = member_queues(run);
+    loop_stream(run, q.direction[0], in_place_send, in_place_receive);
     member_close(&q);
 }
 
@@ -142,5 +169,7 @@ SIDE(ours_queue_batch, 2, body_batch, 64, 0);
 SIDE(ours_queue_pair, 1, body_pair, 64, 0);
 SIDE(ours_queue_1k, 2, body_stream, 1024, 0);
 SIDE(ours_queue_64k, 2, body_stream, 65536, 0);
+SIDE(ours_queue_1m, 2, body_stream, 1 << 20, 0);
+SIDE(ours_queue_in_place, 2, body_in_place, 1 << 20, 0);
 SIDE(ours_hand_off, 2, body_ping_pong, 64, MPROC_NO_SPIN);
 SIDE(ours_hand_off_spinning, 2, body_ping_pong, 64, 0);

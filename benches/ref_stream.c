@@ -92,6 +92,7 @@ static void body_ping_pong(struct run *run) { loop_ping_pong(run, run->state, st
 
 SIDE(ref_socket_1k, socket, "unix stream socket", body_stream, 1024);
 SIDE(ref_socket_64k, socket, "unix stream socket", body_stream, 65536);
+SIDE(ref_socket_1m, socket, "unix stream socket", body_stream, 1 << 20);
 SIDE(ref_pipe_1k, pipe, "pipe", body_stream, 1024);
 SIDE(ref_pipe_64k, pipe, "pipe", body_stream, 65536);
 SIDE(ref_socket_ping_pong, socket, "unix stream socket", body_ping_pong, 64);

@@ -26,8 +26,12 @@ extern const struct side ours_lock, ours_lock_contend, ours_lock_contend_work;
 extern const struct side ours_add, ours_get, ours_set, ours_load, ours_store, ours_snapshot_load, ours_snapshot_store,
     ours_array_get, ours_array_set, ours_array_read;
 /* ours_queue.c */
-extern const struct side ours_queue, ours_queue_batch, ours_queue_pair, ours_queue_1k, ours_queue_64k;
+extern const struct side ours_queue, ours_queue_batch, ours_queue_pair, ours_queue_1k, ours_queue_64k,
+    ours_queue_1m, ours_queue_in_place;
 extern const struct side ours_hand_off, ours_hand_off_spinning;
+/* ours_pipe.c */
+extern const struct side ours_pipe_exclusive, ours_pipe_shared, ours_pipe_exclusive_64, ours_pipe_shared_64,
+    ours_pipe_blocking, ours_pipe_64k, ours_pipe_1m, ours_pipe_in_place;
 
 /* ref_lock.c */
 extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work;
@@ -38,8 +42,10 @@ extern const struct side ref_add, ref_load, ref_store, ref_structure_load, ref_s
 extern const struct side ref_ring, ref_ring_batch, ref_ring_pair;
 /* ref_futex.c */
 extern const struct side ref_futex, ref_spin;
+/* ref_memory.c */
+extern const struct side ref_line, ref_buffers;
 /* ref_stream.c */
-extern const struct side ref_socket_1k, ref_socket_64k, ref_pipe_1k, ref_pipe_64k, ref_socket_ping_pong;
+extern const struct side ref_socket_1k, ref_socket_64k, ref_socket_1m, ref_pipe_1k, ref_pipe_64k, ref_socket_ping_pong;
 /* ref_mqueue.c */
 extern const struct side ref_mqueue, ref_mqueue_pair;
 /* peer_boost_queue.cpp; absent when built with BENCH_NO_BOOST */

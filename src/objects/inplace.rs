@@ -215,37 +215,36 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     fn try_hold(&self, copy: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Found>> {
         self.segment.check()?;
-        let me = self.segment.domain().me()?.word();
         let inside = self.enter_get()?;
         if self.state.load(Ordering::Acquire) >= CLOSED {
             return Err(Error::Closed);
         }
-        let before = self.freed();
         if self.detached.load(Ordering::Relaxed) == 0 && self.ready() == 0 && !self.is_reaping_due() {
             return Ok(None); // without touching what others would have to fetch anew
         }
+        let before = self.freed();
         self.detach();
-        let found = self.find()?;
-        if let (Some(found), Some(to)) = (found, copy) {
-            let len = found.record.len;
-            let Some(to) = to.get_mut(..len) else {
-                self.reclaim()?;
-                return Err(Error::MessageSize { needed: len });
-            };
-            self.region().read(self.offset(found.position) + PREFIX, to)?;
-        }
-        if let Some(found) = found {
-            self.set(found.position, Record::owned(State::Held, found.record.len, me))?;
-            self.go_past(&found)?;
-        } else {
-            self.reclaim()?;
-        }
+        let held = self.hold_next(copy);
+        self.reclaim()?;
         let freed = self.freed() != before;
         drop(inside);
         if freed {
             self.notify(&self.not_full, u32::MAX, self.is_locked());
         }
-        Ok(found)
+        held
+    }
+
+    fn hold_next(&self, copy: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Found>> {
+        let me = self.segment.domain().me()?.word();
+        let Some(found) = self.find()? else { return Ok(None) };
+        let len = found.record.len;
+        if let Some(to) = copy {
+            let to = to.get_mut(..len).ok_or(Error::MessageSize { needed: len })?;
+            self.region().read(self.offset(found.position) + PREFIX, to)?;
+        }
+        self.set(found.position, Record::owned(State::Held, len, me))?;
+        self.go_past(&found)?;
+        Ok(Some(found))
     }
 
     /// A message that was held is done.

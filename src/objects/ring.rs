@@ -343,7 +343,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     /// Writes a record; if POLLED, publishes it, too.
-    #[inline]
+    #[inline(always)]
     fn write_message(&self, tail: Mark, units: u32, message: &[u8]) -> Result<()> {
         let at = self.offset(tail.position);
         if !POLLED {

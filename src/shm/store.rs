@@ -210,31 +210,48 @@ pub(super) unsafe fn copy_out(from: *const u8, to: *mut u8, len: usize) {
     unsafe { copy_run(to, from, len) };
 }
 
-/// Longer runs than this go through memcpy; below, its call costs more than the copy.
-const SHORT: usize = 128;
-
+/// Longer runs than 128 bytes go through memcpy; below, its call costs more than the copy. Short ones are a few words,
+/// the last of which overlap the first (a loop would become a call of memcpy again).
+///
 /// # Safety
 /// Both sides have `len` bytes and do not overlap.
 #[inline]
-unsafe fn copy_run(mut to: *mut u8, mut from: *const u8, mut len: usize) {
-    if len > SHORT {
-        // SAFETY: this function's contract.
-        unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
-        return;
-    }
-    // SAFETY: each step stays within `len` bytes of both sides; accesses are unaligned-tolerant.
+unsafe fn copy_run(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: this function's contract, and len is at least as long as one word where words are copied; so each
+    // piece lies within both sides.
     unsafe {
-        while len >= 8 {
-            to.cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned());
-            (to, from, len) = (to.add(8), from.add(8), len - 8);
+        match len {
+            0 => {}
+            1..=3 => {
+                let (first, middle, last) = (from.read(), from.add(len / 2).read(), from.add(len - 1).read());
+                to.write(first);
+                to.add(len / 2).write(middle);
+                to.add(len - 1).write(last);
+            }
+            4..=7 => copy_words::<u32, 1>(to, from, len),
+            8..=16 => copy_words::<u64, 1>(to, from, len),
+            17..=32 => copy_words::<u128, 1>(to, from, len),
+            33..=64 => copy_words::<u128, 2>(to, from, len),
+            65..=128 => copy_words::<u128, 4>(to, from, len),
+            _ => std::ptr::copy_nonoverlapping(from, to, len),
         }
-        if len >= 4 {
-            to.cast::<u32>().write_unaligned(from.cast::<u32>().read_unaligned());
-            (to, from, len) = (to.add(4), from.add(4), len - 4);
-        }
-        while len > 0 {
-            to.write(from.read());
-            (to, from, len) = (to.add(1), from.add(1), len - 1);
+    }
+}
+
+/// Copies the first N words and the last N.
+///
+/// # Safety
+/// Both sides have `len` bytes, at least N words, and do not overlap.
+#[inline(always)]
+unsafe fn copy_words<W: Copy, const N: usize>(to: *mut u8, from: *const u8, len: usize) {
+    let end = len - N * size_of::<W>();
+    for start in [0, end] {
+        for i in 0..N {
+            // SAFETY: start + N words <= len: within both sides; unaligned accesses.
+            unsafe {
+                let at = start + i * size_of::<W>();
+                to.add(at).cast::<W>().write_unaligned(from.add(at).cast::<W>().read_unaligned());
+            }
         }
     }
 }
