@@ -103,6 +103,6 @@ step "the programs of the README" 120 scripts/check-readme.sh
 step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
 step "scenarios: fork, exec, stop, closed descriptors, pid namespaces" 600 target/ctest/scenarios
 step "hostile segments, under AddressSanitizer" 600 target/ctest/sanitize/hostile
-step "kill loop: 2,000 kills" 900 target/ctest/killloop --kills 2000
+step "kill loop: 4,000 kills" 900 target/ctest/killloop --kills 4000
 step "demo" 300 target/demo/director target/demo
 finish 0

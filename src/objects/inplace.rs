@@ -496,14 +496,14 @@ impl<const POLLED: bool> Ring<POLLED> {
     // --- the dead ------------------------------------------------------------------------------------
 
     fn is_reaping_due(&self) -> bool {
-        clock::now_ns().saturating_sub(self.reaped.load(Ordering::Relaxed)) >= REAP_NS
+        clock::coarse_ns().saturating_sub(self.reaped.load(Ordering::Relaxed)) >= REAP_NS
     }
 
     /// Asks who is dead, if it is time for that.
     fn reaper(&self) -> Reaper<'_> {
         let due = self.is_reaping_due();
         if due {
-            self.reaped.store(clock::now_ns(), Ordering::Relaxed);
+            self.reaped.store(clock::coarse_ns(), Ordering::Relaxed);
         }
         Reaper { domain: due.then(|| self.segment.domain()), known: Cell::new([(0, true); KNOWN]) }
     }

@@ -62,7 +62,7 @@ impl Presence {
             NEVER => false,
             LEFT => self.ask(),
             _ => {
-                let now = clock::now_ns();
+                let now = clock::coarse_ns();
                 let due = now.saturating_sub(self.asked.load(Ordering::Relaxed)) >= ASK_NS;
                 if due {
                     self.asked.store(now, Ordering::Relaxed);

@@ -402,10 +402,13 @@ impl<const POLLED: bool> Ring<POLLED> {
             )?;
             Ok((taken != usize::MAX).then_some(taken))
         };
-        if limits.is_try() {
-        } else if POLLED {
+        if POLLED && !limits.is_try() {
             self.not_empty.expect(|| self.is_next_there());
-        } else {
+            if !self.is_next_there() {
+                return self.wait_message(limits, one, over);
+            }
+        }
+        if !POLLED && !limits.is_try() {
             self.pace.keep(|| self.head.load(Ordering::Relaxed) == self.tail_seen.load(Ordering::Relaxed));
         }
         match one()? {

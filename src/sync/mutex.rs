@@ -88,17 +88,19 @@ impl Env for Wait<'_> {
     type Word = Word32;
 
     fn sleep(&self, word: &Word32, expected: u32) -> Slept {
-        let now = clock::now_ns();
         if self.slice_began.get() == 0 {
-            self.slice_began.set(now);
+            self.slice_began.set(clock::coarse_ns());
         }
-        let ns = self.slice_ns.min(self.deadline().saturating_sub(now));
+        let ns = match self.deadline() {
+            u64::MAX => self.slice_ns,
+            deadline => self.slice_ns.min(deadline.saturating_sub(clock::now_ns())),
+        };
         let woken = match self.limits.cancel {
             Some(cancel) => futex::wait_or_cancel(word.atomic(), expected, cancel.word(), ns),
             None => futex::wait(word.atomic(), expected, ns),
         };
         // By the clock, not by how the sleep ended: frequent signals must not keep us from ever asking.
-        let now = clock::now_ns();
+        let now = clock::coarse_ns();
         if woken == futex::Woken::TimedOut || now.saturating_sub(self.slice_began.get()) >= self.slice_ns {
             self.slice_began.set(now);
             return Slept::Slice;
@@ -140,7 +142,12 @@ impl Env for Wait<'_> {
         if self.limits.cancel.is_some_and(Cancel::is_set) {
             return Err(Stop::Canceled);
         }
-        if self.limits.is_try() || clock::now_ns() >= self.deadline() {
+        let over = match self.deadline() {
+            _ if self.limits.is_try() => true,
+            u64::MAX => false,
+            deadline => clock::now_ns() >= deadline,
+        };
+        if over {
             return Err(Stop::TimedOut);
         }
         Ok(())

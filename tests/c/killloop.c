@@ -1,8 +1,8 @@
 /*
- * killloop [--kills N] [--seed S] [--progress] [--only lock|value|array|queue|lifecycle]
+ * killloop [--kills N] [--seed S] [--progress] [--only lock|value|array|queue|inplace|lease|join|pipe|lifecycle]
  *
  * Real processes, killed with SIGKILL at random moments, thousands of times, while they work on the same
- * lock, value, array and queue and create and remove objects. What must be conserved is checked all the
+ * lock, value, array, queue and pipe and create and remove objects. What must be conserved is checked all the
  * time and at the end. Prints one line for each kind of object; exit status 0 when everything held.
  */
 #include "killloop.h"
@@ -11,7 +11,7 @@
 #include <stdarg.h>
 
 struct board *board;
-struct run run = { .kills = 2000 };
+struct run run = { .kills = 4000 };
 volatile sig_atomic_t interrupted;
 
 static pid_t driver;
@@ -211,8 +211,12 @@ static void show_progress(bool last)
  * The moment of the next kill. Short pauses catch processes that join and take their first steps, longer
  * ones waits and wake-ups; now and then a pause that lets a takeover (10 ms and more) come to its end.
  */
-static void random_pause(void)
+static void random_pause(const struct crew *crew)
 {
+    if (crew->calm_in && rng_below(&run.rng, crew->calm_in) == 0) {
+        proc_sleep_ns(100 * MS + (int64_t)rng_below(&run.rng, 150 * MS));
+        return;
+    }
     uint64_t kind = rng_below(&run.rng, 16);
     if (kind < 3) {
         proc_spin_ns((int64_t)rng_below(&run.rng, 50000));
@@ -281,7 +285,7 @@ bool crew_kills(struct crew *crew, uint64_t kills)
     for (uint64_t k = 0; k < kills; k++) {
         unsigned mortals = crew->workers - crew->immortals;
         unsigned victim = crew->immortals + (unsigned)rng_below(&run.rng, mortals);
-        random_pause();
+        random_pause(crew);
         if (crew->targets && rng_below(&run.rng, 2)) {
             take_aim(crew, victim);
         }
@@ -399,27 +403,31 @@ static const struct scene {
     const char *name;
     bool (*run)(uint64_t kills, struct tally *tally);
     unsigned share;       /* of 100 */
+    unsigned enough;      /* kills after which a counter at zero is no longer bad luck */
     bool wants_recovered; /* which counters must not stay at zero */
     bool wants_steals;
     bool wants_rollbacks;
 } scenes[] = {
-    { "lock", scene_lock, 20, true, true, false },
-    { "value", scene_value, 20, false, true, false },
-    { "array", scene_array, 20, false, true, true },
-    { "queue", scene_queue, 25, false, true, false },
-    { "lifecycle", scene_lifecycle, 15, false, false, false },
+    { "lock", scene_lock, 10, 200, true, true, false },
+    { "value", scene_value, 10, 200, false, true, false },
+    { "array", scene_array, 11, 400, false, true, true },
+    { "queue", scene_queue, 11, 400, false, true, false },
+    { "inplace", scene_inplace, 14, 200, true, false, false },
+    { "lease", scene_lease, 11, 200, true, false, false },
+    { "join", scene_join, 11, 200, true, false, false },
+    { "pipe", scene_pipe, 12, 200, true, false, false },
+    { "lifecycle", scene_lifecycle, 10, 200, false, false, false },
 };
 
 #define SCENES (sizeof scenes / sizeof scenes[0])
-#define ENOUGH 300 /* kills after which a counter at zero is no longer bad luck */
 
 static bool counters_moved(const struct scene *scene, const struct tally *t)
 {
     const char *zero = scene->wants_recovered && !t->recovered   ? "MPROC_RECOVERED"
                        : scene->wants_steals && !t->steals       ? "a lock taken over from the dead"
                        : scene->wants_rollbacks && !t->rollbacks ? "a rollback"
-                                                                 : NULL;
-    if (zero && t->kills >= ENOUGH) {
+                                                                 : t->never;
+    if (zero && t->kills >= scene->enough) {
         kl_fail("%s: %llu kills and never %s: the kills did not hit what they are meant to test", scene->name,
                 (unsigned long long)t->kills, zero);
         return false;
@@ -479,7 +487,8 @@ static bool nothing_left(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: killloop [--kills N] [--seed S] [--progress] [--only lock|value|array|queue|lifecycle]\n");
+    fprintf(stderr, "usage: killloop [--kills N] [--seed S] [--progress] [--only SCENE]\n"
+                    "scenes: lock, value, array, queue, inplace, lease, join, pipe, lifecycle\n");
     return 2;
 }
 

@@ -55,6 +55,7 @@ struct crew {
     unsigned workers;
     unsigned immortals;         /* so many, from the first on, are never killed: they see the whole run */
     unsigned two_threads_in;    /* one of so many incarnations works with two threads; 0: none */
+    unsigned calm_in;           /* one of so many pauses is so long that a death is noticed before the next; 0: none */
     bool all_must_work;         /* at the end every worker must get its turn, not just some */
     const char *const *targets; /* phases worth a kill, NULL-terminated */
     void (*work)(struct job *job);
@@ -69,7 +70,8 @@ struct tally {
     uint64_t steals;         /* internal and user's locks taken over from the dead */
     uint64_t rollbacks;
     int64_t longest_wait;
-    char note[160];
+    const char *never; /* what the kills should have brought about and did not; NULL: nothing is missing */
+    char note[240];
 };
 
 /* The run as a whole. */
@@ -133,6 +135,55 @@ static inline void kl_waited(int64_t ns)
         kl_waited(proc_now() - kl_began_);                                                                 \
     } while (0)
 
+/* A put (side 0) or get (side 1) went through: so long has a kill kept this side of a queue from that. */
+static inline void kl_went_through(unsigned side)
+{
+    if (atomic_load_explicit(&board->killed_at[side], memory_order_relaxed)) {
+        int64_t at = atomic_exchange(&board->killed_at[side], 0);
+        if (at) {
+            kl_waited(proc_now() - at);
+        }
+    }
+}
+
+/* Only OK, or a timeout that was asked for. */
+static inline bool kl_passed(int status, int64_t timeout, const char *call)
+{
+    if (status != MPROC_OK && !(status == MPROC_ETIMEDOUT && timeout != MPROC_FOREVER)) {
+        kl_fail_call(call, status, __FILE__, __LINE__);
+    }
+    return status == MPROC_OK;
+}
+
+static inline int64_t kl_random_timeout(struct job *job)
+{
+    uint64_t way = rng_below(&job->rng, 8);
+    return way == 0 ? 0 : way == 1 ? (int64_t)rng_below(&job->rng, 2 * MS) : MPROC_FOREVER;
+}
+
+static inline void kl_pause_sometimes(struct job *job, unsigned one_in)
+{
+    if (one_in && rng_below(&job->rng, one_in) == 0) {
+        proc_sleep_ns((int64_t)rng_below(&job->rng, 400000));
+    }
+}
+
+/* One thread of one incarnation, as a word that is never 0; and whether the driver has decided to kill it. */
+static inline uint64_t kl_identity(const struct job *job)
+{
+    return (uint64_t)job->incarnation << 16 | job->worker << 8 | job->thread << 1 | 1;
+}
+
+static inline unsigned kl_worker_of(uint64_t who)
+{
+    return (unsigned)(who >> 8 & 0xff);
+}
+
+static inline bool kl_condemned(uint64_t who)
+{
+    return atomic_load(&board->worker[kl_worker_of(who)].condemned) >= who >> 16;
+}
+
 /* Starts all workers. */
 void crew_start(struct crew *crew);
 /* Kills and replaces `kills` workers. False when the run has failed or was interrupted. */
@@ -151,6 +202,10 @@ bool scene_lock(uint64_t kills, struct tally *tally);
 bool scene_value(uint64_t kills, struct tally *tally);
 bool scene_array(uint64_t kills, struct tally *tally);
 bool scene_queue(uint64_t kills, struct tally *tally);
+bool scene_inplace(uint64_t kills, struct tally *tally);
+bool scene_lease(uint64_t kills, struct tally *tally);
+bool scene_join(uint64_t kills, struct tally *tally);
+bool scene_pipe(uint64_t kills, struct tally *tally);
 bool scene_lifecycle(uint64_t kills, struct tally *tally);
 
 #endif

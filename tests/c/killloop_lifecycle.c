@@ -26,17 +26,24 @@ static const char unlinking[] = "unlinking a name";
 static const char sweeping[] = "sweeping the domain";
 static const char *const targets[] = { joining, creating, creating, opening, closing, unlinking, sweeping, NULL };
 
-enum kind { LOCK, SCALAR, SNAPSHOT, RAW, ARRAY, STRUCTS, QUEUE, KINDS };
+enum kind { LOCK, SCALAR, SNAPSHOT, RAW, ARRAY, STRUCTS, QUEUE, PIPE, KINDS };
 
 struct object {
     enum kind kind;
+    int end; /* of a pipe */
     union {
         mproc_lock_t *lock;
         mproc_value_t *value;
         mproc_array_t *array;
         mproc_queue_t *queue;
+        mproc_pipe_t *pipe;
     } as;
 };
+
+static struct object random_object(struct job *job)
+{
+    return (struct object){ .kind = (enum kind)rng_below(&job->rng, KINDS), .end = (int)rng_below(&job->rng, 2) };
+}
 
 static bool one_of(int status, const int *allowed)
 {
@@ -75,7 +82,8 @@ static int create(const mproc_domain_t *domain, const char *name, uint32_t flags
     mproc_value_options_t value = MPROC_VALUE_OPTIONS_INIT;
     mproc_array_options_t array = MPROC_ARRAY_OPTIONS_INIT;
     mproc_queue_options_t queue = MPROC_QUEUE_OPTIONS_INIT;
-    lock.flags = value.flags = array.flags = queue.flags = flags;
+    mproc_pipe_options_t pipe = MPROC_PIPE_OPTIONS_INIT;
+    lock.flags = value.flags = array.flags = queue.flags = pipe.flags = flags;
     switch (o->kind) {
     case LOCK:
         return mproc_lock_create(domain, name, &lock, &o->as.lock);
@@ -111,9 +119,13 @@ static int create(const mproc_domain_t *domain, const char *name, uint32_t flags
         array.initial = struct_pattern();
         array.initial_count = 1;
         return mproc_array_create(domain, name, &array, &o->as.array);
-    default:
+    case QUEUE:
         queue.capacity_bytes = 8192;
         return mproc_queue_create(domain, name, &queue, &o->as.queue);
+    default:
+        pipe.capacity_bytes = 8192;
+        return mproc_pipe_create(domain, name, &pipe, o->end == 0 ? &o->as.pipe : NULL,
+                                 o->end == 1 ? &o->as.pipe : NULL);
     }
 }
 
@@ -140,8 +152,99 @@ static int open_it(const mproc_domain_t *domain, const char *name, struct object
         array.type_code = MPROC_TYPE_STRUCT;
         array.elem_size = STRUCT_SIZE;
         return mproc_array_open(domain, name, &array, &o->as.array);
-    default:
+    case QUEUE:
         return mproc_queue_open(domain, name, NULL, &o->as.queue);
+    default:
+        return mproc_pipe_open(domain, name, NULL, o->end, &o->as.pipe);
+    }
+}
+
+#define MESSAGE 1000 /* bytes of each; all are the same */
+
+static void check_message(const void *bytes, size_t len)
+{
+    if (len != MESSAGE || memcmp(bytes, struct_pattern(), MESSAGE)) {
+        kl_fail("lifecycle: a message came that was never put");
+    }
+}
+
+/* What is reserved or taken in place may stay so, until the handle is closed or this process is dead. */
+static void use_queue(struct job *job, mproc_queue_t *queue)
+{
+    unsigned char bytes[STRUCT_SIZE];
+    size_t len;
+    mproc_view_t view;
+    mproc_queue_t *producer;
+    int status = mproc_queue_put(queue, struct_pattern(), MESSAGE, 0, NULL);
+    EXPECT("put", status, MPROC_OK, MPROC_ETIMEDOUT);
+    switch (rng_below(&job->rng, 6)) {
+    case 0:
+        KL_OK(mproc_queue_producer(queue, &producer));
+        status = mproc_queue_put(producer, struct_pattern(), MESSAGE, 0, NULL);
+        EXPECT("put by a producer", status, MPROC_OK, MPROC_ETIMEDOUT);
+        mproc_queue_close(producer);
+        break;
+    case 1:
+        status = mproc_queue_reserve(queue, MESSAGE, &view, 0, NULL);
+        EXPECT("reserve", status, MPROC_OK, MPROC_ETIMEDOUT);
+        if (status == MPROC_OK && rng_below(&job->rng, 2)) {
+            memcpy(view.data, struct_pattern(), MESSAGE);
+            KL_OK(mproc_queue_commit(queue, view.id, MESSAGE));
+        }
+        break;
+    case 2:
+        status = mproc_queue_peek(queue, &view, 0, NULL);
+        EXPECT("peek", status, MPROC_OK, MPROC_RECOVERED, MPROC_ETIMEDOUT, MPROC_ECLOSED);
+        if (status >= 0) {
+            check_message(view.data, view.len);
+            if (rng_below(&job->rng, 2)) {
+                KL_OK(mproc_queue_release(queue, view.id));
+            }
+        }
+        break;
+    case 3:
+    case 4:
+        status = mproc_queue_get(queue, bytes, sizeof bytes, &len, 0, NULL);
+        EXPECT("get", status, MPROC_OK, MPROC_ETIMEDOUT, MPROC_ECLOSED); /* ECLOSED: empty, and producers have been */
+        if (status == MPROC_OK) {
+            check_message(bytes, len);
+        }
+    }
+}
+
+static void use_pipe(struct job *job, mproc_pipe_t *pipe)
+{
+    unsigned char bytes[STRUCT_SIZE];
+    size_t len;
+    mproc_view_t view;
+    int status = mproc_pipe_send(pipe, struct_pattern(), MESSAGE, 0, NULL);
+    EXPECT("send", status, MPROC_OK, MPROC_ETIMEDOUT, MPROC_EPIPE);
+    switch (rng_below(&job->rng, 4)) {
+    case 0:
+        status = mproc_pipe_reserve(pipe, MESSAGE, &view, 0, NULL);
+        EXPECT("reserve", status, MPROC_OK, MPROC_ETIMEDOUT, MPROC_EPIPE);
+        if (status == MPROC_OK && rng_below(&job->rng, 2)) {
+            memcpy(view.data, struct_pattern(), MESSAGE);
+            status = mproc_pipe_commit(pipe, view.id, MESSAGE);
+            EXPECT("commit", status, MPROC_OK, MPROC_EPIPE);
+        }
+        break;
+    case 1:
+        status = mproc_pipe_peek(pipe, &view, 0, NULL);
+        EXPECT("peek", status, MPROC_OK, MPROC_RECOVERED, MPROC_ETIMEDOUT, MPROC_EOF);
+        if (status >= 0) {
+            check_message(view.data, view.len);
+            if (rng_below(&job->rng, 2)) {
+                KL_OK(mproc_pipe_release(pipe, view.id));
+            }
+        }
+        break;
+    case 2:
+        status = mproc_pipe_recv(pipe, bytes, sizeof bytes, &len, 0, NULL);
+        EXPECT("recv", status, MPROC_OK, MPROC_ETIMEDOUT, MPROC_EOF);
+        if (status == MPROC_OK) {
+            check_message(bytes, len);
+        }
     }
 }
 
@@ -151,7 +254,6 @@ static void use(struct job *job, struct lifecycle *l, struct object *o)
     unsigned char bytes[STRUCT_SIZE];
     uint64_t u64;
     int64_t number;
-    size_t len;
     int status;
     kl_phase(job, "using an object");
     switch (o->kind) {
@@ -198,16 +300,11 @@ static void use(struct job *job, struct lifecycle *l, struct object *o)
         }
         KL_OK(mproc_array_set(o->as.array, rng_below(&job->rng, 2), struct_pattern(), sizeof bytes));
         break;
+    case QUEUE:
+        use_queue(job, o->as.queue);
+        break;
     default:
-        status = mproc_queue_put(o->as.queue, struct_pattern(), 1000, 0, NULL);
-        EXPECT("put", status, MPROC_OK, MPROC_ETIMEDOUT);
-        if (rng_below(&job->rng, 2)) {
-            status = mproc_queue_get(o->as.queue, bytes, sizeof bytes, &len, 0, NULL);
-            EXPECT("get", status, MPROC_OK, MPROC_ETIMEDOUT);
-            if (status == MPROC_OK && (len != 1000 || memcmp(bytes, struct_pattern(), len))) {
-                kl_fail("lifecycle: a queue gave something that was never put");
-            }
-        }
+        use_pipe(job, o->as.pipe);
     }
 }
 
@@ -228,8 +325,11 @@ static void close_it(struct job *job, struct object *o)
     case STRUCTS:
         mproc_array_close(o->as.array);
         break;
-    default:
+    case QUEUE:
         mproc_queue_close(o->as.queue);
+        break;
+    default:
+        mproc_pipe_close(o->as.pipe);
     }
 }
 
@@ -252,7 +352,7 @@ static void short_lived_child(struct job *job, struct lifecycle *l, const mproc_
     kl_phase(job, "waiting for a child that kills itself");
     pid_t pid = proc_fork();
     if (pid == 0) {
-        struct object o = { .kind = (enum kind)rng_below(&job->rng, KINDS) };
+        struct object o = random_object(job);
         char name[16];
         snprintf(name, sizeof name, "n%u", (unsigned)rng_below(&job->rng, NAMES));
         note_join(l, domain);
@@ -292,7 +392,7 @@ static void work(struct job *job)
     struct object kept[KEPT];
     unsigned n = 0;
     while (!kl_stopping()) {
-        struct object o = { .kind = (enum kind)rng_below(&job->rng, KINDS) };
+        struct object o = random_object(job);
         char name[16];
         int status;
         size_t removed = 0;

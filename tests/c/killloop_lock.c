@@ -39,26 +39,16 @@ static int release(const struct locks *l, unsigned which)
     return which == 0 ? mproc_lock_unlock(l->lock) : which == 1 ? mproc_value_unlock(l->value) : mproc_array_unlock(l->array);
 }
 
-static uint64_t identity(const struct job *job)
-{
-    return (uint64_t)job->incarnation << 16 | job->worker << 8 | job->thread << 1 | 1;
-}
-
-static bool condemned(uint64_t who)
-{
-    return atomic_load(&board->worker[who >> 8 & 0xff].condemned) >= who >> 16;
-}
-
 /* One critical section; `status` is what taking the lock has returned. */
 static void inside(struct job *job, struct guarded *g, int status)
 {
-    uint64_t me = identity(job), previous = atomic_exchange(&g->inside, me);
+    uint64_t me = kl_identity(job), previous = atomic_exchange(&g->inside, me);
     if (status == MPROC_RECOVERED) {
-        if (previous != 0 && !condemned(previous)) {
-            kl_fail("lock: worker %u took the lock over from worker %u, which lives", job->worker, (unsigned)(previous >> 8 & 0xff));
+        if (previous != 0 && !kl_condemned(previous)) {
+            kl_fail("lock: worker %u took the lock over from worker %u, which lives", job->worker, kl_worker_of(previous));
         }
         if (previous != 0) {
-            const struct worker *dead = &board->worker[previous >> 8 & 0xff];
+            const struct worker *dead = &board->worker[kl_worker_of(previous)];
             int64_t killed = atomic_load(&dead->killed_at);
             if (atomic_load(&dead->condemned) == previous >> 16) { /* else its successor was killed, too */
                 kl_waited(proc_now() - (killed > job->began ? killed : job->began));
@@ -68,7 +58,7 @@ static void inside(struct job *job, struct guarded *g, int status)
         atomic_store(&g->b, TOTAL - atomic_load(&g->a)); /* the repair */
     } else if (previous != 0) {
         kl_fail("lock: worker %u got the lock with plain OK while worker %u (%s) was inside", job->worker,
-                (unsigned)(previous >> 8 & 0xff), condemned(previous) ? "killed: it should have been RECOVERED" : "alive: two holders");
+                kl_worker_of(previous), kl_condemned(previous) ? "killed: it should have been RECOVERED" : "alive: two holders");
     }
     uint64_t a = atomic_load(&g->a), b = atomic_load(&g->b);
     if (a + b != TOTAL) {

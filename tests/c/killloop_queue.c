@@ -93,39 +93,6 @@ static size_t random_len(struct job *job, const struct queues *q)
     return sizeof(struct head) + rng_below(&job->rng, (small ? 100 : q->max_len) - sizeof(struct head) + 1);
 }
 
-static void pause_sometimes(struct job *job, unsigned one_in)
-{
-    if (one_in && rng_below(&job->rng, one_in) == 0) {
-        proc_sleep_ns((int64_t)rng_below(&job->rng, 400000));
-    }
-}
-
-/* Only OK, or a timeout that was asked for. */
-static bool passed(int status, int64_t timeout, const char *call)
-{
-    if (status != MPROC_OK && !(status == MPROC_ETIMEDOUT && timeout != MPROC_FOREVER)) {
-        kl_fail_call(call, status, __FILE__, __LINE__);
-    }
-    return status == MPROC_OK;
-}
-
-/* A put (side 0) or get (side 1) went through: so long has a kill kept this side of the queue from that. */
-static void went_through(unsigned side)
-{
-    if (atomic_load_explicit(&board->killed_at[side], memory_order_relaxed)) {
-        int64_t at = atomic_exchange(&board->killed_at[side], 0);
-        if (at) {
-            kl_waited(proc_now() - at);
-        }
-    }
-}
-
-static int64_t random_timeout(struct job *job)
-{
-    uint64_t way = rng_below(&job->rng, 8);
-    return way == 0 ? 0 : way == 1 ? (int64_t)rng_below(&job->rng, 2 * MS) : MPROC_FOREVER;
-}
-
 /* ---- producers ---- */
 
 struct producer {
@@ -159,12 +126,12 @@ static struct maker *next_maker(struct queues *q, struct producer *p)
 
 static void put_one(struct job *job, struct queues *q, const mproc_queue_t *queue, struct producer *p)
 {
-    int64_t timeout = random_timeout(job);
+    int64_t timeout = kl_random_timeout(job);
     size_t len = q->heavy && rng_below(&job->rng, 8) ? p->len[0] : random_len(job, q);
     if (len == 0) {
         atomic_fetch_add(&q->empties_announced, 1);
         kl_phase(job, putting);
-        if (passed(mproc_queue_put(queue, NULL, 0, timeout, NULL), timeout, "put")) {
+        if (kl_passed(mproc_queue_put(queue, NULL, 0, timeout, NULL), timeout, "put")) {
             atomic_fetch_add(&q->empties_returned, 1);
         } else {
             atomic_fetch_sub(&q->empties_announced, 1);
@@ -175,15 +142,15 @@ static void put_one(struct job *job, struct queues *q, const mproc_queue_t *queu
     make_message(p, 0, len, p->seq);
     atomic_store(&m->started, p->seq + 1);
     kl_phase(job, putting);
-    if (passed(mproc_queue_put(queue, p->bytes[0], len, timeout, NULL), timeout, "put")) {
+    if (kl_passed(mproc_queue_put(queue, p->bytes[0], len, timeout, NULL), timeout, "put")) {
         atomic_store(&m->returned, ++p->seq);
-        went_through(0);
+        kl_went_through(0);
     }
 }
 
 static void put_batch(struct job *job, struct queues *q, const mproc_queue_t *queue, struct producer *p)
 {
-    int64_t timeout = random_timeout(job);
+    int64_t timeout = kl_random_timeout(job);
     struct maker *m = next_maker(q, p);
     mproc_message_t batch[MAX_BATCH];
     size_t n = 1 + rng_below(&job->rng, MAX_BATCH), done = SIZE_MAX;
@@ -196,14 +163,14 @@ static void put_batch(struct job *job, struct queues *q, const mproc_queue_t *qu
     }
     atomic_store(&m->started, p->seq + (uint32_t)n);
     kl_phase(job, putting_many);
-    bool all = passed(mproc_queue_put_many(queue, batch, n, &done, timeout, NULL), timeout, "put_many");
+    bool all = kl_passed(mproc_queue_put_many(queue, batch, n, &done, timeout, NULL), timeout, "put_many");
     if (done > n || (all && done != n)) {
         kl_fail("queue: put_many of %zu says %zu are in (%s)", n, done, all ? "OK" : "timeout");
     }
     p->seq += (uint32_t)done;
     atomic_store(&m->returned, p->seq);
     if (done > 0) {
-        went_through(0);
+        kl_went_through(0);
     }
 }
 
@@ -226,7 +193,7 @@ static void produce(struct job *job, struct queues *q, const mproc_queue_t *queu
         }
         kl_done(job);
         kl_phase(job, "between two puts");
-        pause_sometimes(job, q->slow_producers);
+        kl_pause_sometimes(job, q->slow_producers);
     }
 }
 
@@ -272,7 +239,7 @@ static void take_in(struct job *job, struct queues *q, struct consumer *c, const
 static bool get_some(struct job *job, struct queues *q, const mproc_queue_t *queue, struct consumer *c)
 {
     struct taking *taking = &q->taking[job->worker][job->thread];
-    int64_t timeout = random_timeout(job);
+    int64_t timeout = kl_random_timeout(job);
     size_t lens[MAX_BATCH], count = 1, most = 1;
     bool many = rng_below(&job->rng, 3) == 0;
     int status;
@@ -301,9 +268,9 @@ static bool get_some(struct job *job, struct queues *q, const mproc_queue_t *que
         }
         return false;
     }
-    if (passed(status, timeout, many ? "get_many" : "get")) {
+    if (kl_passed(status, timeout, many ? "get_many" : "get")) {
         kl_phase(job, "noting what it got");
-        went_through(1);
+        kl_went_through(1);
         if (count < 1 || count > most) {
             kl_fail("queue: get_many of %zu got %zu", most, count);
         }
@@ -345,7 +312,7 @@ static void consume(struct job *job, struct queues *q, const mproc_queue_t *queu
         if (rng_below(&job->rng, 64) == 0) {
             look_around(q, queue);
         }
-        pause_sometimes(job, q->slow_consumers);
+        kl_pause_sometimes(job, q->slow_consumers);
     }
     atomic_store(&q->taking[job->worker][job->thread].batch, 0);
     free(c);

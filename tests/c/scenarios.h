@@ -33,10 +33,12 @@ struct scenario {
 
 /* Each file brings its stories, ended by an empty one. */
 extern const struct scenario fork_scenarios[], stop_scenarios[], thread_scenarios[], descriptor_scenarios[],
-    namespace_scenarios[], memory_scenarios[], signal_scenarios[], passing_scenarios[];
+    namespace_scenarios[], memory_scenarios[], signal_scenarios[], passing_scenarios[], pipe_scenarios[];
 
 /* What a program does that a scenario starts with mproc_spawn(): this one once more, with "--program NAME". */
 int run_program(const char *name);
+/* Those of them that belong to the stories about pipes; false: there is none of that name. */
+bool run_pipe_program(const char *name);
 
 /* Ends the scenario (from any of its processes): it has failed. */
 void fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));

@@ -140,7 +140,7 @@ int run_program(const char *name)
             return 0;
         }
     }
-    return 2;
+    return run_pipe_program(name) ? 0 : 2;
 }
 
 /* ---- spawn ---- */
