@@ -37,7 +37,7 @@ enum Kind {
 const ROUNDS: u64 = 50;
 const FIRST_SEED: u64 = 1;
 
-/// The smallest rings there are, so that they are often full, and positions often go around.
+/// The smallest ring there is, so that it is often full, and records often go around its end.
 const CAPACITY: u64 = 4096;
 /// More than a round's children put.
 const MESSAGES: usize = 512;
@@ -53,6 +53,7 @@ fn rounds(kind: Kind) {
     let log = Log::map();
     let first = from_environment("MPROC_RANDOM_SEED", FIRST_SEED);
     let count = from_environment("MPROC_RANDOM_ROUNDS", ROUNDS);
+    assert!(count > 0, "no rounds");
     let (mut deaths, mut messages) = (0, 0);
     for seed in first..first + count {
         // SAFETY: winds the engine's watchdog up, which guards one round at a time here.
@@ -170,15 +171,15 @@ impl Random {
 /// Message `id` of `len` bytes: both numbers, and then what stands in no other message or place.
 fn message(id: usize, len: usize) -> Vec<u8> {
     let mut bytes = [(id as u16).to_ne_bytes(), (len as u16).to_ne_bytes()].concat();
-    bytes.extend((HEAD..len).map(|i| (id * 31 + i) as u8));
+    bytes.extend((SHORTEST..len).map(|i| (id * 31 + i) as u8));
     bytes
 }
 
-/// Bytes of the two numbers: the shortest message.
-const HEAD: usize = 4;
+/// Bytes of the two numbers.
+const SHORTEST: usize = 4;
 
 /// The message's number; it must be whole.
-fn number(bytes: &[u8]) -> usize {
+fn identify(bytes: &[u8]) -> usize {
     let head: [u8; 2] = bytes.get(..2).and_then(|b| b.try_into().ok()).expect("no message is that short");
     let id = usize::from(u16::from_ne_bytes(head));
     assert!(id < MESSAGES && bytes == message(id, bytes.len()), "garbage: {bytes:?}");
@@ -267,17 +268,17 @@ impl Channel {
     /// Lets the ring begin shortly before positions and counts start again at 0: they are the low and the high half of
     /// each of these words, and wrap around at 2^32, which takes 32 GiB of messages to come to.
     fn move_to_the_end_of_numbers(&self, name: &str, random: &mut Random) {
-        // Behind the header; in a pipe behind two lines for each end, too, and then the ring to end 0 comes first.
-        let words = match self {
-            Channel::Queue { .. } => 512,
-            Channel::Pipe { .. } => 512 + 256,
-        };
         const HEAD_SEEN: u64 = 8;
         const TAIL: u64 = 128;
         const SENDING: u64 = 144;
         const TAIL_SEEN: u64 = 264;
         const HEAD: u64 = 384;
-        // So near that the round crosses 2^32, with positions soon after the first turn of the ring's 512 units.
+        // Behind the header; in a pipe behind two lines for each end, too, and then the ring to end 0 comes first.
+        let words = match self {
+            Channel::Queue { .. } => 512,
+            Channel::Pipe { .. } => 512 + 256,
+        };
+        // So near that many rounds get there.
         let (position, count) =
             (0u32.wrapping_sub(random.below(700) as u32), 0u32.wrapping_sub(random.below(30) as u32));
         let mark = |position: u32, count: u32| (u64::from(position) | u64::from(count) << 32).to_ne_bytes();
@@ -393,7 +394,7 @@ impl Channel {
         while failures < 2 {
             match self.hold(if ended { soon() } else { a_while }) {
                 Ok(view) => {
-                    log.taken[number(&read(view))].fetch_add(1, SeqCst);
+                    log.taken[identify(&read(view))].fetch_add(1, SeqCst);
                     self.release(view.id()).expect("release");
                     failures = 0;
                 }
@@ -492,7 +493,7 @@ impl Child<'_> {
     }
 
     fn length(&mut self) -> usize {
-        HEAD + self.random.below(self.longest)
+        SHORTEST + self.random.below(self.longest)
     }
 
     fn put(&mut self) {
@@ -512,7 +513,8 @@ impl Child<'_> {
 
     fn commit(&mut self) {
         let Some(view) = take_any(&mut self.claims, &mut self.random) else { return };
-        let len = if self.random.one_in(2) { view.len() } else { HEAD + self.random.below(view.len() - HEAD + 1) };
+        let len =
+            if self.random.one_in(2) { view.len() } else { SHORTEST + self.random.below(view.len() - SHORTEST + 1) };
         let id = self.log.new_message();
         write(view, &message(id, len));
         self.log.sent[id].store(IN_DOUBT, SeqCst);
@@ -534,7 +536,7 @@ impl Child<'_> {
         getting.store(1, SeqCst);
         let got = in_time("get", self.channel.get(self.random.limits()));
         if let Some(bytes) = &got {
-            self.log.taken[number(bytes)].fetch_add(1, SeqCst);
+            self.log.taken[identify(bytes)].fetch_add(1, SeqCst);
         }
         getting.store(0, SeqCst);
         if let (Some(_), Channel::Queue { queue, joinable: true, .. }) = (got, self.channel) {
@@ -548,7 +550,7 @@ impl Child<'_> {
     fn hold(&mut self) {
         if self.holds.len() < OPEN {
             let view = in_time("hold", self.channel.hold(self.random.limits()));
-            self.holds.extend(view.map(|view| (view, number(&read(view)))));
+            self.holds.extend(view.map(|view| (view, identify(&read(view)))));
         }
     }
 
@@ -570,7 +572,7 @@ impl Child<'_> {
     /// One of the messages that are held, which must be what it was.
     fn end_hold(&mut self) -> Option<(View, usize)> {
         let (view, id) = take_any(&mut self.holds, &mut self.random)?;
-        assert_eq!(number(&read(view)), id, "the message that was held is another one");
+        assert_eq!(identify(&read(view)), id, "the message that was held is another one");
         Some((view, id))
     }
 }
