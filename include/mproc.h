@@ -1630,7 +1630,8 @@ int mproc_pipe_send(const mproc_pipe_t *pipe,
  * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
  * @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
- *                          about 100 ms). A silent process that still holds the end keeps it open.
+ *                          about 100 ms). A silent process that still holds the end keeps it open; and what another
+ *                          holder of this end has taken by mproc_pipe_peek() is not gone yet: it may come back.
  * @retval MPROC_EMSGSIZE   cap is too small; the message stays
  * @retval MPROC_ENOTSUP    end 1 of a one-way pipe
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
@@ -1681,6 +1682,7 @@ int mproc_pipe_reserve(const mproc_pipe_t *pipe,
  * @retval MPROC_EPERM   not a reservation open on this handle    @retval MPROC_EINVAL  NULL
  * @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT
  * @retval MPROC_ESLOTS
+ * @retval MPROC_ENOTSUP  end 0 of a one-way pipe
  * Blocks: no.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
  */
 int mproc_pipe_commit(const mproc_pipe_t *pipe, uint64_t id, size_t len);
@@ -1692,6 +1694,7 @@ int mproc_pipe_commit(const mproc_pipe_t *pipe, uint64_t id, size_t len);
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
  * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_ENOTSUP  end 0 of a one-way pipe
  * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
  * Fork: only in the process that reserved.  Signals: no.
  */
@@ -1720,6 +1723,7 @@ int mproc_pipe_peek(const mproc_pipe_t *pipe,
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
  * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_ENOTSUP  end 1 of a one-way pipe
  * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
  * Fork: only in the process that took it.  Signals: no.
  */
@@ -1732,6 +1736,7 @@ int mproc_pipe_release(const mproc_pipe_t *pipe,
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
  * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * @retval MPROC_ENOTSUP  end 1 of a one-way pipe
  * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
  * Fork: only in the process that took it.  Signals: no.
  */
@@ -2046,7 +2051,8 @@ int mproc_queue_reserve(const mproc_queue_t *queue,
 int mproc_queue_commit(const mproc_queue_t *queue, uint64_t id, size_t len);
 
 /**
- * Gives a reservation up: nothing is put.
+ * Gives a reservation up: nothing is put. Its room is free at once if nothing is in front of it, else (and it
+ * counts as an item until then) when what is in front has been taken.
  *
  * @param id  mproc_view_t.id
  * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL

@@ -191,7 +191,8 @@ pub unsafe extern "C" fn mproc_pipe_send(
 /// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
 /// @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
-///                          about 100 ms). A silent process that still holds the end keeps it open.
+///                          about 100 ms). A silent process that still holds the end keeps it open; and what another
+///                          holder of this end has taken by mproc_pipe_peek() is not gone yet: it may come back.
 /// @retval MPROC_EMSGSIZE   cap is too small; the message stays
 /// @retval MPROC_ENOTSUP    end 1 of a one-way pipe
 /// @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
@@ -277,6 +278,7 @@ pub unsafe extern "C" fn mproc_pipe_reserve(
 /// @retval MPROC_EPERM   not a reservation open on this handle    @retval MPROC_EINVAL  NULL
 /// @retval MPROC_EPIPE   the other end is gone; the reservation is dropped   @retval MPROC_ECORRUPT
 /// @retval MPROC_ESLOTS
+/// @retval MPROC_ENOTSUP  end 0 of a one-way pipe
 /// Blocks: no.  Threads: any.  Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, len: usize) -> c_int {
@@ -292,6 +294,7 @@ pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, l
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
 /// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_ENOTSUP  end 0 of a one-way pipe
 /// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
 /// Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
@@ -335,6 +338,7 @@ pub unsafe extern "C" fn mproc_pipe_peek(
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
 /// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_ENOTSUP  end 1 of a one-way pipe
 /// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
 /// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]
@@ -350,6 +354,7 @@ pub unsafe extern "C" fn mproc_pipe_release(pipe: *const mproc_pipe_t, id: u64) 
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a message held through this handle   @retval MPROC_EINVAL  NULL
 /// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+/// @retval MPROC_ENOTSUP  end 1 of a one-way pipe
 /// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any.
 /// Fork: only in the process that took it.  Signals: no.
 #[no_mangle]

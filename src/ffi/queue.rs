@@ -459,7 +459,8 @@ pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64
     })
 }
 
-/// Gives a reservation up: nothing is put.
+/// Gives a reservation up: nothing is put. Its room is free at once if nothing is in front of it, else (and it
+/// counts as an item until then) when what is in front has been taken.
 ///
 /// @param id  mproc_view_t.id
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL

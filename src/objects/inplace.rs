@@ -126,7 +126,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             return Err(Error::NotOwner); // another thread was faster
         }
         if self.state.load(Ordering::Acquire) >= CLOSED {
-            return Err(Error::Closed);
+            return Err(self.closed());
         }
         let rest = claim.units() - record::units(len);
         let message = if rest > 0 { Record::padded(len) } else { Record::new(State::Whole, len) };
@@ -217,7 +217,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.segment.check()?;
         let inside = self.enter_get()?;
         if self.state.load(Ordering::Acquire) >= CLOSED {
-            return Err(Error::Closed);
+            return Err(self.closed());
         }
         if self.detached.load(Ordering::Relaxed) == 0 && self.ready() == 0 && !self.is_reaping_due() {
             return Ok(None); // without touching what others would have to fetch anew
@@ -691,7 +691,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     /// What it means that something open through this handle is not in the ring any more.
     fn lost(&self) -> Error {
         if self.state.load(Ordering::Acquire) >= CLOSED {
-            Error::Closed
+            self.closed()
         } else {
             Error::NotOwner // in a forked child: the parent's
         }

@@ -420,9 +420,13 @@ impl Queue {
     /// Messages inside, held, or taken and not yet done.
     fn unfinished(&self) -> Result<u64> {
         self.ring.segment.check()?;
+        let _inside = self.ring.enter_get()?;
+        self.unfinished_inside()
+    }
+
+    fn unfinished_inside(&self) -> Result<u64> {
         // Inside, no message is taken. So what was taken is asked for first: if nothing is unfinished there, whatever
         // those who did it put before they reported it done is in the ring by now.
-        let _inside = self.ring.enter_get()?;
         let taken = self.tasks.as_ref().map_or(Ok(0), Tasks::unfinished)?;
         let inside = match self.ring.marks_of_messages() {
             Some(messages) => messages,
@@ -495,10 +499,13 @@ impl Queue {
     /// Bounds, fill and state.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::Corrupt`]; only of a joinable queue.
+    /// None so far.
     pub fn info(&self) -> Result<QueueInfo> {
         let survey = self.ring.survey();
         let joinable = self.tasks.is_some();
+        // If somebody is stopped inside, or the table damaged: what can be seen.
+        let count = |_inside| self.unfinished_inside();
+        let unfinished = || self.ring.enter_get_briefly().and_then(count).unwrap_or(survey.ready + survey.held);
         Ok(QueueInfo {
             capacity_bytes: self.params.capacity,
             used_bytes: self.ring.used_bytes(),
@@ -509,7 +516,7 @@ impl Queue {
             steals: self.ring.segment.steals(),
             held: survey.held,
             reserved: survey.reserved,
-            unfinished: if joinable { self.unfinished()? } else { 0 },
+            unfinished: if joinable { unfinished() } else { 0 },
             lease: self.params.flags & LEASE != 0,
             joinable,
             producers: self.ring.others.peer(),

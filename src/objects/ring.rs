@@ -306,7 +306,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     #[inline]
     pub(super) fn end(&self) -> Result<Mark> {
         if self.state.load(Ordering::Relaxed) != OPEN {
-            return Err(Error::Closed);
+            return Err(self.closed());
         }
         let tail = self.tail.load(Ordering::Relaxed);
         // Not by a look at the ring: the receiver has that line, and we are going to write there.
@@ -314,6 +314,16 @@ impl<const POLLED: bool> Ring<POLLED> {
             return self.count_published(Mark::unpack(tail));
         }
         Ok(Mark::unpack(tail))
+    }
+
+    /// What it means that the ring is not open.
+    #[cold]
+    pub(super) fn closed(&self) -> Error {
+        if POLLED {
+            self.segment.poison("a pipe is never shut down")
+        } else {
+            Error::Closed
+        }
     }
 
     /// A sender died between its announcement and its count: goes past what it has published, if it has.
@@ -483,7 +493,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.segment.check()?;
         let inside = self.enter_get()?;
         if self.state.load(Ordering::Acquire) >= CLOSED {
-            return Err(Error::Closed);
+            return Err(self.closed());
         }
         let first = Mark::unpack(self.head.load(Ordering::Relaxed));
         let mut head = first;

@@ -14,8 +14,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    { "cases", part_cases }, { "objects", part_objects }, { "registry", part_registry },
-    { "full", part_full },   { "random", part_random },   { "live", part_live },
+    { "cases", part_cases },       { "objects", part_objects }, { "rings", part_rings },   { "passing", part_passing },
+    { "registry", part_registry }, { "full", part_full },       { "random", part_random }, { "live", part_live },
 };
 
 struct stage *new_stage(void)
@@ -47,8 +47,8 @@ int judge(int status, uint64_t allowed, const char *call, const char *file, int 
         char found[400];
         memset(&error, 0, sizeof error);
         mproc_last_error(&error, sizeof error);
-        snprintf(found, sizeof found, "%s (%d) is not documented here; last error: %s", mproc_status_name(status), status,
-                 error.message);
+        snprintf(found, sizeof found, "%s (%d) is not documented here; last error: %s", mproc_status_name(status),
+                 status, error.message);
         against(file, line, call, found);
     }
     return status;
@@ -128,8 +128,8 @@ bool watched(struct stage *its, const char *title, void (*work)(void *), void *a
 static void usage(void)
 {
     fprintf(stderr, "usage: hostile [--seed N] [--iterations N] [--only I] [--subject NAME] [--part NAME] [--verbose]\n"
-                    "parts: cases objects registry full random live\n"
-                    "subjects: lock scalar snapshot raw numbers structs queue registry\n");
+                    "parts: cases objects rings passing registry full random live\n"
+                    "subjects: lock scalar snapshot raw numbers structs queue jobs leases pipe oneway registry\n");
     exit(2);
 }
 

@@ -5,7 +5,8 @@
  * truncates a file that others have mapped, or punches holes into it on a full file system, sends them
  * SIGBUS. Truncation is therefore tested at open, where the library can see it.
  *
- * Each part (cases, registry, full, random, live) works in processes of its own, watched by their parent.
+ * Each part (cases, objects, rings, passing, registry, full, random, live) works in processes of its own, watched by
+ * their parent.
  */
 #ifndef MPROC_TESTS_HOSTILE_H
 #define MPROC_TESTS_HOSTILE_H
@@ -41,22 +42,39 @@ enum {
     AT_SCHEMA = AT_PARAMS + 24,
     AT_NDIM = AT_PARAMS + 32,
     AT_SHAPE = AT_PARAMS + 40,
-    AT_CAPACITY = AT_PARAMS, /* queue */
+    AT_CAPACITY = AT_PARAMS, /* queue, pipe */
     AT_MAX_ITEMS = AT_PARAMS + 8,
+    AT_QUEUE_MODES = AT_PARAMS + 16,
+    AT_PIPE_MODES = AT_PARAMS + 8,
 
     AT_FLIP = AT_HOT, /* value */
     AT_WRITE_LOCK = AT_HOT + 128,
     AT_ELEMENT_LOCK = AT_HOT, /* array of structs */
     AT_JOURNAL = AT_HOT + 128,
-    AT_PUT_LOCK = AT_HOT, /* queue */
-    AT_HEAD_SEEN = AT_HOT + 8,
-    AT_TAIL = AT_HOT + 128,
-    AT_GET_LOCK = AT_HOT + 256,
-    AT_TAIL_SEEN = AT_HOT + 264,
-    AT_HEAD = AT_HOT + 384,
-    AT_STATE = AT_HOT + 512,
-    AT_NOT_EMPTY = AT_HOT + 640,
-    AT_NOT_FULL = AT_HOT + 768,
+    AT_RING = AT_HOT, /* queue: the words of its ring */
+    AT_PRODUCERS = AT_RING + 1024,
+    AT_ABANDONED = AT_PRODUCERS + 128,
+    AT_FINISHED = AT_PRODUCERS + 256,
+    AT_DONE = AT_PRODUCERS + 264,
+    AT_TABLE = PAGE, /* joinable: before the ring */
+    TABLE_LEN = 8192,
+    AT_ENDS = AT_HOT, /* pipe */
+    AT_PIPE_RINGS = AT_ENDS + 256,
+    RING_PUT_LOCK = 0, /* from the first of a ring's words */
+    RING_HEAD_SEEN = 8,
+    RING_TAIL = 128,
+    RING_LAST_CLAIM = 136,
+    RING_SENDING = 144,
+    RING_GET_LOCK = 256,
+    RING_TAIL_SEEN = 264,
+    RING_HEAD = 384,
+    RING_READ = 392,
+    RING_DETACHED = 400,
+    RING_STATE = 512,
+    RING_LATE = 516,
+    RING_NOT_EMPTY = 640,
+    RING_NOT_FULL = 768,
+    RING_WORDS = 1024,
     AT_DATA = PAGE, /* ring, structs; elements of an array of scalars */
 
     SLOTS = 1022, /* registry */
@@ -68,21 +86,32 @@ enum {
 };
 
 #define WAITING UINT32_C(0x80000000)
-#define COMPLETE UINT32_C(0x4d534721) /* the mark of a whole record */
-#define RECORD(len, mark) ((uint64_t)(uint32_t)(len) | (uint64_t)(mark) << 32)
+/* A record's prefix: length, state, owner. */
+enum record_state { VACANT, WHOLE, AGAIN, CLAIMED, PASSED, HELD, FREE, REST, STATES };
+#define NOBODY UINT32_C(0x4d534721) /* in the owner's place where there is none */
+#define PADDED UINT32_C(0x4d534720) /* likewise; a rest follows that goes with the message */
+#define LONGEST ((UINT32_C(1) << 30) - 1)
+#define RECORD(len, state, owner) \
+    ((uint64_t)((len) & LONGEST) | (uint64_t)(state) << 30 | (uint64_t)(uint32_t)(owner) << 33)
+#define MESSAGE(len) RECORD(len, WHOLE, NOBODY)
 #define MARK(position, count) ((uint64_t)(uint32_t)(position) | (uint64_t)(uint32_t)(count) << 32)
-#define LOCK_BASE (INT64_C(1) << 60) /* the registry's bytes: one for each slot, guard, names */
+#define LOCK_BASE (INT64_C(1) << 60) /* the registry: a byte for each slot, guard, names; an object: in use, roles */
 #define GUARD_BYTE (LOCK_BASE + 4096)
 #define NAMES_BYTE (LOCK_BASE + 4097)
 
 /* --- the kinds of object ------------------------------------------------------------------------------- */
 
 /* What stands at a place, and with it which values are worth trying there. */
-enum meaning { NUMBER, OWNER, POSITION, PREFIX };
+enum meaning { NUMBER, OWNER, POSITION, PREFIX, ENTRY };
 
 struct field {
     int at, width;
     enum meaning meaning;
+};
+
+/* Where a ring's words and its records are in the file. */
+struct ring {
+    int words, data;
 };
 
 /* Largest segment of a subject. */
@@ -98,15 +127,28 @@ struct subject {
     void (*close)(void *handle);
     /* Every operation, reading and writing; all it needs to know is in the handle. */
     void (*use)(void *handle, struct rng *rng);
+    struct ring rings[2];
+    int rings_count;
 };
 
-enum { LOCK, SCALAR, SNAPSHOT, RAW, NUMBERS, STRUCTS, QUEUE, SUBJECTS };
+enum { LOCK, SCALAR, SNAPSHOT, RAW, NUMBERS, STRUCTS, QUEUE, JOBS, LEASES, PIPE, ONEWAY, SUBJECTS };
 extern const struct subject subjects[SUBJECTS];
 
 /* Uses it, closes it, and checks that nobody complained. */
 void use_and_close(const struct subject *subject, void *handle, struct rng *rng);
 
 enum { STRUCT_SIZE = 3000, ELEMENTS = 3, ELEM_SIZE = 1000, QUEUE_BYTES = PAGE, NUMBER_COUNT = 1500 };
+
+/* The handle of a pipe: both ends, so that neither side is ever alone. */
+struct both {
+    mproc_pipe_t *end[2];
+};
+
+/* What is in every ring of a good image: six messages of 0, 40, .. 200 bytes, the last around the ring's end. */
+enum { UNITS = QUEUE_BYTES / 8, MESSAGES = 6, FIRST = 453, FIRST_COUNT = 3 };
+#define LENGTH(i) (40 * (size_t)(i))
+/* Units before the i-th of them; of 6: the units of all. */
+#define BEFORE(i) ((uint32_t)((i) + ((i) > 0 ? 5 * ((i) * ((i) - 1) / 2) : 0)))
 
 /* --- one process under test, and who watches it -------------------------------------------------------- */
 
@@ -230,6 +272,23 @@ uint64_t peek64(const char *dir, const char *name, size_t at);
 /* An open(2) of the file; it must be there. */
 int file_open(const char *dir, const char *name);
 
+struct word {
+    size_t at;
+    int width;
+    uint64_t value;
+};
+
+/* A good object, spoilt by these words before it is opened (or after: `opened_before`), and a guarded handle on it. */
+void *spoil(const struct place *place, int kind, bool opened_before, const char *what, const struct word *words,
+            size_t count);
+/* Everything else one might do with it, and its end; checks that nobody complained. */
+void spoilt_done(int kind, void *handle);
+/*
+ * Every operation says that it was found corrupt: here, in another process with this handle, and in one that opens
+ * it anew. Ends the handle.
+ */
+void stays_corrupt(const struct place *place, int kind, void *handle);
+
 /* --- damage -------------------------------------------------------------------------------------------- */
 
 /* A value worth trying where `old` stands. */
@@ -249,6 +308,8 @@ void use_joined(mproc_domain_t *domain, struct rng *rng);
 
 void part_cases(void);
 void part_objects(void);
+void part_rings(void);
+void part_passing(void);
 void part_registry(void);
 void part_full(void);
 void part_random(void);

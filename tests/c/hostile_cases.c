@@ -70,7 +70,7 @@ static const struct damage header_damage[] = {
     { AT_ENDIAN, 4, 0x04030201, MPROC_EVERSION, "the other byte order" },
     { AT_ENDIAN, 4, 0, MPROC_EVERSION, "no byte order" },
     { AT_KIND, 4, 0, MPROC_ECORRUPT, "kind 0" },
-    { AT_KIND, 4, 6, MPROC_ECORRUPT, "kind 6" },
+    { AT_KIND, 4, 7, MPROC_ECORRUPT, "kind 7" },
     { AT_KIND, 4, UINT32_MAX, MPROC_ECORRUPT, "kind -1" },
     { AT_KIND, 4, 1, MPROC_EKIND, "a registry" },
     { AT_DOMAIN, 8, 0, MPROC_EDOMAIN, "half a domain id" },
@@ -132,6 +132,47 @@ static const struct damage queue_damage[] = {
     { AT_MAX_ITEMS, 8, UINT64_MAX, MPROC_ECORRUPT, "a bound of -1 items" },
 };
 
+static const struct damage modes_damage[] = { /* of every queue */
+    { AT_QUEUE_MODES, 8, 4, MPROC_ECORRUPT, "an unknown mode" },
+    { AT_QUEUE_MODES, 8, 4 | 1, MPROC_ECORRUPT, "an unknown mode beside a known one" },
+    { AT_QUEUE_MODES, 8, UINT64_C(1) << 63, MPROC_ECORRUPT, "mode 2^63" },
+    { AT_QUEUE_MODES, 8, UINT64_MAX, MPROC_ECORRUPT, "mode -1" },
+};
+
+static const struct damage plain_damage[] = {
+    { AT_QUEUE_MODES, 8, 2, MPROC_ECORRUPT, "joinable without a table" },
+    { AT_QUEUE_MODES, 8, 3, MPROC_ECORRUPT, "joinable without a table, for leases" },
+};
+
+static const struct damage jobs_damage[] = {
+    { AT_QUEUE_MODES, 8, 0, MPROC_ECORRUPT, "a table, but not joinable" },
+    { AT_QUEUE_MODES, 8, 1, MPROC_ECORRUPT, "a table, but only for leases" },
+    { AT_CAPACITY, 8, 2 * QUEUE_BYTES, MPROC_ECORRUPT, "twice as much" },
+};
+
+static const struct damage pipe_damage[] = { /* of every pipe */
+    { AT_CAPACITY, 8, 0, MPROC_ECORRUPT, "capacity 0" },
+    { AT_CAPACITY, 8, QUEUE_BYTES + 8, MPROC_ECORRUPT, "no power of two" },
+    { AT_CAPACITY, 8, PAGE / 2, MPROC_ECORRUPT, "half a page" },
+    { AT_CAPACITY, 8, 2 * QUEUE_BYTES, MPROC_ECORRUPT, "more than the file" },
+    { AT_CAPACITY, 8, UINT64_C(16) << 30, MPROC_ECORRUPT, "16 GiB" },
+    { AT_CAPACITY, 8, UINT64_C(1) << 63, MPROC_ECORRUPT, "2^63" },
+    { AT_CAPACITY, 8, UINT64_MAX, MPROC_ECORRUPT, "capacity -1" },
+    { AT_PIPE_MODES, 8, 4, MPROC_ECORRUPT, "an unknown mode" },
+    { AT_PIPE_MODES, 8, UINT64_C(1) << 63, MPROC_ECORRUPT, "mode 2^63" },
+    { AT_PIPE_MODES, 8, UINT64_MAX, MPROC_ECORRUPT, "mode -1" },
+};
+
+static const struct damage two_way_damage[] = {
+    { AT_PIPE_MODES, 8, 1, MPROC_ECORRUPT, "one way, with two rings" },
+    { AT_PIPE_MODES, 8, 3, MPROC_ECORRUPT, "one way and exclusive, with two rings" },
+};
+
+static const struct damage oneway_damage[] = {
+    { AT_PIPE_MODES, 8, 0, MPROC_ECORRUPT, "two ways, with one ring" },
+    { AT_PIPE_MODES, 8, 2, MPROC_ECORRUPT, "two ways and exclusive, with one ring" },
+};
+
 #define EACH(table, kind)                                                          \
     for (size_t i_ = 0; i_ < sizeof(table) / sizeof(table)[0]; i_++) {             \
         check_damage(kind, &(table)[i_]);                                          \
@@ -158,6 +199,17 @@ static void headers_and_parameters(void)
     EACH(array_damage, STRUCTS);
     EACH(structs_damage, STRUCTS);
     EACH(queue_damage, QUEUE);
+    EACH(jobs_damage, JOBS);
+    EACH(plain_damage, QUEUE);
+    EACH(plain_damage, LEASES);
+    for (int kind = QUEUE; kind <= LEASES; kind++) {
+        EACH(modes_damage, kind);
+    }
+    for (int kind = PIPE; kind <= ONEWAY; kind++) {
+        EACH(pipe_damage, kind);
+    }
+    EACH(two_way_damage, PIPE);
+    EACH(oneway_damage, ONEWAY);
 }
 
 /* Several words at once: products that overflow into what the file has. */
@@ -195,6 +247,57 @@ static void overflows(void)
     }
 }
 
+/* The same file with other modes, as far as its size allows: handles that were open before go on as they were. */
+static void other_modes(void)
+{
+    static const struct {
+        int kind;
+        uint64_t capacity, modes;
+        uint32_t flags; /* to be seen in the info */
+        const char *what;
+    } possible[] = {
+        { QUEUE, QUEUE_BYTES, 1, MPROC_QUEUE_LEASE, "leases after all" },
+        { LEASES, QUEUE_BYTES, 0, 0, "no leases after all" },
+        { JOBS, QUEUE_BYTES, 3, MPROC_QUEUE_JOINABLE | MPROC_QUEUE_LEASE, "joinable, and for leases" },
+        { PIPE, QUEUE_BYTES, 2, MPROC_PIPE_EXCLUSIVE, "exclusive after all" },
+        { PIPE, 2 * QUEUE_BYTES, 1, MPROC_PIPE_ONEWAY, "one way, twice as wide" },
+        { ONEWAY, QUEUE_BYTES, 1, MPROC_PIPE_ONEWAY, "not exclusive after all" },
+    };
+    struct rng rng = { 6 };
+    unsigned char byte;
+    size_t len;
+    for (size_t i = 0; i < sizeof possible / sizeof possible[0]; i++) {
+        const struct subject *subject = &subjects[possible[i].kind];
+        bool queue = subject->kind == MPROC_KIND_QUEUE;
+        struct image image = place->image[possible[i].kind];
+        void *before = NULL, *fresh = NULL;
+        snprintf(stage->what, sizeof stage->what, "%s: %s", subject->name, possible[i].what);
+        put_image(place->dir, "victim", &image);
+        CHECK_OK(subject->open(place->domain, "victim", &before));
+        set(&image, AT_CAPACITY, 8, possible[i].capacity);
+        set(&image, queue ? AT_QUEUE_MODES : AT_PIPE_MODES, 8, possible[i].modes);
+        poke(place->dir, "victim", 0, image.bytes, image.size);
+        CHECK_OK(subject->open(place->domain, "victim", &fresh));
+        if (queue) {
+            mproc_queue_info_t info;
+            CHECK_OK(mproc_queue_info(fresh, &info, sizeof info));
+            CHECK_INT(possible[i].flags, info.flags);
+            CHECK_IS(info.flags & MPROC_QUEUE_LEASE ? MPROC_ENOTSUP : MPROC_OK,
+                     mproc_queue_get(fresh, &byte, 1, &len, 0, NULL));
+        } else {
+            mproc_pipe_info_t info;
+            CHECK_OK(mproc_pipe_info(((struct both *)fresh)->end[0], &info, sizeof info));
+            CHECK_INT(possible[i].flags, info.flags);
+            CHECK_INT(possible[i].capacity, info.capacity_bytes);
+        }
+        subject->use(before, &rng);
+        subject->use(fresh, &rng);
+        subject->use(before, &rng);
+        subject->close(before);
+        use_and_close(subject, fresh, &rng);
+    }
+}
+
 /* Words that make the object another possible one: open lets it in, unless more is expected of it. */
 static void wrong_but_possible(void)
 {
@@ -203,6 +306,8 @@ static void wrong_but_possible(void)
     struct image image = place->image[SCALAR];
     mproc_value_options_t expected = MPROC_VALUE_OPTIONS_INIT;
     mproc_queue_options_t bounds = MPROC_QUEUE_OPTIONS_INIT;
+    mproc_pipe_options_t modes = MPROC_PIPE_OPTIONS_INIT;
+    mproc_pipe_t *none = NULL;
     size_t items = 0;
 
     strcpy(stage->what, "possible parameters");
@@ -233,7 +338,14 @@ static void wrong_but_possible(void)
     use_and_close(&subjects[QUEUE], handle, &rng);
     bounds.max_items = 4;
     CHECK_IS(MPROC_ETYPE, mproc_queue_open(place->domain, "victim", &bounds, (mproc_queue_t **)&handle));
+    bounds.max_items = 0;
+    bounds.flags = MPROC_QUEUE_JOINABLE;
+    CHECK_IS(MPROC_ETYPE, mproc_queue_open(place->domain, "victim", &bounds, (mproc_queue_t **)&handle));
+    put_image(place->dir, "victim", &place->image[PIPE]);
+    modes.flags = MPROC_PIPE_ONEWAY;
+    CHECK_IS(MPROC_ETYPE, mproc_pipe_open(place->domain, "victim", &modes, 0, &none));
 
+    other_modes();
     for (int kind = 0; kind < SUBJECTS; kind++) { /* flags of a later version */
         int status;
         image = place->image[kind];

@@ -67,6 +67,18 @@ static uint64_t plain_value(struct rng *rng, uint64_t old, size_t size)
     }
 }
 
+/* A prefix of that length; one in eight is impossible. */
+static uint64_t record(struct rng *rng, uint32_t length, const struct cast *cast)
+{
+    enum record_state state = (enum record_state)(WHOLE + rng_below(rng, STATES - WHOLE));
+    bool owned = state == CLAIMED || state == PASSED || state == HELD;
+    uint32_t owner = (uint32_t)owner_value(rng, cast);
+    if (rng_below(rng, 8) == 0) {
+        return RECORD(length, rng_below(rng, STATES), owner);
+    }
+    return RECORD(length, state, owned ? owner : rng_below(rng, 4) ? NOBODY : PADDED);
+}
+
 uint64_t interesting(struct rng *rng, enum meaning meaning, int width, uint64_t old, const struct cast *cast,
                      size_t size)
 {
@@ -75,15 +87,17 @@ uint64_t interesting(struct rng *rng, enum meaning meaning, int width, uint64_t 
         value = owner_value(rng, cast);
     } else if (meaning == POSITION && rng_below(rng, 4)) {
         /* A position and a count, either near what it was, or near the capacity away from it. */
-        uint32_t units = (uint32_t)((size - PAGE) / 8), step = (uint32_t)rng_below(rng, 5) - 2;
+        uint32_t step = (uint32_t)rng_below(rng, 5) - 2;
         uint32_t position = (uint32_t)old, number = (uint32_t)(old >> 32);
-        position += (uint32_t[]){ step, units + step, 0 - units + step, (uint32_t)rng_next(rng) }[rng_below(rng, 4)];
+        position += (uint32_t[]){ step, UNITS + step, 0 - UNITS + step, (uint32_t)rng_next(rng) }[rng_below(rng, 4)];
         number += (uint32_t[]){ 0, step, (uint32_t)rng_next(rng) }[rng_below(rng, 3)];
         value = MARK(position, number);
     } else if (meaning == PREFIX && rng_below(rng, 4)) {
-        /* A length with a good mark most of the time. */
-        uint32_t length = (uint32_t)plain_value(rng, (uint32_t)old, size);
-        value = RECORD(length, rng_below(rng, 4) ? COMPLETE : (uint32_t)rng_next(rng));
+        /* The length that was there, or another, in a state that fits the owner most of the time. */
+        uint32_t length = rng_below(rng, 2) ? (uint32_t)old & LONGEST : (uint32_t)plain_value(rng, old & LONGEST, size);
+        value = record(rng, length, cast);
+    } else if (meaning == ENTRY && rng_below(rng, 4)) {
+        value = owner_value(rng, cast) << 32 | (uint32_t)plain_value(rng, (uint32_t)old, size);
     }
     return width == 8 ? value : value & ((UINT64_C(1) << (8 * width)) - 1);
 }
@@ -121,11 +135,96 @@ static void scribble(struct image *image, size_t from, struct rng *rng, char *wh
     }
 }
 
+static uint64_t *word_at(struct image *image, int at)
+{
+    return (uint64_t *)(void *)(image->bytes + at);
+}
+
+/* The prefix at a position of the ring. */
+static uint64_t *prefix_at(struct image *image, const struct ring *ring, uint32_t position)
+{
+    return word_at(image, ring->data + (int)(position % UNITS) * 8);
+}
+
+static uint32_t units_of(uint64_t prefix)
+{
+    return (uint32_t)(((prefix & LONGEST) + 15) / 8);
+}
+
+/* Damage along the chain of a ring's records: what is consistent gets further than noise. */
+static void mutate_ring(struct image *image, const struct ring *ring, struct rng *rng, const struct cast *cast,
+                        char *what, size_t what_size)
+{
+    static const int marks[] = { RING_HEAD, RING_READ, RING_TAIL, RING_HEAD_SEEN, RING_TAIL_SEEN, RING_SENDING };
+    const uint64_t marks_count = sizeof marks / sizeof marks[0];
+    uint64_t *head = word_at(image, ring->words + RING_HEAD), *tail = word_at(image, ring->words + RING_TAIL);
+    uint64_t *read = word_at(image, ring->words + RING_READ), *mark, prefix;
+    uint32_t *detached = (uint32_t *)(void *)(image->bytes + ring->words + RING_DETACHED);
+    uint32_t *late = (uint32_t *)(void *)(image->bytes + ring->words + RING_LATE);
+    uint32_t *last_claim = (uint32_t *)(void *)(image->bytes + ring->words + RING_LAST_CLAIM);
+    uint32_t position = (uint32_t)*head, count = (uint32_t)(*head >> 32);
+    uint32_t steps = (uint32_t)rng_below(rng, MESSAGES + 1);
+    switch (rng_below(rng, 6)) {
+    case 0: /* consumers went past some; read says how far */
+        append(what, what_size, "past %u:", steps);
+        for (; steps > 0; steps--, count++) {
+            uint64_t *at = prefix_at(image, ring, position);
+            position += units_of(*at);
+            *at = record(rng, (uint32_t)*at & LONGEST, cast);
+            append(what, what_size, " %llx", (unsigned long long)*at);
+        }
+        *read = MARK(position, count);
+        *detached = 1;
+        *late = (uint32_t)rng_below(rng, 2);
+        append(what, what_size, " ");
+        break;
+    case 1: /* one record along the way is something else */
+        for (; steps > 1; steps--) {
+            position += units_of(*prefix_at(image, ring, position));
+        }
+        prefix = interesting(rng, PREFIX, 8, *prefix_at(image, ring, position), cast, image->size);
+        append(what, what_size, "at %u: %llx ", position, (unsigned long long)prefix);
+        *prefix_at(image, ring, position) = prefix;
+        *last_claim = rng_below(rng, 2) ? position : (uint32_t)rng_next(rng);
+        break;
+    case 2: /* a run of the same, up to the whole ring */
+        prefix = record(rng, (uint32_t)rng_below(rng, 3) * 8, cast);
+        steps = rng_below(rng, 2) ? UNITS : (uint32_t)rng_below(rng, UNITS);
+        append(what, what_size, "%u from %u: %llx ", steps, position, (unsigned long long)prefix);
+        for (uint32_t i = 0; i < steps; i++) {
+            *prefix_at(image, ring, position + i) = prefix;
+        }
+        *tail = rng_below(rng, 2) ? MARK(position + steps, count + steps) : *tail;
+        break;
+    case 3: /* no terminators */
+        append(what, what_size, "no zeros ");
+        for (uint32_t i = 0; i < UNITS; i++) {
+            uint64_t *at = prefix_at(image, ring, i);
+            *at = *at ? *at : record(rng, (uint32_t)rng_below(rng, 200), cast);
+        }
+        break;
+    case 4: /* one mark where another is, or near it */
+        mark = word_at(image, ring->words + marks[rng_below(rng, marks_count)]);
+        *mark = *word_at(image, ring->words + marks[rng_below(rng, marks_count)]) + rng_below(rng, 3) - 1;
+        *detached = (uint32_t)rng_below(rng, 2);
+        append(what, what_size, "mark %d=0x%llx detached=%u ", (int)((uint8_t *)mark - image->bytes),
+               (unsigned long long)*mark, *detached);
+        break;
+    default:
+        *late = (uint32_t)plain_value(rng, *late, image->size);
+        *detached = (uint32_t)plain_value(rng, *detached, image->size);
+        *last_claim = (uint32_t)interesting(rng, POSITION, 4, *last_claim, cast, image->size);
+        append(what, what_size, "late=%u detached=%u claim=%u ", *late, *detached, *last_claim);
+    }
+}
+
 void mutate(struct image *image, const struct subject *subject, bool header_too, struct rng *rng,
             const struct cast *cast, char *what, size_t what_size)
 {
     uint64_t choice = rng_below(rng, 100);
-    if (header_too && choice < 20) {
+    if (subject->rings_count > 0 && rng_below(rng, 3) == 0) {
+        mutate_ring(image, &subject->rings[rng_below(rng, (uint64_t)subject->rings_count)], rng, cast, what, what_size);
+    } else if (header_too && choice < 20) {
         set(image, pick(header, (int)(sizeof header / sizeof header[0]), rng), rng, cast, what, what_size);
     } else if (header_too && choice < 50 && subject->params_count) {
         set(image, pick(subject->params, subject->params_count, rng), rng, cast, what, what_size);

@@ -74,7 +74,7 @@ static void all_goes_on(mproc_domain_t *domain)
         void *handle = NULL;
         CHECK_OK(subjects[kind].open(domain, subjects[kind].name, &handle));
         for (int i = 0; handle && i < 8; i++) {
-            if (kind != QUEUE) { /* using that one shuts it down now and then */
+            if (subjects[kind].kind != MPROC_KIND_QUEUE) { /* using those shuts them down now and then */
                 subjects[kind].use(handle, &rng);
             }
         }

@@ -85,7 +85,8 @@ static void read_object(const struct session *session, struct rng *rng)
         atomic_store(&stage->iteration, (uint64_t)i);
         guards_prepare();
         for (int tries = 0; tries < 20 && !fresh; tries++) {
-            if (RUN(OPEN_STATUSES & ~S(MPROC_ENOENT), subject->open(session->place.domain, "victim", &fresh)) != MPROC_OK) {
+            if (RUN(OPEN_STATUSES & ~S(MPROC_ENOENT), subject->open(session->place.domain, "victim", &fresh)) !=
+                MPROC_OK) {
                 atomic_fetch_add(&stage->refused, 1);
                 proc_sleep_ns(100000);
             }
@@ -223,12 +224,15 @@ static void live(int subject)
 
 /* --- the control ------------------------------------------------------------------------------------------- */
 
-enum { CONTROL_CALLS = 2000000, CONTROL_ROLES = 4 };
+enum { CONTROL_CALLS = 2000000, CONTROL_ROLES = 4, IN_PLACE_CALLS = 100000 };
 
 struct control {
     mproc_queue_t *queue;
+    struct both pipe;
     int role;
 };
+
+#define FINE(call) judge((call), S_OK | S(MPROC_ETIMEDOUT) | S(MPROC_RECOVERED), #call, __FILE__, __LINE__)
 
 static void control_role(void *argument)
 {
@@ -242,20 +246,80 @@ static void control_role(void *argument)
         switch (control->role) {
         case 0:
         case 1:
-            judge(mproc_queue_put(control->queue, bytes, 10, 0, NULL), S_OK | S(MPROC_ETIMEDOUT), "put", __FILE__, __LINE__);
+            FINE(mproc_queue_put(control->queue, bytes, 10, 0, NULL));
             break;
         case 2:
-            judge(mproc_queue_get(control->queue, bytes, sizeof bytes, &len, 0, NULL), S_OK | S(MPROC_ETIMEDOUT), "get",
-                  __FILE__, __LINE__);
+            FINE(mproc_queue_get(control->queue, bytes, sizeof bytes, &len, 0, NULL));
             break;
         default:
             for (int k = 0; k < 10; k++) {
-                judge(mproc_queue_full(control->queue, &full), S_OK, "full", __FILE__, __LINE__);
+                FINE(mproc_queue_full(control->queue, &full));
             }
         }
         if (i % 1000 == 0) {
             enter("a small queue in use"); /* not each time: that would be all it does */
         }
+    }
+}
+
+/* Two who send in place, two who receive in place; everybody looks, too. */
+static void control_in_place(void *argument)
+{
+    struct control *control = argument;
+    struct rng rng = { options.seed + (uint64_t)control->role };
+    mproc_queue_info_t info;
+    mproc_pipe_info_t ends;
+    mproc_view_t view;
+    strcpy(stage->what, "the control: nobody hostile");
+    enter("a small queue and a pipe in use");
+    for (long i = 0; i < IN_PLACE_CALLS && !atomic_load(&stage->bad); i++) {
+        uint64_t choice = rng_below(&rng, 8);
+        if (control->role < 2) {
+            size_t longest = 1 + (size_t)rng_below(&rng, 200), len = (size_t)rng_below(&rng, longest);
+            if (FINE(mproc_queue_reserve(control->queue, longest, &view, 0, NULL)) == MPROC_OK) {
+                FINE(choice ? mproc_queue_commit(control->queue, view.id, len)
+                            : mproc_queue_abort(control->queue, view.id));
+            }
+            if (FINE(mproc_pipe_reserve(control->pipe.end[1], longest, &view, 0, NULL)) == MPROC_OK) {
+                FINE(choice ? mproc_pipe_commit(control->pipe.end[1], view.id, len)
+                            : mproc_pipe_abort(control->pipe.end[1], view.id));
+            }
+        } else {
+            if (FINE(mproc_queue_peek(control->queue, &view, 0, NULL)) != MPROC_ETIMEDOUT) {
+                FINE(choice ? mproc_queue_release(control->queue, view.id)
+                            : mproc_queue_putback(control->queue, view.id));
+            }
+            if (FINE(mproc_pipe_peek(control->pipe.end[0], &view, 0, NULL)) != MPROC_ETIMEDOUT) {
+                FINE(choice ? mproc_pipe_release(control->pipe.end[0], view.id)
+                            : mproc_pipe_putback(control->pipe.end[0], view.id));
+            }
+        }
+        if (choice == 1) {
+            FINE(mproc_queue_info(control->queue, &info, sizeof info));
+            FINE(mproc_pipe_info(control->pipe.end[control->role / 2], &ends, sizeof ends));
+        }
+        if (i % 1000 == 0) {
+            enter("a small queue and a pipe in use");
+        }
+    }
+}
+
+static void control_all(struct control *control, const char *title, void (*role)(void *))
+{
+    pid_t pids[CONTROL_ROLES];
+    int status;
+    for (int i = 0; i < CONTROL_ROLES; i++) {
+        pids[i] = proc_fork();
+        if (pids[i] == 0) {
+            control->role = i;
+            check_that(watched(new_stage(), title, role, control, 120), __FILE__, __LINE__, title);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < CONTROL_ROLES; i++) {
+        while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR) {
+        }
+        CHECK(status == 0);
     }
 }
 
@@ -266,30 +330,28 @@ static void control(void)
     mproc_domain_t *domain = NULL;
     mproc_domain_options_t patient = MPROC_DOMAIN_OPTIONS_INIT; /* a holder may have lost its processor */
     mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
-    struct control control = { NULL, 0 };
-    pid_t pids[CONTROL_ROLES];
-    int status;
+    mproc_pipe_options_t p = MPROC_PIPE_OPTIONS_INIT;
+    struct control control = { NULL, { { NULL, NULL } }, 0 };
     new_dir(dir, sizeof dir, "control");
     patient.path = dir;
     patient.busy_timeout_ns = HANG;
     NEED_OK(mproc_domain_open(&patient, &domain));
     o.capacity_bytes = PAGE;
+    p.capacity_bytes = PAGE;
     NEED_OK(mproc_queue_create(domain, "queue", &o, &control.queue));
-    for (int i = 0; i < CONTROL_ROLES; i++) {
-        pids[i] = proc_fork();
-        if (pids[i] == 0) {
-            control.role = i;
-            check_that(watched(new_stage(), "control", control_role, &control, 120), __FILE__, __LINE__, "control");
-            _exit(0);
-        }
-    }
-    for (int i = 0; i < CONTROL_ROLES; i++) {
-        while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR) {
-        }
-        CHECK(status == 0);
-    }
+    control_all(&control, "control", control_role);
     CHECK_INT(0, peek32(dir, "queue", AT_POISON));
     mproc_queue_close(control.queue);
+
+    o.flags = MPROC_QUEUE_JOINABLE;
+    NEED_OK(mproc_queue_create(domain, "jobs", &o, &control.queue));
+    NEED_OK(mproc_pipe_create(domain, "pipe", &p, &control.pipe.end[0], &control.pipe.end[1]));
+    control_all(&control, "control in place", control_in_place);
+    CHECK_INT(0, peek32(dir, "jobs", AT_POISON));
+    CHECK_INT(0, peek32(dir, "pipe", AT_POISON));
+    mproc_queue_close(control.queue);
+    mproc_pipe_close(control.pipe.end[0]);
+    mproc_pipe_close(control.pipe.end[1]);
     mproc_domain_close(domain);
     CHECK_OK(mproc_domain_remove(dir));
 }

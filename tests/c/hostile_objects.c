@@ -19,23 +19,8 @@ static const struct {
 /* A good object, spoilt by up to two words, and a handle on it. */
 static void *spoilt2(int kind, const char *what, size_t at, int width, uint64_t value, size_t at2, uint64_t value2)
 {
-    void *handle = NULL;
-    snprintf(stage->what, sizeof stage->what, "%s%s: %s", subjects[kind].name, opened_before ? "" : ", fresh", what);
-    put_image(place->dir, "victim", &place->image[kind]);
-    guards_prepare();
-    if (opened_before) {
-        NEED_OK(subjects[kind].open(place->domain, "victim", &handle));
-    }
-    poke(place->dir, "victim", at, &value, (size_t)width);
-    if (at2) {
-        poke64(place->dir, "victim", at2, value2);
-    }
-    if (!opened_before) {
-        NEED_OK(subjects[kind].open(place->domain, "victim", &handle));
-    }
-    guards_place("victim", false);
-    enter(stage->what);
-    return handle;
+    const struct word words[2] = { { at, width, value }, { at2, 8, value2 } };
+    return spoil(place, kind, opened_before, what, words, at2 ? 2 : 1);
 }
 
 static void *spoilt(int kind, const char *what, size_t at, int width, uint64_t value)
@@ -45,12 +30,7 @@ static void *spoilt(int kind, const char *what, size_t at, int width, uint64_t v
 
 static void done(int kind, void *handle)
 {
-    struct rng rng = { 11 };
-    subjects[kind].use(handle, &rng); /* and whatever else one might do with it */
-    guards_remove();
-    subjects[kind].close(handle);
-    atomic_store(&stage->call, NULL);
-    CHECK(nobody_complained());
+    spoilt_done(kind, handle);
 }
 
 /* --- the lock that the user sees -------------------------------------------------------------------------- */
@@ -64,7 +44,9 @@ static int lock_of(int kind, void *handle, int64_t timeout)
 
 static int unlock_of(int kind, void *handle)
 {
-    return kind == LOCK ? mproc_lock_unlock(handle) : kind <= RAW ? mproc_value_unlock(handle) : mproc_array_unlock(handle);
+    return kind == LOCK   ? mproc_lock_unlock(handle)
+           : kind <= RAW ? mproc_value_unlock(handle)
+                         : mproc_array_unlock(handle);
 }
 
 static mproc_owner_t owner_of(int kind, void *handle)
@@ -134,9 +116,35 @@ static const struct inner {
 } inner_locks[] = {
     { SNAPSHOT, AT_WRITE_LOCK, "the writers' lock" },
     { STRUCTS, AT_ELEMENT_LOCK, "the elements' lock" },
-    { QUEUE, AT_PUT_LOCK, "the producers' lock" },
-    { QUEUE, AT_GET_LOCK, "the consumers' lock" },
+    { QUEUE, AT_RING + RING_PUT_LOCK, "the producers' lock" },
+    { QUEUE, AT_RING + RING_GET_LOCK, "the consumers' lock" },
+    { JOBS, AT_RING + RING_GET_LOCK, "the consumers' lock" },
+    { PIPE, AT_PIPE_RINGS + RING_PUT_LOCK, "the senders' lock" },
+    { PIPE, AT_PIPE_RINGS + RING_GET_LOCK, "the receivers' lock" },
 };
+
+/* Sending to end 0 gives one status, receiving there another; the other direction has locks of its own. */
+static void behind_pipe(const struct both *both, int send, int recv)
+{
+    static unsigned char bytes[STRUCT_SIZE];
+    mproc_view_t view = { NULL, 0, 0 };
+    mproc_pipe_info_t info;
+    size_t len = 0;
+    CHECK_IS(send, mproc_pipe_send(both->end[1], bytes, 9, 0, NULL));
+    CHECK_IS(send, mproc_pipe_reserve(both->end[1], 30, &view, SHORT, NULL));
+    if (send == MPROC_OK) {
+        CHECK_OK(mproc_pipe_abort(both->end[1], view.id));
+    }
+    CHECK_IS(recv, mproc_pipe_poll(both->end[0], 0, NULL));
+    CHECK_IS(recv, mproc_pipe_recv(both->end[0], bytes, sizeof bytes, &len, SHORT, NULL));
+    CHECK_IS(recv, mproc_pipe_peek(both->end[0], &view, SHORT, NULL));
+    if (recv == MPROC_OK) {
+        CHECK_OK(mproc_pipe_putback(both->end[0], view.id));
+    }
+    CHECK_OK(mproc_pipe_info(both->end[0], &info, sizeof info));
+    CHECK_OK(mproc_pipe_send(both->end[0], bytes, 9, 0, NULL));
+    CHECK_OK(mproc_pipe_recv(both->end[1], bytes, sizeof bytes, &len, 0, NULL));
+}
 
 /* Every operation that needs the lock gives `status`, every other one works. */
 static void behind(const struct inner *inner, void *handle, int status)
@@ -154,15 +162,37 @@ static void behind(const struct inner *inner, void *handle, int status)
         CHECK_IS(status, mproc_array_set(handle, 1, bytes, ELEM_SIZE));
         CHECK_IS(status, mproc_array_read(handle, 0, 2, bytes, 2 * ELEM_SIZE));
         CHECK_IS(status, mproc_array_write(handle, 0, 2, bytes, 2 * ELEM_SIZE));
+    } else if (inner->kind == PIPE) {
+        behind_pipe(handle, inner->at == AT_PIPE_RINGS + RING_PUT_LOCK ? status : MPROC_OK,
+                    inner->at == AT_PIPE_RINGS + RING_PUT_LOCK ? MPROC_OK : status);
     } else {
-        bool puts = inner->at == AT_PUT_LOCK;
+        bool puts = inner->at == AT_RING + RING_PUT_LOCK;
         const mproc_message_t message = { bytes, 9 };
         int put = puts ? status : MPROC_OK, get = puts ? MPROC_OK : status;
+        mproc_view_t view = { NULL, 0, 0 };
+        mproc_queue_info_t info;
+        uint64_t lease = 0;
         CHECK_IS(put, mproc_queue_put(handle, bytes, 9, 0, NULL));
         CHECK_IS(put, mproc_queue_put_many(handle, &message, 1, &done_count, SHORT, NULL));
         CHECK_IS(get, mproc_queue_get(handle, bytes, sizeof bytes, &len, 0, NULL));
         CHECK_IS(get, mproc_queue_get_many(handle, bytes, sizeof bytes, &len, 1, &count, SHORT, NULL));
+        CHECK_IS(put, mproc_queue_reserve(handle, 30, &view, SHORT, NULL));
+        if (put == MPROC_OK) {
+            CHECK_OK(mproc_queue_abort(handle, view.id)); /* what it cannot tidy up now, the next one does */
+        }
+        CHECK_IS(get, mproc_queue_peek(handle, &view, SHORT, NULL));
+        CHECK_IS(get, mproc_queue_lease(handle, bytes, sizeof bytes, &len, &lease, 0, NULL));
+        if (get == MPROC_OK) {
+            CHECK_OK(mproc_queue_release(handle, view.id));
+            CHECK_OK(mproc_queue_ack(handle, lease));
+        }
         CHECK_OK(mproc_queue_size(handle, &count));
+        if (inner->kind == JOBS) {
+            CHECK_IS(get, mproc_queue_info(handle, &info, sizeof info)); /* it counts what is unfinished */
+            CHECK_IS(get == MPROC_OK ? MPROC_ETIMEDOUT : get, mproc_queue_join(handle, SHORT, NULL));
+        } else {
+            CHECK_OK(mproc_queue_info(handle, &info, sizeof info));
+        }
         CHECK_IS(status, mproc_queue_shutdown(handle, 1));
     }
 }
@@ -181,7 +211,8 @@ static void inner_lock(const struct inner *inner)
     for (size_t i = 0; i <= sizeof strangers / sizeof strangers[0]; i++) {
         bool stranger = i < sizeof strangers / sizeof strangers[0];
         snprintf(what, sizeof what, "%s is held by %s", inner->what, stranger ? strangers[i].what : "a dead process");
-        handle = spoilt(inner->kind, what, inner->at, 4, stranger ? strangers[i].word : atomic_load(&place->cast->dead));
+        handle = spoilt(inner->kind, what, inner->at, 4,
+                        stranger ? strangers[i].word : atomic_load(&place->cast->dead));
         behind(inner, handle, MPROC_OK);
         CHECK_INT(1, peek32(place->dir, "victim", AT_STEALS));
         done(inner->kind, handle);
@@ -200,23 +231,38 @@ static void says_corrupt(int kind, void *handle)
 {
     static unsigned char bytes[3 * ELEM_SIZE];
     const mproc_message_t message = { bytes, 9 };
+    mproc_view_t view;
     size_t len = 0, count = 0;
     if (kind == STRUCTS) {
         CHECK_IS(MPROC_ECORRUPT, mproc_array_get(handle, 0, bytes, ELEM_SIZE));
         CHECK_IS(MPROC_ECORRUPT, mproc_array_set(handle, 2, bytes, ELEM_SIZE));
         CHECK_IS(MPROC_ECORRUPT, mproc_array_read(handle, 0, 3, bytes, 3 * ELEM_SIZE));
         CHECK_IS(MPROC_ECORRUPT, mproc_array_write(handle, 0, 3, bytes, 3 * ELEM_SIZE));
+    } else if (subjects[kind].kind == MPROC_KIND_PIPE) {
+        const struct both *both = handle;
+        CHECK_IS(MPROC_ECORRUPT, mproc_pipe_send(both->end[1], bytes, 9, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_pipe_recv(both->end[0], bytes, sizeof bytes, &len, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_pipe_poll(both->end[0], SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_pipe_reserve(both->end[1], 9, &view, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_pipe_peek(both->end[0], &view, SEC, NULL));
     } else {
+        uint64_t lease;
         CHECK_IS(MPROC_ECORRUPT, mproc_queue_put(handle, bytes, 9, SEC, NULL));
         CHECK_IS(MPROC_ECORRUPT, mproc_queue_put_many(handle, &message, 1, &count, SEC, NULL));
         CHECK_IS(MPROC_ECORRUPT, mproc_queue_get(handle, bytes, sizeof bytes, &len, SEC, NULL));
         CHECK_IS(MPROC_ECORRUPT, mproc_queue_get_many(handle, bytes, sizeof bytes, &len, 1, &count, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_queue_reserve(handle, 9, &view, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_queue_peek(handle, &view, SEC, NULL));
+        CHECK_IS(MPROC_ECORRUPT, mproc_queue_lease(handle, bytes, sizeof bytes, &len, &lease, SEC, NULL));
+        if (kind == JOBS) {
+            CHECK_IS(MPROC_ECORRUPT, mproc_queue_task_done(handle));
+            CHECK_IS(MPROC_ECORRUPT, mproc_queue_join(handle, SEC, NULL));
+        }
         CHECK_IS(MPROC_ECORRUPT, mproc_queue_shutdown(handle, 0));
     }
 }
 
-/* Here, in another process with this handle, and in one that opens it anew. */
-static void stays_corrupt(int kind, void *handle)
+void stays_corrupt(const struct place *place, int kind, void *handle)
 {
     int status;
     pid_t pid;
@@ -232,7 +278,7 @@ static void stays_corrupt(int kind, void *handle)
     }
     CHECK(proc_wait(pid, 60 * SEC, &status) && status == 0);
     says_corrupt(kind, handle);
-    done(kind, handle);
+    spoilt_done(kind, handle);
 }
 
 static void journal(void)
@@ -254,7 +300,7 @@ static void journal(void)
     for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
         handle = spoilt2(STRUCTS, impossible[i].what, AT_ELEMENT_LOCK, 4, dead, AT_JOURNAL, impossible[i].word);
         CHECK_IS(MPROC_ECORRUPT, mproc_array_get(handle, 0, element, sizeof element));
-        stays_corrupt(STRUCTS, handle);
+        stays_corrupt(place, STRUCTS, handle);
 
         /* Whoever holds the lock properly has no use for it. */
         handle = spoilt(STRUCTS, "a journal that nobody left open", AT_JOURNAL, 8, impossible[i].word);
@@ -281,8 +327,12 @@ static void poison(void)
 {
     static const uint32_t words[] = { 1, 2, UINT32_MAX };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        stays_corrupt(STRUCTS, spoilt(STRUCTS, "poisoned", AT_POISON, 4, words[i]));
-        stays_corrupt(QUEUE, spoilt(QUEUE, "poisoned", AT_POISON, 4, words[i]));
+        stays_corrupt(place, STRUCTS, spoilt(STRUCTS, "poisoned", AT_POISON, 4, words[i]));
+        for (int kind = QUEUE; kind <= PIPE; kind++) {
+            if (kind != LEASES) { /* it refuses gets before it looks */
+                stays_corrupt(place, kind, spoilt(kind, "poisoned", AT_POISON, 4, words[i]));
+            }
+        }
     }
 }
 
@@ -301,8 +351,8 @@ static int step(void *handle, enum direction direction, int64_t timeout)
 static void positions(void)
 {
     const uint32_t units = QUEUE_BYTES / 8;
-    const uint64_t head = peek64(place->dir, "neighbour-queue", AT_HEAD);
-    const uint64_t tail = peek64(place->dir, "neighbour-queue", AT_TAIL);
+    const uint64_t head = peek64(place->dir, "neighbour-queue", AT_RING + RING_HEAD);
+    const uint64_t tail = peek64(place->dir, "neighbour-queue", AT_RING + RING_TAIL);
     const uint32_t first = (uint32_t)head, behind_last = (uint32_t)tail, count = (uint32_t)(tail >> 32);
     const struct {
         const char *what;
@@ -310,16 +360,16 @@ static void positions(void)
         uint64_t word;
         enum direction direction;
     } impossible[] = {
-        { "the tail is one unit too far ahead", AT_TAIL, MARK(first + units + 1, count), PUTS },
-        { "the tail is half the world ahead", AT_TAIL, MARK(first + (1u << 31), count), PUTS },
-        { "the tail is behind the head", AT_TAIL, MARK(first - 1, count), PUTS },
-        { "the head is ahead of the tail", AT_HEAD, MARK(behind_last + 1, count), GETS },
-        { "the head is too far behind", AT_HEAD, MARK(behind_last - units - 1, count), GETS },
-        { "the head seen is ahead of the tail", AT_HEAD_SEEN, MARK(behind_last + 1, count), PUTS },
-        { "the head seen is far behind", AT_HEAD_SEEN, MARK(behind_last - units - 1, count), PUTS },
-        { "the tail seen is behind the head", AT_TAIL_SEEN, MARK(first - 1, 0), GETS },
-        { "the tail seen is far ahead", AT_TAIL_SEEN, MARK(first + units + 1, count), GETS },
-        { "a head in the middle of a message", AT_HEAD, MARK(first + 4, 3), GETS },
+        { "the tail is one unit too far ahead", AT_RING + RING_TAIL, MARK(first + units + 1, count), PUTS },
+        { "the tail is half the world ahead", AT_RING + RING_TAIL, MARK(first + (1u << 31), count), PUTS },
+        { "the tail is behind the head", AT_RING + RING_TAIL, MARK(first - 1, count), PUTS },
+        { "the head is ahead of the tail", AT_RING + RING_HEAD, MARK(behind_last + 1, count), GETS },
+        { "the head is too far behind", AT_RING + RING_HEAD, MARK(behind_last - units - 1, count), GETS },
+        { "the head seen is ahead of the tail", AT_RING + RING_HEAD_SEEN, MARK(behind_last + 1, count), PUTS },
+        { "the head seen is far behind", AT_RING + RING_HEAD_SEEN, MARK(behind_last - units - 1, count), PUTS },
+        { "the tail seen is behind the head", AT_RING + RING_TAIL_SEEN, MARK(first - 1, 0), GETS },
+        { "the tail seen is far ahead", AT_RING + RING_TAIL_SEEN, MARK(first + units + 1, count), GETS },
+        { "a head in the middle of a message", AT_RING + RING_HEAD, MARK(first + 4, 3), GETS },
     };
     uint64_t most = MARK(first + units, count);
     void *handle;
@@ -327,18 +377,18 @@ static void positions(void)
     for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
         handle = spoilt(QUEUE, impossible[i].what, impossible[i].at, 8, impossible[i].word);
         CHECK_IS(MPROC_ECORRUPT, step(handle, impossible[i].direction, SEC));
-        stays_corrupt(QUEUE, handle);
+        stays_corrupt(place, QUEUE, handle);
     }
     /* A tail that is possible, over records that nobody wrote: the good ones come first. */
-    handle = spoilt(QUEUE, "the tail is too far ahead, but possible", AT_TAIL, 8, most);
+    handle = spoilt(QUEUE, "the tail is too far ahead, but possible", AT_RING + RING_TAIL, 8, most);
     for (int i = 0; i < 6; i++) {
         CHECK_OK(step(handle, GETS, 0));
     }
     CHECK_IS(MPROC_ECORRUPT, step(handle, GETS, 0));
-    stays_corrupt(QUEUE, handle);
+    stays_corrupt(place, QUEUE, handle);
 
     /* Numbers of messages are only counted, never trusted. */
-    handle = spoilt(QUEUE, "an impossible number of messages", AT_TAIL, 8, MARK(behind_last, 0xfffffff0));
+    handle = spoilt(QUEUE, "an impossible number of messages", AT_RING + RING_TAIL, 8, MARK(behind_last, 0xfffffff0));
     CHECK_OK(mproc_queue_size(handle, &items));
     for (int i = 0; i < 6; i++) {
         CHECK_OK(step(handle, GETS, 0));
@@ -351,50 +401,53 @@ static void positions(void)
 static void records(void)
 {
     /* The first message, empty, begins at this offset of the ring; the last, of 200 bytes, at 4064. */
-    enum { FIRST = AT_DATA + 3624, LAST = AT_DATA + 4064 };
+    enum { EMPTY = AT_DATA + 8 * FIRST, LAST = AT_DATA + 4064 };
     static const struct {
         const char *what;
         uint64_t prefix;
     } impossible[] = {
-        { "a message longer than what is filled", RECORD(700, COMPLETE) },
-        { "a message of the whole ring", RECORD(QUEUE_BYTES, COMPLETE) },
-        { "a message one unit too long", RECORD(QUEUE_BYTES - 7, COMPLETE) },
-        { "a message of 2 GiB", RECORD(UINT32_C(1) << 31, COMPLETE) },
-        { "a message whose units overflow", RECORD(0xfffffff8, COMPLETE) },
-        { "a message of -1 bytes", RECORD(UINT32_MAX, COMPLETE) },
-        { "no mark", RECORD(0, 0) },
-        { "another mark", RECORD(0, COMPLETE + 1) },
+        { "a message longer than what is filled", MESSAGE(700) },
+        { "a message of the whole ring", MESSAGE(QUEUE_BYTES) },
+        { "a message one unit too long", MESSAGE(QUEUE_BYTES - 7) },
+        { "the longest message of all", MESSAGE(LONGEST) },
+        { "a message of 512 MiB", MESSAGE(UINT32_C(1) << 29) },
+        { "no state", RECORD(0, VACANT, NOBODY) },
+        { "a message with an owner", RECORD(0, WHOLE, 1) },
+        { "a message with owner 0", RECORD(0, WHOLE, 0) },
+        { "a message given back, with an owner", RECORD(0, AGAIN, NOBODY + 1) },
+        { "padding with an owner", RECORD(0, FREE, 1) },
+        { "a rest with an owner", RECORD(0, REST, UINT32_MAX) },
         { "no record", 0 },
         { "all bits", UINT64_MAX },
     };
     unsigned char bytes[512];
     size_t len = 0;
     void *handle;
-    CHECK_INT((FIRST - AT_DATA) / 8, (uint32_t)peek64(place->dir, "neighbour-queue", AT_HEAD));
+    CHECK_INT(FIRST, (uint32_t)peek64(place->dir, "neighbour-queue", AT_RING + RING_HEAD));
     for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
-        handle = spoilt(QUEUE, impossible[i].what, FIRST, 8, impossible[i].prefix);
+        handle = spoilt(QUEUE, impossible[i].what, EMPTY, 8, impossible[i].prefix);
         CHECK_IS(MPROC_ECORRUPT, step(handle, GETS, SEC));
-        stays_corrupt(QUEUE, handle);
+        stays_corrupt(place, QUEUE, handle);
 
         handle = spoilt(QUEUE, impossible[i].what, LAST, 8, impossible[i].prefix);
         for (int k = 0; k < 5; k++) {
             CHECK_OK(step(handle, GETS, 0));
         }
         CHECK_IS(MPROC_ECORRUPT, step(handle, GETS, SEC));
-        stays_corrupt(QUEUE, handle);
+        stays_corrupt(place, QUEUE, handle);
     }
-    handle = spoilt(QUEUE, "a message that swallows the next one", FIRST, 8, RECORD(8 + 40, COMPLETE));
+    handle = spoilt(QUEUE, "a message that swallows the next one", EMPTY, 8, MESSAGE(8 + 40));
     CHECK_OK(mproc_queue_get(handle, bytes, sizeof bytes, &len, 0, NULL));
     CHECK_INT(48, len); /* a wrong value */
     CHECK_OK(mproc_queue_get(handle, bytes, sizeof bytes, &len, 0, NULL));
     CHECK_INT(80, len);
     done(QUEUE, handle);
 
-    handle = spoilt(QUEUE, "a message cut short", FIRST + 8, 8, RECORD(1, COMPLETE));
+    handle = spoilt(QUEUE, "a message cut short", EMPTY + 8, 8, MESSAGE(1));
     CHECK_OK(step(handle, GETS, 0));
     CHECK_OK(step(handle, GETS, 0));
     CHECK_IS(MPROC_ECORRUPT, step(handle, GETS, 0)); /* what follows is no record */
-    stays_corrupt(QUEUE, handle);
+    stays_corrupt(place, QUEUE, handle);
 }
 
 static void states(void)
@@ -404,7 +457,7 @@ static void states(void)
     mproc_queue_info_t info;
     void *handle;
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++) {
-        handle = spoilt(QUEUE, "closed, or something beyond", AT_STATE, 4, closed[i]);
+        handle = spoilt(QUEUE, "closed, or something beyond", AT_RING + RING_STATE, 4, closed[i]);
         CHECK_IS(MPROC_ECLOSED, step(handle, PUTS, SEC));
         CHECK_IS(MPROC_ECLOSED, step(handle, GETS, SEC));
         CHECK_OK(mproc_queue_info(handle, &info, sizeof info));
@@ -413,7 +466,7 @@ static void states(void)
         CHECK_IS(MPROC_ECLOSED, step(handle, GETS, SEC));
         done(QUEUE, handle);
     }
-    handle = spoilt(QUEUE, "draining", AT_STATE, 4, MPROC_QUEUE_DRAINING);
+    handle = spoilt(QUEUE, "draining", AT_RING + RING_STATE, 4, MPROC_QUEUE_DRAINING);
     CHECK_IS(MPROC_ECLOSED, step(handle, PUTS, SEC));
     for (int i = 0; i < 6; i++) {
         CHECK_OK(step(handle, GETS, SEC));
@@ -422,7 +475,7 @@ static void states(void)
     done(QUEUE, handle);
     /* Where sleepers announce themselves: noise costs a look or a wake-up. */
     for (size_t i = 0; i < 2 * sizeof noise / sizeof noise[0]; i++) {
-        size_t at = i < sizeof noise / sizeof noise[0] ? AT_NOT_EMPTY : AT_NOT_FULL;
+        size_t at = i < sizeof noise / sizeof noise[0] ? AT_RING + RING_NOT_EMPTY : AT_RING + RING_NOT_FULL;
         uint32_t word = noise[i % (sizeof noise / sizeof noise[0])];
         handle = spoilt(QUEUE, "noise where sleepers announce themselves", at, 8, word | (uint64_t)word << 32);
         for (int k = 0; k < 6; k++) {
@@ -438,7 +491,7 @@ static void states(void)
 /* A sleeper whose announcement somebody wipes out looks around by itself before long. */
 static void wiped_announcement(void)
 {
-    void *handle = spoilt(QUEUE, "a wiped announcement", AT_NOT_EMPTY, 8, 0);
+    void *handle = spoilt(QUEUE, "a wiped announcement", AT_RING + RING_NOT_EMPTY, 8, 0);
     int status;
     pid_t pid;
     for (int i = 0; i < 6; i++) {
@@ -448,10 +501,10 @@ static void wiped_announcement(void)
     if (pid == 0) {
         _exit(step(handle, GETS, 60 * SEC) == MPROC_OK ? 0 : 1);
     }
-    while (peek32(place->dir, "victim", AT_NOT_EMPTY + 4) == 0) {
+    while (peek32(place->dir, "victim", AT_RING + RING_NOT_EMPTY + 4) == 0) {
         proc_sleep_ns(MS);
     }
-    poke64(place->dir, "victim", AT_NOT_EMPTY, 0);
+    poke64(place->dir, "victim", AT_RING + RING_NOT_EMPTY, 0);
     CHECK_OK(step(handle, PUTS, 0));
     CHECK(proc_wait(pid, 30 * SEC, &status) && status == 0);
     done(QUEUE, handle);
@@ -477,7 +530,7 @@ static void all_objects(void *argument)
     place = argument;
     for (int before = 0; before < 2; before++) {
         opened_before = before != 0;
-        for (int kind = LOCK; kind < QUEUE; kind++) {
+        for (int kind = LOCK; kind <= STRUCTS; kind++) {
             user_lock(kind);
         }
         for (size_t i = 0; i < sizeof inner_locks / sizeof inner_locks[0]; i++) {

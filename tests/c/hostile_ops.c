@@ -8,6 +8,9 @@
 #define S_VALUE (S_OWN | S(MPROC_EBUSY))
 #define S_ARRAY (S_VALUE | S(MPROC_ECORRUPT))
 #define S_QUEUE (S_ARRAY | S(MPROC_ETIMEDOUT) | S(MPROC_ECLOSED))
+#define S_HOLD (S_QUEUE | S(MPROC_RECOVERED))
+#define S_END (S_ARRAY | S(MPROC_EPERM)) /* of a reservation, of a message held */
+#define S_PIPE (S_ARRAY | S(MPROC_ETIMEDOUT)) /* both ends are always open here */
 
 #define LARGEST (3 * PAGE) /* bytes of any value or run of elements in a segment of ours */
 
@@ -241,7 +244,7 @@ static void use_puts(const mproc_queue_t *queue, const mproc_queue_info_t *info,
     mproc_cancel_close(token);
 }
 
-static void use_gets(const mproc_queue_t *queue, struct rng *rng)
+static void use_gets(const mproc_queue_t *queue, uint64_t allowed, struct rng *rng)
 {
     enum { CAP = 512, MOST = 4, UNSET = 123456789 };
     mproc_cancel_t *token = maybe_token(rng);
@@ -250,8 +253,8 @@ static void use_gets(const mproc_queue_t *queue, struct rng *rng)
     for (int i = 0; i < 3; i++) {
         size_t cap = i == 1 ? 0 : CAP;
         *len = UNSET;
-        switch (RUN(S_QUEUE | S(MPROC_EMSGSIZE),
-                    mproc_queue_get(queue, cap ? buf : NULL, cap, len, i == 2 ? SHORT : 0, i == 2 ? token : NULL))) {
+        switch (RUN(allowed, mproc_queue_get(queue, cap ? buf : NULL, cap, len, i == 2 ? SHORT : 0,
+                                             i == 2 ? token : NULL))) {
         case MPROC_OK:
             INSIST(*len <= cap);
             break;
@@ -263,8 +266,7 @@ static void use_gets(const mproc_queue_t *queue, struct rng *rng)
         }
     }
     *count = UNSET;
-    if (RUN(S_QUEUE | S(MPROC_EMSGSIZE), mproc_queue_get_many(queue, buf, CAP, lens, MOST, count, SHORT, token)) ==
-        MPROC_OK) {
+    if (RUN(allowed, mproc_queue_get_many(queue, buf, CAP, lens, MOST, count, SHORT, token)) == MPROC_OK) {
         size_t end = 0;
         INSIST(*count >= 1 && *count <= MOST);
         for (size_t i = 0; i < *count && i < MOST; i++) {
@@ -275,10 +277,147 @@ static void use_gets(const mproc_queue_t *queue, struct rng *rng)
     mproc_cancel_close(token);
 }
 
+/* --- in place ------------------------------------------------------------------------------------------------ */
+
+/* The same calls on a queue and on an end of a pipe. */
+struct in_place {
+    const mproc_queue_t *queue;
+    const mproc_pipe_t *pipe;
+    uint64_t waits; /* documented for whatever waits */
+    size_t longest;
+};
+
+#define EITHER(on, call, ...)                                                                              \
+    ((on)->queue ? mproc_queue_##call((on)->queue, __VA_ARGS__) : mproc_pipe_##call((on)->pipe, __VA_ARGS__))
+
+static bool is_view(const mproc_view_t *view)
+{
+    INSIST(view->data != NULL && ((uintptr_t)view->data & 7) == 0 && view->len <= QUEUE_BYTES * 2);
+    return view->data != NULL && view->len <= QUEUE_BYTES * 2;
+}
+
+static void use_reservations(const struct in_place *on, struct rng *rng)
+{
+    const uint64_t closed = on->queue ? S(MPROC_ECLOSED) : 0;
+    const uint64_t commits = (S_END & ~S(MPROC_EBUSY)) | S(MPROC_ERANGE) | closed;
+    mproc_view_t *view = out(sizeof *view);
+    for (int i = 0; i < 4; i++) {
+        const size_t lens[] = { 0, 5, 300, on->longest, (size_t)rng_below(rng, 100) };
+        size_t len = lens[rng_below(rng, 5)];
+        if (RUN(on->waits, EITHER(on, reserve, len, view, i == 3 ? SHORT : 0, NULL)) != MPROC_OK || !is_view(view)) {
+            continue;
+        }
+        INSIST(view->len == len);
+        memset(view->data, 0x77, view->len);
+        switch (rng_below(rng, 5)) {
+        case 0:
+            RUN(commits, EITHER(on, commit, view->id, len));
+            RUN(commits, EITHER(on, commit, view->id, len)); /* unless it was too long, that was the last time */
+            break;
+        case 1:
+            RUN(commits, EITHER(on, commit, view->id, len + 1));
+            RUN(commits, EITHER(on, commit, view->id, len / 2));
+            break;
+        case 2:
+            RUN(S_END, EITHER(on, abort, view->id));
+            RUN(S_END, EITHER(on, abort, view->id));
+            break;
+        case 3:
+            /* It may be held, too, by the same id; one end of a pipe that goes one way never holds anything. */
+            RUN(S_END | S(MPROC_ENOTSUP), EITHER(on, release, view->id));
+            break;
+        default:
+            break; /* stays open until the handle is closed */
+        }
+    }
+    /* A position alone is no id. */
+    RUN(S(MPROC_EPERM) | S(MPROC_ECORRUPT), EITHER(on, commit, FIRST, 0));
+    RUN(S(MPROC_EPERM), EITHER(on, abort, UINT64_MAX));
+    RUN(S(MPROC_E2BIG), EITHER(on, reserve, on->longest + 1, view, SHORT, NULL));
+}
+
+/* Reads all of a message in place, and ends that in one way or another. */
+static void end_hold(const struct in_place *on, const mproc_view_t *view, struct rng *rng)
+{
+    const volatile unsigned char *bytes = view->data;
+    unsigned sum = 0;
+    if (!is_view(view)) {
+        return;
+    }
+    for (size_t i = 0; i < view->len; i++) {
+        sum += bytes[i];
+    }
+    switch (rng_below(rng, 4) + (sum == UINT32_MAX)) {
+    case 0:
+        RUN(S_END, EITHER(on, release, view->id));
+        break;
+    case 1:
+        RUN(S_END, EITHER(on, putback, view->id));
+        break;
+    case 2:
+        RUN(S_END, EITHER(on, release, view->id));
+        RUN(S_END, EITHER(on, putback, view->id));
+        break;
+    default:
+        break; /* goes back when the handle is closed */
+    }
+}
+
+static void use_holds(const struct in_place *on, struct rng *rng)
+{
+    enum { CAP = 512 };
+    mproc_cancel_t *token = maybe_token(rng);
+    mproc_view_t *view = out(sizeof *view);
+    int status;
+    for (int i = 0; i < 3; i++) {
+        status = RUN(on->waits | S(MPROC_RECOVERED), EITHER(on, peek, view, i == 2 ? SHORT : 0, token));
+        if (status == MPROC_OK || status == MPROC_RECOVERED) {
+            end_hold(on, view, rng);
+        }
+    }
+    if (on->queue) {
+        unsigned char *buf = out(CAP);
+        size_t *len = out(sizeof *len), cap = rng_below(rng, 2) ? CAP : 0;
+        uint64_t *lease = out(sizeof *lease);
+        status = RUN(S_HOLD | S(MPROC_EMSGSIZE), mproc_queue_lease(on->queue, buf, cap, len, lease, SHORT, token));
+        if (status == MPROC_EMSGSIZE) {
+            INSIST(*len > cap && *len <= QUEUE_BYTES);
+        } else if (status >= MPROC_OK) {
+            INSIST(*len <= cap);
+            RUN(S_END, mproc_queue_ack(on->queue, *lease));
+        }
+    }
+    RUN(S(MPROC_EPERM) | S(MPROC_ECORRUPT), EITHER(on, release, FIRST));
+    RUN(S(MPROC_EPERM) | S(MPROC_ECORRUPT), EITHER(on, putback, UINT64_MAX));
+    mproc_cancel_close(token);
+}
+
+static void use_jobs(const mproc_queue_t *queue, const mproc_queue_info_t *info, struct rng *rng)
+{
+    const bool joinable = (info->flags & MPROC_QUEUE_JOINABLE) != 0, leases = (info->flags & MPROC_QUEUE_LEASE) != 0;
+    const uint64_t joins = S_ARRAY | S(MPROC_RECOVERED) | S(MPROC_ETIMEDOUT);
+    mproc_cancel_t *token = maybe_token(rng);
+    mproc_queue_t *producer = NULL;
+    for (int i = 0; i < 3; i++) {
+        RUN(joinable ? S_OWN | S(MPROC_EPERM) | S(MPROC_ECORRUPT) : S(MPROC_ENOTSUP) | S(MPROC_ECORRUPT),
+            mproc_queue_task_done(queue));
+    }
+    RUN(joinable || leases ? joins : S(MPROC_ENOTSUP), mproc_queue_join(queue, 0, NULL));
+    RUN(joinable || leases ? joins : S(MPROC_ENOTSUP), mproc_queue_join(queue, SHORT, token));
+    if (rng_below(rng, 4) == 0 && RUN(S_OWN, mproc_queue_producer(queue, &producer)) == MPROC_OK) {
+        RUN(S_QUEUE, mproc_queue_put(producer, "x", 1, 0, NULL));
+        enter("close");
+        mproc_queue_close(producer);
+    }
+    mproc_cancel_close(token);
+}
+
 static void use_queue(void *handle, struct rng *rng)
 {
     const mproc_queue_t *queue = handle;
     mproc_queue_info_t *info;
+    struct in_place on = { queue, NULL, S_QUEUE, 0 };
+    uint64_t gets = S_QUEUE | S(MPROC_EMSGSIZE);
     size_t *items;
     int *flag;
     bool puts_first = rng_below(rng, 2) != 0;
@@ -287,26 +426,113 @@ static void use_queue(void *handle, struct rng *rng)
     info = out(sizeof *info);
     items = out(sizeof *items);
     flag = out(sizeof *flag);
-    RUN(S_OK, mproc_queue_info(queue, info, sizeof *info));
-    INSIST(info->capacity_bytes == QUEUE_BYTES && info->state <= MPROC_QUEUE_CLOSED);
+    memset(info, 0, sizeof *info);
+    /* What of a joinable queue is unfinished has to be counted. */
+    if (RUN(S_ARRAY, mproc_queue_info(queue, info, sizeof *info)) == MPROC_OK) {
+        INSIST(info->capacity_bytes == QUEUE_BYTES && info->state <= MPROC_QUEUE_CLOSED);
+        INSIST(info->items + info->held + info->reserved <= UNITS && info->used_bytes <= QUEUE_BYTES);
+        INSIST(info->producers <= MPROC_PRODUCERS_GONE);
+        gets = info->flags & MPROC_QUEUE_LEASE ? S(MPROC_ENOTSUP) : gets;
+    } else { /* joinable; it may be for leases, too */
+        gets |= S(MPROC_ENOTSUP);
+        info->max_message = QUEUE_BYTES - 8;
+        info->flags = MPROC_QUEUE_JOINABLE;
+    }
+    on.longest = (size_t)info->max_message;
     if (puts_first) {
         use_puts(queue, info, rng);
+        use_reservations(&on, rng);
     }
     RUN(S_OK, mproc_queue_size(queue, items));
+    INSIST(*items <= UNITS);
     RUN(S_OK, mproc_queue_empty(queue, flag));
     INSIST(*flag == 0 || *flag == 1);
-    use_gets(queue, rng);
+    use_holds(&on, rng);
+    use_gets(queue, gets, rng);
+    use_jobs(queue, info, rng);
     if (rng_below(rng, 2)) {
         RUN(S_OK, mproc_queue_full(queue, flag));
         INSIST(*flag == 0 || *flag == 1);
     }
     if (!puts_first) {
+        use_reservations(&on, rng);
         use_puts(queue, info, rng);
-        use_gets(queue, rng);
+        use_holds(&on, rng);
     }
     if (rng_below(rng, 4) == 0) {
         RUN(S_ARRAY, mproc_queue_shutdown(queue, (int)rng_below(rng, 2)));
-        use_gets(queue, rng);
+        use_gets(queue, gets, rng);
+        use_holds(&on, rng);
+        use_reservations(&on, rng);
+    }
+    OUTS_END();
+}
+
+/* From one end to the other. */
+static void use_way(const struct both *both, int to, const mproc_pipe_info_t *info, struct rng *rng)
+{
+    static const unsigned char message[2 * QUEUE_BYTES];
+    enum { CAP = 512, UNSET = 123456789 };
+    const mproc_pipe_t *sender = both->end[1 - to], *receiver = both->end[to];
+    const struct in_place sending = { NULL, sender, S_PIPE, (size_t)info->max_message };
+    const struct in_place receiving = { NULL, receiver, S_PIPE, (size_t)info->max_message };
+    mproc_cancel_t *token = maybe_token(rng);
+    unsigned char *buf = out(CAP);
+    size_t *len = out(sizeof *len);
+    for (int round = 0; round < 2; round++) {
+        RUN(S_PIPE, mproc_pipe_send(sender, message, (size_t)rng_below(rng, 100), 0, NULL));
+        RUN(S_PIPE, mproc_pipe_send(sender, NULL, 0, SHORT, token));
+        if (rng_below(rng, 2)) {
+            use_reservations(&sending, rng);
+        }
+        RUN(S_PIPE, mproc_pipe_poll(receiver, round ? SHORT : 0, token));
+        *len = UNSET;
+        switch (RUN(S_PIPE | S(MPROC_EMSGSIZE), mproc_pipe_recv(receiver, buf, round ? CAP : 0, len, SHORT, NULL))) {
+        case MPROC_OK:
+            INSIST(*len <= CAP);
+            break;
+        case MPROC_EMSGSIZE:
+            INSIST(*len <= 2 * QUEUE_BYTES);
+            break;
+        default:
+            INSIST(*len == UNSET);
+        }
+        if (rng_below(rng, 2)) {
+            use_holds(&receiving, rng);
+        }
+    }
+    RUN(S(MPROC_E2BIG), mproc_pipe_send(sender, message, info->max_message + 1, SHORT, NULL));
+    mproc_cancel_close(token);
+}
+
+static void use_pipe(void *handle, struct rng *rng)
+{
+    const struct both *both = handle;
+    mproc_pipe_info_t *info;
+    int first = (int)rng_below(rng, 2);
+
+    outs_begin();
+    info = out(sizeof *info);
+    for (int end = 0; end < 2; end++) {
+        RUN(S_OWN, mproc_pipe_info(both->end[end], info, sizeof *info));
+        /* Two rings, or one that is twice as large. */
+        INSIST(info->capacity_bytes == QUEUE_BYTES ||
+               ((info->flags & MPROC_PIPE_ONEWAY) && info->capacity_bytes == 2 * QUEUE_BYTES));
+        INSIST(info->max_message == info->capacity_bytes - 16);
+        INSIST(info->incoming <= info->capacity_bytes / 8 && info->outgoing <= info->capacity_bytes / 8);
+        INSIST(info->end == (uint32_t)end && info->peer <= MPROC_PEER_OPEN); /* whatever the words say */
+    }
+    if (info->max_message >= 2 * QUEUE_BYTES) {
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        int to = first ^ i;
+        if (to == 1 && (info->flags & MPROC_PIPE_ONEWAY)) {
+            RUN(S(MPROC_ENOTSUP), mproc_pipe_send(both->end[0], "x", 1, SHORT, NULL));
+            RUN(S(MPROC_ENOTSUP), mproc_pipe_poll(both->end[1], SHORT, NULL));
+        } else {
+            use_way(both, to, info, rng);
+        }
     }
     OUTS_END();
 }
@@ -371,27 +597,108 @@ static int create_structs(const mproc_domain_t *domain, const char *name, unsign
     return mproc_array_create(domain, name, &o, (mproc_array_t **)handle);
 }
 
-/* A queue whose messages wrap around the end of the ring. */
-static int create_queue(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+/* Messages that wrap around the end of the ring: see MESSAGES. */
+static int create_queue_with(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
 {
     unsigned char message[1200];
-    size_t len;
+    mproc_view_t view;
     mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
     int status;
     o.flags = flags;
     o.capacity_bytes = QUEUE_BYTES;
     status = mproc_queue_create(domain, name, &o, (mproc_queue_t **)handle);
     memset(message, 0x5A, sizeof message);
-    for (int i = 0; status == MPROC_OK && i < 3; i++) {
+    for (int i = 0; status == MPROC_OK && i < FIRST_COUNT; i++) {
         status = mproc_queue_put(*handle, message, sizeof message, 0, NULL);
     }
-    for (int i = 0; status == MPROC_OK && i < 3; i++) {
-        status = mproc_queue_get(*handle, message, sizeof message, &len, 0, NULL);
+    for (int i = 0; status == MPROC_OK && i < FIRST_COUNT; i++) {
+        status = mproc_queue_peek(*handle, &view, 0, NULL); /* not taken: then it would have to be reported done */
+        status = status == MPROC_OK ? mproc_queue_release(*handle, view.id) : status;
     }
-    for (size_t i = 0; status == MPROC_OK && i < 6; i++) {
-        status = mproc_queue_put(*handle, message, 40 * i, 0, NULL);
+    for (int i = 0; status == MPROC_OK && i < MESSAGES; i++) {
+        status = mproc_queue_put(*handle, message, LENGTH(i), 0, NULL);
     }
     return status;
+}
+
+static int create_queue(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_queue_with(domain, name, flags, handle);
+}
+
+static int create_jobs(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_queue_with(domain, name, flags | MPROC_QUEUE_JOINABLE, handle);
+}
+
+static int create_leases(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_queue_with(domain, name, flags | MPROC_QUEUE_LEASE, handle);
+}
+
+static void close_pipe(void *handle)
+{
+    struct both *both = handle;
+    if (both) {
+        mproc_pipe_close(both->end[0]);
+        mproc_pipe_close(both->end[1]);
+        free(both);
+    }
+}
+
+/* `both` with its ends, or nothing. */
+static int keep_both(int status, struct both *both, void **handle)
+{
+    if (status < MPROC_OK) {
+        close_pipe(both);
+    } else {
+        *handle = both;
+    }
+    return status;
+}
+
+static struct both *new_both(void)
+{
+    struct both *both = calloc(1, sizeof *both);
+    if (!both) {
+        _exit(4);
+    }
+    return both;
+}
+
+static int create_pipe_with(const mproc_domain_t *domain, const char *name, unsigned flags, int ways, void **handle)
+{
+    unsigned char message[1200];
+    struct both *both = new_both();
+    mproc_pipe_options_t o = MPROC_PIPE_OPTIONS_INIT;
+    size_t len;
+    int status;
+    o.flags = flags;
+    o.capacity_bytes = QUEUE_BYTES;
+    status = mproc_pipe_create(domain, name, &o, &both->end[0], &both->end[1]);
+    memset(message, 0x5A, sizeof message);
+    for (int to = 0; to < ways; to++) {
+        for (int i = 0; status == MPROC_OK && i < FIRST_COUNT; i++) {
+            status = mproc_pipe_send(both->end[1 - to], message, sizeof message, 0, NULL);
+        }
+        for (int i = 0; status == MPROC_OK && i < FIRST_COUNT; i++) {
+            status = mproc_pipe_recv(both->end[to], message, sizeof message, &len, 0, NULL);
+        }
+        for (int i = 0; status == MPROC_OK && i < MESSAGES; i++) {
+            status = mproc_pipe_send(both->end[1 - to], message, LENGTH(i), 0, NULL);
+        }
+    }
+    return keep_both(status, both, handle);
+}
+
+static int create_pipe(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_pipe_with(domain, name, flags, 2, handle);
+}
+
+static int create_oneway(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_pipe_with(domain, name, flags | MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE, 1, handle);
 }
 
 static int open_lock(const mproc_domain_t *domain, const char *name, void **handle)
@@ -412,6 +719,16 @@ static int open_array(const mproc_domain_t *domain, const char *name, void **han
 static int open_queue(const mproc_domain_t *domain, const char *name, void **handle)
 {
     return mproc_queue_open(domain, name, NULL, (mproc_queue_t **)handle);
+}
+
+static int open_pipe(const mproc_domain_t *domain, const char *name, void **handle)
+{
+    struct both *both = new_both();
+    int status = mproc_pipe_open(domain, name, NULL, 0, &both->end[0]);
+    if (status == MPROC_OK) {
+        status = mproc_pipe_open(domain, name, NULL, 1, &both->end[1]);
+    }
+    return keep_both(status, both, handle);
 }
 
 static void close_lock(void *handle)
@@ -445,7 +762,12 @@ static const struct field array_params[] = {
     { AT_SCHEMA, 8, NUMBER }, { AT_NDIM, 8, NUMBER },      { AT_SHAPE, 8, NUMBER },
     { AT_SHAPE + 8, 8, NUMBER }, { AT_SHAPE + 56, 8, NUMBER },
 };
-static const struct field queue_params[] = { { AT_CAPACITY, 8, NUMBER }, { AT_MAX_ITEMS, 8, NUMBER } };
+static const struct field queue_params[] = {
+    { AT_CAPACITY, 8, NUMBER },
+    { AT_MAX_ITEMS, 8, NUMBER },
+    { AT_QUEUE_MODES, 8, NUMBER },
+};
+static const struct field pipe_params[] = { { AT_CAPACITY, 8, NUMBER }, { AT_PIPE_MODES, 8, NUMBER } };
 
 static const struct field scalar_hot[] = { { AT_FLIP, 8, NUMBER } };
 static const struct field snapshot_hot[] = { { AT_FLIP, 8, NUMBER }, { AT_WRITE_LOCK, 4, OWNER } };
@@ -454,26 +776,59 @@ static const struct field structs_hot[] = {
     { AT_ELEMENT_LOCK, 4, OWNER }, /* the journal counts only together with a dead owner */
     { AT_JOURNAL, 8, NUMBER },
 };
-static const struct field queue_hot[] = {
-    { AT_PUT_LOCK, 4, OWNER },     { AT_GET_LOCK, 4, OWNER },      { AT_TAIL, 8, POSITION },
-    { AT_HEAD, 8, POSITION },      { AT_HEAD_SEEN, 8, POSITION },  { AT_TAIL_SEEN, 8, POSITION },
-    { AT_STATE, 4, NUMBER },       { AT_NOT_EMPTY, 4, NUMBER },    { AT_NOT_EMPTY + 4, 4, NUMBER },
-    { AT_NOT_FULL, 4, NUMBER },    { AT_NOT_FULL + 4, 4, NUMBER }, { AT_DATA, 8, PREFIX },
-    { AT_DATA + 3624, 8, PREFIX }, { AT_DATA + 3632, 8, PREFIX },  { AT_DATA + 3680, 8, PREFIX },
-    { AT_DATA + 3768, 8, PREFIX }, { AT_DATA + 3896, 8, PREFIX },
-    { AT_DATA + 4064, 8, PREFIX },
+#define RING_FIELDS(words, data)                                                                            \
+    { (words) + RING_PUT_LOCK, 4, OWNER }, { (words) + RING_GET_LOCK, 4, OWNER },                          \
+    { (words) + RING_TAIL, 8, POSITION }, { (words) + RING_HEAD, 8, POSITION },                            \
+    { (words) + RING_HEAD_SEEN, 8, POSITION }, { (words) + RING_TAIL_SEEN, 8, POSITION },                  \
+    { (words) + RING_READ, 8, POSITION }, { (words) + RING_DETACHED, 4, NUMBER },                          \
+    { (words) + RING_LAST_CLAIM, 4, POSITION }, { (words) + RING_LATE, 4, NUMBER },                        \
+    { (words) + RING_SENDING, 8, POSITION },                                                               \
+    { (words) + RING_STATE, 4, NUMBER }, { (words) + RING_NOT_EMPTY, 4, NUMBER },                          \
+    { (words) + RING_NOT_EMPTY + 4, 4, NUMBER }, { (words) + RING_NOT_FULL, 4, NUMBER },                   \
+    { (words) + RING_NOT_FULL + 4, 4, NUMBER }, { (data), 8, PREFIX }, { (data) + 3624, 8, PREFIX },       \
+    { (data) + 3632, 8, PREFIX }, { (data) + 3680, 8, PREFIX }, { (data) + 3768, 8, PREFIX },              \
+    { (data) + 3896, 8, PREFIX }, { (data) + 4064, 8, PREFIX }, { (data) + 176, 8, PREFIX }
+
+#define QUEUE_FIELDS                                                                                        \
+    { AT_PRODUCERS, 4, NUMBER }, { AT_ABANDONED, 4, NUMBER }, { AT_FINISHED, 4, NUMBER },                  \
+    { AT_DONE, 4, NUMBER }, { AT_DONE + 4, 4, NUMBER }
+
+static const struct field queue_hot[] = { RING_FIELDS(AT_RING, AT_DATA), QUEUE_FIELDS };
+static const struct field jobs_hot[] = {
+    RING_FIELDS(AT_RING, AT_TABLE + TABLE_LEN), QUEUE_FIELDS,
+    { AT_TABLE, 8, ENTRY }, { AT_TABLE + 8, 8, ENTRY }, { AT_TABLE + 16, 8, ENTRY }, /* low slots are the ones in use */
+    { AT_TABLE + 24, 8, ENTRY }, { AT_TABLE + 1021 * 8, 8, ENTRY }, { AT_TABLE + 1023 * 8, 8, ENTRY },
+};
+static const struct field pipe_hot[] = {
+    RING_FIELDS(AT_PIPE_RINGS, AT_DATA), RING_FIELDS(AT_PIPE_RINGS + RING_WORDS, AT_DATA + QUEUE_BYTES),
+    { AT_ENDS, 4, NUMBER }, { AT_ENDS + 128, 4, NUMBER },
+};
+static const struct field oneway_hot[] = {
+    RING_FIELDS(AT_PIPE_RINGS, AT_DATA), { AT_ENDS, 4, NUMBER }, { AT_ENDS + 128, 4, NUMBER },
 };
 
 #define PAIR(params, hot) params, hot, (int)(sizeof params / sizeof params[0]), (int)(sizeof hot / sizeof hot[0])
 
+#define NO_RINGS { { 0, 0 } }, 0
+#define ONE_RING(words, data) { { words, data } }, 1
+
 const struct subject subjects[SUBJECTS] = {
-    { "lock", 2, NULL, NULL, 0, 0, create_lock, open_lock, close_lock, use_lock },
-    { "scalar", 3, PAIR(value_params, scalar_hot), create_scalar, open_value, close_value, use_value },
-    { "snapshot", 3, PAIR(value_params, snapshot_hot), create_snapshot, open_value, close_value, use_value },
-    { "raw", 3, value_params, NULL, 5, 0, create_raw, open_value, close_value, use_value },
-    { "numbers", 4, array_params, NULL, 8, 0, create_numbers, open_array, close_array, use_array },
-    { "structs", 4, PAIR(array_params, structs_hot), create_structs, open_array, close_array, use_array },
-    { "queue", 5, PAIR(queue_params, queue_hot), create_queue, open_queue, close_queue, use_queue },
+    { "lock", 2, NULL, NULL, 0, 0, create_lock, open_lock, close_lock, use_lock, NO_RINGS },
+    { "scalar", 3, PAIR(value_params, scalar_hot), create_scalar, open_value, close_value, use_value, NO_RINGS },
+    { "snapshot", 3, PAIR(value_params, snapshot_hot), create_snapshot, open_value, close_value, use_value, NO_RINGS },
+    { "raw", 3, value_params, NULL, 5, 0, create_raw, open_value, close_value, use_value, NO_RINGS },
+    { "numbers", 4, array_params, NULL, 8, 0, create_numbers, open_array, close_array, use_array, NO_RINGS },
+    { "structs", 4, PAIR(array_params, structs_hot), create_structs, open_array, close_array, use_array, NO_RINGS },
+    { "queue", 5, PAIR(queue_params, queue_hot), create_queue, open_queue, close_queue, use_queue,
+      ONE_RING(AT_RING, AT_DATA) },
+    { "jobs", 5, PAIR(queue_params, jobs_hot), create_jobs, open_queue, close_queue, use_queue,
+      ONE_RING(AT_RING, AT_TABLE + TABLE_LEN) },
+    { "leases", 5, PAIR(queue_params, queue_hot), create_leases, open_queue, close_queue, use_queue,
+      ONE_RING(AT_RING, AT_DATA) },
+    { "pipe", 6, PAIR(pipe_params, pipe_hot), create_pipe, open_pipe, close_pipe, use_pipe,
+      { { AT_PIPE_RINGS, AT_DATA }, { AT_PIPE_RINGS + RING_WORDS, AT_DATA + QUEUE_BYTES } }, 2 },
+    { "oneway", 6, PAIR(pipe_params, oneway_hot), create_oneway, open_pipe, close_pipe, use_pipe,
+      ONE_RING(AT_PIPE_RINGS, AT_DATA) },
 };
 
 void use_and_close(const struct subject *subject, void *handle, struct rng *rng)

@@ -343,3 +343,43 @@ void guards_remove(void)
     guards_count = 0;
     INSIST(intact);
 }
+
+/* --- a spoilt object -------------------------------------------------------------------------------------- */
+
+static int failed_before;
+
+void *spoil(const struct place *place, int kind, bool opened_before, const char *what, const struct word *words,
+            size_t count)
+{
+    void *handle = NULL;
+    failed_before = check_counts->failed;
+    snprintf(stage->what, sizeof stage->what, "%s%s: %s", subjects[kind].name, opened_before ? "" : ", fresh", what);
+    put_image(place->dir, "victim", &place->image[kind]);
+    guards_prepare();
+    if (opened_before) {
+        NEED_OK(subjects[kind].open(place->domain, "victim", &handle));
+    }
+    for (size_t i = 0; i < count; i++) {
+        poke(place->dir, "victim", words[i].at, &words[i].value, (size_t)words[i].width);
+    }
+    if (!opened_before) {
+        NEED_OK(subjects[kind].open(place->domain, "victim", &handle));
+    }
+    guards_place("victim", false);
+    enter(stage->what);
+    return handle;
+}
+
+void spoilt_done(int kind, void *handle)
+{
+    struct rng rng = { 11 };
+    subjects[kind].use(handle, &rng);
+    guards_remove();
+    enter("close");
+    subjects[kind].close(handle);
+    atomic_store(&stage->call, NULL);
+    CHECK(nobody_complained());
+    if (check_counts->failed != failed_before) {
+        fprintf(stderr, "    with %s\n", stage->what);
+    }
+}
