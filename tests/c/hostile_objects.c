@@ -187,11 +187,9 @@ static void behind(const struct inner *inner, void *handle, int status)
             CHECK_OK(mproc_queue_ack(handle, lease));
         }
         CHECK_OK(mproc_queue_size(handle, &count));
+        CHECK_OK(mproc_queue_info(handle, &info, sizeof info)); /* looking works, whoever is inside */
         if (inner->kind == JOBS) {
-            CHECK_IS(get, mproc_queue_info(handle, &info, sizeof info)); /* it counts what is unfinished */
             CHECK_IS(get == MPROC_OK ? MPROC_ETIMEDOUT : get, mproc_queue_join(handle, SHORT, NULL));
-        } else {
-            CHECK_OK(mproc_queue_info(handle, &info, sizeof info));
         }
         CHECK_IS(status, mproc_queue_shutdown(handle, 1));
     }
