@@ -1,6 +1,7 @@
 //! Lock, value, array, queue and pipe. No unsafe code: all access to shared memory is checked by [`crate::shm`].
 
 mod array;
+mod copies;
 mod element;
 mod inplace;
 mod lock;

@@ -17,6 +17,7 @@
 //! consumers have gone past, the ring is *detached*: `read` says how far they went, and the head stays behind
 //! until everything before it is free.
 
+use super::copies::{self, Copies};
 use super::opened::Opened;
 use super::pace::Pace;
 use super::presence::Presence;
@@ -152,6 +153,7 @@ pub(super) struct Ring<const POLLED: bool> {
     pub(super) not_empty: Event,
     pub(super) not_full: Event,
     pub(super) pace: Pace,
+    copies: Copies,
     /// When this handle last looked for the dead.
     pub(super) reaped: AtomicU64,
     /// Those on the other side: producers of the queue, the other end of the pipe.
@@ -195,6 +197,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             not_empty: Event::new(r, at + NOT_EMPTY, spin)?,
             not_full: Event::new(r, at + NOT_FULL, spin)?,
             pace: Pace::new(),
+            copies: Copies::new(),
             reaped: AtomicU64::new(0),
             others,
             claims: Opened::new(),
@@ -365,7 +368,7 @@ impl<const POLLED: bool> Ring<POLLED> {
                 self.region().publish_u64(at, prefix)?;
             }
             self.vacate(tail.position.wrapping_add(units))?;
-            self.region().write(at + PREFIX, message)?;
+            self.write_bytes(at + PREFIX, message)?;
             self.sending.store(tail.after(units).pack(), Ordering::Release);
             self.region().publish_u64(at, prefix)?;
             // The line in which the next message will end, while nobody waits for us.
@@ -376,7 +379,27 @@ impl<const POLLED: bool> Ring<POLLED> {
             self.tail.store(tail.after(units).pack(), Ordering::Release);
         }
         self.region().write_u64(at, prefix)?;
-        self.region().write(at + PREFIX, message)
+        self.write_bytes(at + PREFIX, message)
+    }
+
+    #[inline(always)]
+    fn write_bytes(&self, at: usize, message: &[u8]) -> Result<()> {
+        if message.len() < copies::LONG {
+            return self.region().write(at, message);
+        }
+        self.write_long(at, message)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_long(&self, at: usize, message: &[u8]) -> Result<()> {
+        self.copies.make(message.len(), |past| {
+            if past {
+                self.region().write_past_cache(at, message)
+            } else {
+                self.region().write(at, message)
+            }
+        })
     }
 
     /// Makes the place of the next record vacant, so that nobody takes for a record what stood there a round ago.

@@ -156,33 +156,30 @@ pub(super) unsafe fn copy_between(to: *mut u8, from: *const u8, len: usize) {
         // SAFETY: this function's contract.
         unsafe { copy_run(to.add(half), from.add(half), len - half) };
         crash::point("copy: last");
-    } else if cfg!(target_arch = "x86_64") && len >= STREAMED {
-        // SAFETY: this function's contract.
-        unsafe { copy_streaming(to, from, len) };
     } else {
         // SAFETY: this function's contract.
         unsafe { copy_run(to, from, len) };
     }
 }
 
-/// Runs of at least this length go into shared memory past the cache.
-const STREAMED: usize = 32 << 10;
-
-/// Copies with stores that go past the cache. The lines belong to the reader's processor, from the round before; to
-/// fetch each of them first, only to overwrite it, takes several times longer where the two are far apart.
+/// As [`copy_between`], with stores that go past the cache and fetch no line before it is overwritten.
 ///
 /// # Safety
 /// As [`copy_in`]; both sides have `len` bytes and do not overlap.
 #[cfg(target_arch = "x86_64")]
-unsafe fn copy_streaming(to: *mut u8, from: *const u8, len: usize) {
+pub(super) unsafe fn copy_past_cache(to: *mut u8, from: *const u8, len: usize) {
     use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
     let head = to.align_offset(64).min(len);
     let lines = (len - head) / 64;
     // SAFETY: head + lines * 64 <= len, so each access lies within both sides; the stores are aligned to 16 (SSE2
     // is part of the architecture). The fence orders them before everything that publishes them.
     unsafe {
+        crash::point("copy past the cache: first");
         copy_run(to, from, head);
         for line in 0..lines {
+            if line == lines / 2 {
+                crash::point("copy past the cache: middle");
+            }
             let (to, from) = (to.add(head + line * 64).cast::<__m128i>(), from.add(head + line * 64).cast::<__m128i>());
             for part in 0..4 {
                 _mm_stream_si128(to.add(part), _mm_loadu_si128(from.add(part)));
@@ -195,9 +192,9 @@ unsafe fn copy_streaming(to: *mut u8, from: *const u8, len: usize) {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn copy_streaming(to: *mut u8, from: *const u8, len: usize) {
+pub(super) unsafe fn copy_past_cache(to: *mut u8, from: *const u8, len: usize) {
     // SAFETY: this function's contract.
-    unsafe { copy_run(to, from, len) }
+    unsafe { copy_between(to, from, len) }
 }
 
 /// Copies shared bytes out.

@@ -49,6 +49,11 @@ pub fn begin(name: &'static str) {
     }
 }
 
+/// Children that died otherwise than in [`child`].
+pub fn count_deaths(n: u64) {
+    DEATHS.with(|d| d.set(d.get() + n));
+}
+
 pub fn summary() -> String {
     format!("{} deaths", DEATHS.with(Cell::get))
 }

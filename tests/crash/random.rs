@@ -4,7 +4,7 @@
 //! Every choice follows from the round's seed, which a failure names; with several children the scheduler has its
 //! part, too. `MPROC_RANDOM_SEED` sets the first seed, `MPROC_RANDOM_ROUNDS` how many follow, for each test.
 
-use crate::engine::{directory, domain, soon};
+use crate::engine::{count_deaths, directory, domain, soon};
 use crate::inplace::{read, write};
 use crate::Test;
 use mproc::sys::crash;
@@ -54,18 +54,18 @@ fn rounds(kind: Kind) {
     let first = from_environment("MPROC_RANDOM_SEED", FIRST_SEED);
     let count = from_environment("MPROC_RANDOM_ROUNDS", ROUNDS);
     assert!(count > 0, "no rounds");
-    let (mut deaths, mut messages) = (0, 0);
+    let mut messages = 0;
     for seed in first..first + count {
         // SAFETY: winds the engine's watchdog up, which guards one round at a time here.
         unsafe { libc::alarm(ROUND_SECONDS) };
         log.clear();
         match catch_unwind(AssertUnwindSafe(|| round(kind, seed, log))) {
-            Ok(died) => deaths += died,
+            Ok(died) => count_deaths(died as u64),
             Err(_) => panic!("the round of MPROC_RANDOM_SEED={seed} MPROC_RANDOM_ROUNDS=1"),
         }
         messages += log.next.load(SeqCst);
     }
-    println!("{count} rounds from seed {first}: {messages} messages, {deaths} deaths");
+    println!("{count} rounds from seed {first}: {messages} messages");
 }
 
 fn from_environment(name: &str, default: u64) -> u64 {
