@@ -249,7 +249,9 @@ impl Segment {
     /// A handle that can travel. It uses the object, and has the role, as long as it exists, also on its way.
     pub(crate) fn export(&self, role: Option<Role>) -> Result<Handle> {
         let object = file::beyond_standard(self.file.reopen()?)?;
-        file::try_lock(object.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
+        if !crash::mutant(crash::Mutant::UnusedInFlight) {
+            file::try_lock(object.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
+        }
         if let Some(role) = role {
             file::try_lock(object.as_fd(), FileLock::Shared, role.byte(), 1)?;
         }

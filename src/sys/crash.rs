@@ -40,11 +40,13 @@ pub enum Mutant {
     EofFirst,
     /// A pipe publishes a message before the place behind it is vacant.
     TerminatorLate,
+    /// A handle on its way does not use the object.
+    UnusedInFlight,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 13] = [
+    pub const ALL: [(&'static str, Mutant); 14] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -58,6 +60,7 @@ impl Mutant {
         ("no-share", Mutant::NoShare),
         ("eof-first", Mutant::EofFirst),
         ("terminator-late", Mutant::TerminatorLate),
+        ("unused-in-flight", Mutant::UnusedInFlight),
     ];
 }
 

@@ -43,7 +43,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 13] = [
+const KILLERS: [(&str, &str); 14] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -57,6 +57,7 @@ const KILLERS: [(&str, &str); 13] = [
     ("no-share", "jobs_join"),
     ("eof-first", "pipe_last_words"),
     ("terminator-late", "pipe_send"),
+    ("unused-in-flight", "passing_in_flight_is_in_use"),
 ];
 
 fn main() -> ExitCode {

@@ -78,6 +78,7 @@ fn in_flight_is_in_use() {
         q.export().expect("export").send(to.as_raw_fd(), soon()).expect("send");
     });
     assert_eq!(domain().sweep(), Ok(0), "swept on its way");
+    assert!(is_there(), "the name was lost on its way");
     let handle = Handle::recv(from.as_raw_fd(), soon()).expect("recv");
     let q = import(&handle);
     drop(handle);
