@@ -2058,8 +2058,7 @@ int mproc_queue_commit(const mproc_queue_t *queue, uint64_t id, size_t len);
  * @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
  * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
  * Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
- * Fork: only in the process
- * that reserved.  Signals: no.
+ * Fork: only in the process that reserved.  Signals: no.
  */
 int mproc_queue_abort(const mproc_queue_t *queue,
                       uint64_t id);

@@ -466,8 +466,7 @@ pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64
 /// @retval MPROC_OK  @retval MPROC_EPERM  not a reservation open on this handle   @retval MPROC_EINVAL  NULL
 /// @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
 /// Blocks: no (at most 10 ms, if another process is stopped inside).  Threads: any, concurrently.
-/// Fork: only in the process
-/// that reserved.  Signals: no.
+/// Fork: only in the process that reserved.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_queue_abort(queue: *const mproc_queue_t, id: u64) -> c_int {
     run(|| {

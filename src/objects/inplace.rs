@@ -81,10 +81,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     /// Reserves room for a message of up to `len` bytes; `look` as in [`Ring::put`].
     pub(super) fn reserve(&self, len: usize, limits: Limits, look: impl Fn() -> Result<()>) -> Result<View> {
         let wanted = Cell::new(self.units(len)?);
-        let position = match self.try_reserve(len)? {
-            Some(position) => position,
-            None => self.wait_room(limits, &wanted, look, || self.try_reserve(len))?,
-        };
+        let position = self.wait_room(limits, &wanted, look, || self.try_reserve(len))?;
         self.view(self.claims.insert(position), len, false)
     }
 
@@ -205,11 +202,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         mut copy: Option<&mut [MaybeUninit<u8>]>,
         over: impl Fn() -> Result<Option<Error>>,
     ) -> Result<View> {
-        let mut attempt = || self.try_hold(copy.as_deref_mut());
-        let found = match attempt()? {
-            Some(found) => found,
-            None => self.wait_message(limits, attempt, over)?,
-        };
+        let found = self.wait_message(limits, || self.try_hold(copy.as_deref_mut()), over)?;
         self.view(self.holds.insert(found.position), found.record.len, found.record.state == State::Again)
     }
 

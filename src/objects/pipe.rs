@@ -380,7 +380,7 @@ impl Pipe {
     /// A message that was read in place is done.
     ///
     /// # Errors
-    /// [`Error::NotOwner`] (not held through this handle), [`Error::Busy`], [`Error::Corrupt`].
+    /// [`Error::NotOwner`] (not held through this handle), [`Error::Corrupt`].
     pub fn release(&self, id: u64) -> Result<()> {
         self.incoming()?.release(id)
     }

@@ -360,7 +360,7 @@ impl Queue {
     /// A message that was read in place or leased is done.
     ///
     /// # Errors
-    /// [`Error::NotOwner`] (not held through this handle), [`Error::Busy`], [`Error::Corrupt`].
+    /// [`Error::NotOwner`] (not held through this handle), [`Error::Corrupt`].
     pub fn release(&self, id: u64) -> Result<()> {
         self.ring.release(id)?;
         if self.is_joinable() && !self.has_messages() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
     ("queue_put", put),
+    ("queue_put_long", put_long),
     ("queue_get", get),
     ("queue_put_many", put_many),
     ("queue_get_many", get_many),
@@ -151,6 +152,22 @@ fn put() {
         full,
         |(q, _)| assert_eq!(q.put(&message(4), Limits::within(Duration::from_millis(1))), Err(Error::TimedOut)),
         |(q, before), _| holds(q, &[before]),
+    );
+}
+
+/// Long enough to be copied past the cache; the first copies of a handle try both ways.
+fn put_long() {
+    let long: Vec<Vec<u8>> = (1..=3u8).map(|n| (0..40_000u32).map(|i| (i % 251) as u8 ^ n).collect()).collect();
+    every_point(
+        || Queue::create(&domain(), None, &QueueOptions::default()).expect("create").0,
+        |q| long.iter().for_each(|m| q.put(m, soon()).expect("put")),
+        |q, end| {
+            let inside = drain(q);
+            assert!(long.starts_with(&inside), "{} messages, torn or out of order", inside.len());
+            assert!(end == End::Died || inside.len() == long.len());
+            q.put(&long[0], soon()).expect("put after a death");
+            assert!(q.get(soon()).expect("get after a death") == long[0]);
+        },
     );
 }
 
