@@ -163,7 +163,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
         // The room is free when the consumers have gone past it; if none is there, this is as good as one. If
         // that cannot be done now, the next consumer or waiting producer does it.
-        if let Ok(inside) = self.enter_get_briefly() {
+        if let Ok(inside) = self.visit_get() {
             let freed = self.tidy()?;
             drop(inside);
             if freed {
@@ -271,7 +271,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             return Ok(());
         }
         // If somebody else is inside, or stopped there, the next one to come gives the room back.
-        let inside = if self.is_locked() { self.enter_get_briefly() } else { self.enter_get() };
+        let inside = self.enter_get_briefly();
         if let Ok(inside) = inside {
             self.reclaim()?;
             drop(inside);
@@ -283,7 +283,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         Ok(())
     }
 
-    /// As the fast path of [`Ring::try_get`], for any ring; inside the get lock. Returns how many were taken.
+    /// As the fast path of [`Ring::try_get`], for any ring; inside the get lock.
     #[cold]
     #[inline(never)]
     pub(super) fn take_slowly(
@@ -291,11 +291,10 @@ impl<const POLLED: bool> Ring<POLLED> {
         max: usize,
         read: &mut impl FnMut(usize, usize) -> Result<bool>,
         account: &impl Fn(u32) -> Result<()>,
-    ) -> Result<u32> {
+    ) -> Result<()> {
         self.detach();
-        let mut taken = 0;
         let mut result = Ok(());
-        while (taken as usize) < max {
+        for _ in 0..max {
             let Some(found) = self.find()? else { break };
             match read(self.offset(found.position) + PREFIX, found.record.len) {
                 Ok(true) => {}
@@ -308,10 +307,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             account(1)?;
             self.set(found.position, found.record.turned(State::Free))?;
             self.go_past(&found)?;
-            taken += 1;
         }
         self.reclaim()?;
-        result.map(|()| taken)
+        result
     }
 
     /// From here on `read` says how far consumers went.
@@ -562,7 +560,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             && Record::unpack(self.region().load_u64(self.offset(head))?)
                 .is_some_and(|r| matches!(r.state, State::Free | State::Rest));
         if padding || self.is_reaping_due() {
-            if let Ok(inside) = self.enter_get_briefly() {
+            if let Ok(inside) = self.visit_get() {
                 let freed = self.tidy()?;
                 drop(inside);
                 if freed {
@@ -591,7 +589,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             }
             survey
         };
-        match self.enter_get_briefly().and_then(look) {
+        match self.visit_get().and_then(look) {
             Ok(survey) => survey,
             Err(_) => {
                 // Somebody is inside, or stopped there. Then the marks have to do.
@@ -650,7 +648,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         if let Some(ready) = self.marks_of_messages() {
             return Ok(ready == 0);
         }
-        let inside = if self.is_locked() { self.enter_get_briefly() } else { self.enter_get() };
+        let inside = self.enter_get_briefly();
         if inside.is_err() {
             return Ok(false); // for the moment
         }
@@ -694,14 +692,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         let data = self.region().address(self.offset(opened::position(id)) + PREFIX, len)?;
         Ok(View::new(data, len, id, again))
     }
-}
 
-/// The position that an id names, if that is open through this handle.
-fn own(opened: &Opened, id: u64) -> Result<u32> {
-    opened.contains(id).then(|| opened::position(id)).ok_or(Error::NotOwner)
-}
-
-impl<const POLLED: bool> Ring<POLLED> {
     /// What is open through this handle is given up. (What a forked child inherited is its parent's.)
     pub(super) fn give_up(&self) {
         for id in self.claims.ids() {
@@ -711,4 +702,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             let _ = self.put_back(id);
         }
     }
+}
+
+/// The position that an id names, if that is open through this handle.
+fn own(opened: &Opened, id: u64) -> Result<u32> {
+    opened.contains(id).then(|| opened::position(id)).ok_or(Error::NotOwner)
 }

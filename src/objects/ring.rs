@@ -539,26 +539,25 @@ impl<const POLLED: bool> Ring<POLLED> {
                 }
             }
         }
-        let freed = if slow {
+        if slow {
             let before = self.freed();
+            let result = self.take_slowly(max, &mut read, &account);
             // Also if nothing could be taken, or did not fit: there may be room now.
-            let taken = self.take_slowly(max, &mut read, &account);
-            if self.freed() != before {
-                self.notify(&self.not_full, u32::MAX, false);
+            let freed = self.freed() != before;
+            drop(inside);
+            if freed {
+                self.notify(&self.not_full, u32::MAX, self.is_locked());
             }
-            taken?;
-            false
-        } else {
-            let taken = head.count.wrapping_sub(first.count);
-            if taken > 0 {
-                account(taken)?;
-                // The one store that gives the room back.
-                self.head.store(head.pack(), Ordering::Release);
-            }
-            taken > 0
-        };
+            return result;
+        }
+        let taken = head.count.wrapping_sub(first.count);
+        if taken > 0 {
+            account(taken)?;
+            // The one store that gives the room back.
+            self.head.store(head.pack(), Ordering::Release);
+        }
         drop(inside);
-        if freed {
+        if taken > 0 {
             self.notify(&self.not_full, u32::MAX, self.is_locked());
         }
         Ok(())
@@ -676,20 +675,29 @@ impl<const POLLED: bool> Ring<POLLED> {
         lock.enter(self.segment.domain(), || self.recover())
     }
 
-    /// Enters the consumers' side from elsewhere, if that can be done within 10 ms.
+    /// As [`Ring::enter_put`], if that can be done within 10 ms.
+    pub(super) fn enter_put_briefly(&self) -> Result<Inside<'_>> {
+        self.enter_briefly(&self.put_lock)
+    }
+
+    /// As [`Ring::enter_get`], if that can be done within 10 ms.
     pub(super) fn enter_get_briefly(&self) -> Result<Inside<'_>> {
+        self.enter_briefly(&self.get_lock)
+    }
+
+    fn enter_briefly<'a>(&'a self, lock: &'a Mutex) -> Result<Inside<'a>> {
+        if !self.is_locked() {
+            return self.enter(lock);
+        }
+        lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
+    }
+
+    /// Enters the consumers' side from elsewhere, if that can be done within 10 ms.
+    pub(super) fn visit_get(&self) -> Result<Inside<'_>> {
         if !self.is_locked() {
             return Err(Error::Busy); // there is no lock, and the consumer may be in the middle of anything
         }
-        self.get_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
-    }
-
-    /// Enters the producers' side, if that can be done within 10 ms.
-    pub(super) fn enter_put_briefly(&self) -> Result<Inside<'_>> {
-        if !self.is_locked() {
-            return self.enter_put();
-        }
-        self.put_lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
+        self.enter_get_briefly()
     }
 
     /// After the death of somebody inside: nothing to repair (see the top of this file). But the dead may have owed
