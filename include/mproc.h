@@ -1,8 +1,8 @@
 /*
  * libmproc: shared state between processes, for every language.
  *
- * Value, array, queue, pipe and lock that several processes share, and that stay correct when any of
- * them is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
+ * Value, array, queue, pipe, lock, rlock, rwlock, semaphore, condition, event and barrier that several
+ * processes share, and that stay correct when any of them is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
  *
  * Conventions
  * -----------
@@ -14,7 +14,7 @@
  *            given with its size may have been written to, never beyond that size).
  * Timeouts   int64_t nanoseconds of CLOCK_MONOTONIC: 0 tries once and never sleeps, MPROC_FOREVER
  *            waits without limit, other negative numbers are MPROC_EINVAL. A signal whose handler
- *            returns does not end a wait. Waiting for data or for a user's lock is bounded by the
+ *            returns does not end a wait, unless the handle was opened with MPROC_RETURN_ON_SIGNAL. Waiting for data or for a user's lock is bounded by the
  *            timeout; the library's own short internal locks are bounded by the domain's
  *            busy_timeout (default 5 s, then MPROC_EBUSY), which only a stopped process can exhaust.
  *            That holds for every call, also with timeout 0, and cannot be canceled.
@@ -29,7 +29,7 @@
  *            MPROC_EACCES or MPROC_ESYS. exec() ends everything the process held, as death does; another
  *            program gets objects by name or as handles (mproc_spawn(), mproc_send_handle()). All of the
  *            library's descriptors are close-on-exec.
- * Signals    Not async-signal-safe, except mproc_cancel_set().
+ * Signals    Not async-signal-safe, except mproc_cancel_set() and mproc_event_set(), _clear() and _is_set().
  * Memory     Never freed across allocators: whatever the library allocated, it frees in close().
  * Structs    Option structs start with their own size (use the ..._INIT macros); a library that is
  *            newer or older than the caller's header understands them.
@@ -47,6 +47,12 @@
 #define MPROC_ARRAY_OPTIONS_INIT  { sizeof(mproc_array_options_t), 0, 0, 0, 0, 0, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, NULL, 0 }
 #define MPROC_QUEUE_OPTIONS_INIT  { sizeof(mproc_queue_options_t), 0, 0, 0 }
 #define MPROC_PIPE_OPTIONS_INIT   { sizeof(mproc_pipe_options_t), 0, 0, 0 }
+#define MPROC_RLOCK_OPTIONS_INIT  { sizeof(mproc_rlock_options_t), 0, 0 }
+#define MPROC_RWLOCK_OPTIONS_INIT { sizeof(mproc_rwlock_options_t), 0, 0 }
+#define MPROC_SEMAPHORE_OPTIONS_INIT { sizeof(mproc_semaphore_options_t), 0, 1 }
+#define MPROC_CONDITION_OPTIONS_INIT { sizeof(mproc_condition_options_t), 0, 0, NULL, NULL }
+#define MPROC_EVENT_OPTIONS_INIT  { sizeof(mproc_event_options_t), 0, 0 }
+#define MPROC_BARRIER_OPTIONS_INIT { sizeof(mproc_barrier_options_t), 0, 0 }
 #define MPROC_SPAWN_OPTIONS_INIT  { sizeof(mproc_spawn_options_t), NULL, 0, 0 }
 
 /* The environment variable in which a child finds the handles it was given: "name=token" pairs, separated
@@ -58,6 +64,21 @@
  * Most dimensions an array can have.
  */
 #define MPROC_MAX_DIMS 8
+
+/**
+ * The most parties.
+ */
+#define MPROC_BARRIER_MAX 1022
+
+/**
+ * The most that can wait for a condition at a time.
+ */
+#define MPROC_CONDITION_WAITERS 1024
+
+/**
+ * mproc_condition_info_t.lock_kind: its own rlock.
+ */
+#define MPROC_CONDITION_OWN 0
 
 /**
  * The domain's directory and files are for a group: 2770 and 0660 instead of 0700 and 0600.
@@ -100,6 +121,42 @@
  * mproc_handle_kind(): one end of a pipe.
  */
 #define MPROC_KIND_PIPE 6
+
+/**
+ * mproc_handle_kind(): an rlock.
+ */
+#define MPROC_KIND_RLOCK 7
+
+/**
+ * mproc_handle_kind(): an rwlock.
+ */
+#define MPROC_KIND_RWLOCK 8
+
+/**
+ * mproc_handle_kind(): a semaphore.
+ */
+#define MPROC_KIND_SEMAPHORE 9
+
+/**
+ * mproc_handle_kind(): a condition.
+ */
+#define MPROC_KIND_CONDITION 10
+
+/**
+ * mproc_handle_kind(): an event.
+ */
+#define MPROC_KIND_EVENT 11
+
+/**
+ * mproc_handle_kind(): a barrier.
+ */
+#define MPROC_KIND_BARRIER 12
+
+/**
+ * Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock. Decided
+ * when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
+ */
+#define MPROC_ANY_RELEASE 512
 
 /**
  * The pipe goes one way: end 0 receives, end 1 sends.
@@ -169,6 +226,21 @@
 #define MPROC_PRODUCERS_GONE 2
 
 /**
+ * Releasing above the initial value is an error (MPROC_EOVERFLOW): the BoundedSemaphore.
+ */
+#define MPROC_SEMAPHORE_BOUNDED 1024
+
+/**
+ * Permits belong to the processes that took them, and come back when these die.
+ */
+#define MPROC_SEMAPHORE_ACCOUNTING 2048
+
+/**
+ * The highest value.
+ */
+#define MPROC_SEMAPHORE_MAX 2147483647
+
+/**
  * Done.
  */
 #define MPROC_OK 0
@@ -176,7 +248,8 @@
 /**
  * Success with news: the lock is yours, and its previous holder died while holding it. What the lock
  * protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
- * had it before, and died or put it back. Of a join: consumers died with messages they had taken.)
+ * had it before, and died or put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a
+ * process that died came back. Of a readers-writer lock: a writer died inside.)
  */
 #define MPROC_RECOVERED 1
 
@@ -322,6 +395,26 @@
 #define MPROC_EOF -27
 
 /**
+ * A signal handler ran in the waiting thread (only with MPROC_RETURN_ON_SIGNAL).
+ */
+#define MPROC_EINTR -28
+
+/**
+ * The barrier is broken, or was reset while waiting.
+ */
+#define MPROC_EBROKEN -29
+
+/**
+ * A count would exceed its bound: permits of a semaphore, levels of a lock.
+ */
+#define MPROC_EOVERFLOW -30
+
+/**
+ * A table in shared memory is full: too many wait already.
+ */
+#define MPROC_EFULL -31
+
+/**
  * Wait without limit.
  */
 #define MPROC_FOREVER -1
@@ -413,6 +506,14 @@
 #define MPROC_NO_SPIN 4
 
 /**
+ * When a signal handler has run in the waiting thread, the call through this handle returns MPROC_EINTR instead of
+ * waiting on: so that Ctrl-C works in languages whose handlers run after the call. A signal that comes in the instant
+ * before the thread falls asleep is not noticed (as with every such call): where that matters, set a cancel token in
+ * the handler. With a cancel token, such a wait notices the token within 10 ms.
+ */
+#define MPROC_RETURN_ON_SIGNAL 256
+
+/**
  * Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
  * default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
  */
@@ -469,15 +570,40 @@
 typedef struct mproc_array_t mproc_array_t;
 
 /**
+ * A place where a fixed number of parties (threads of any processes) wait for each other, again and again.
+ *
+ * It breaks when a party gives up waiting (timeout, cancel, signal), calls abort, or dies while it waits; also when a
+ * process dies that has registered (mproc_barrier_register()), before it arrives. Then everybody who waits, and
+ * whoever comes until mproc_barrier_reset(), gets MPROC_EBROKEN.
+ */
+typedef struct mproc_barrier_t mproc_barrier_t;
+
+/**
  * A cancel token: set it, and every blocking call of this process that was given it returns
  * MPROC_ECANCELED promptly. Belongs to one process; any number of calls may share one.
  */
 typedef struct mproc_cancel_t mproc_cancel_t;
 
 /**
+ * A condition to wait for under a lock: its own (recursive, the default), or a lock or rlock of the same domain that
+ * it is bound to when it is created. Whoever opens the condition then opens that lock, too, and names it.
+ *
+ * Waiting gives the lock up, all its levels, and takes it again before it returns, in every case. A wake-up may be
+ * spurious, after a death: look at what was waited for, in a loop. Notifying never waits for anybody. A notification
+ * goes to the one who has waited longest; if its process dies before wait has returned, it passes on to the next.
+ */
+typedef struct mproc_condition_t mproc_condition_t;
+
+/**
  * A domain: a set of processes and objects that know each other; a directory on tmpfs, or anonymous.
  */
 typedef struct mproc_domain_t mproc_domain_t;
+
+/**
+ * A flag that processes can wait for. One word: setting, clearing and asking take no lock, join no domain, and are
+ * async-signal-safe.
+ */
+typedef struct mproc_event_t mproc_event_t;
 
 /**
  * A handle on an object of any kind (for a pipe: on one of its ends), ready to travel: to a child that runs
@@ -509,6 +635,33 @@ typedef struct mproc_process_t mproc_process_t;
 typedef struct mproc_queue_t mproc_queue_t;
 
 /**
+ * A robust recursive lock. Its owner is a process together with a token: by default the calling thread's, or one
+ * that the caller supplies (for goroutines, coroutines and other things that move between threads). Only the owner
+ * can take it again, and as often as it took it, it has to release it. When the owner's process dies, all its
+ * levels go at once.
+ */
+typedef struct mproc_rlock_t mproc_rlock_t;
+
+/**
+ * A robust readers-writer lock: any number of readers, or one writer. A writer that waits keeps new readers out, so
+ * writers are not starved. Reading and writing belong to a process (not to a thread): any of its threads may release.
+ * Not recursive: a thread that reads and wants to read again can deadlock with a writer that came in between.
+ *
+ * A reader that dies is simply gone. A writer that dies inside leaves what the lock protects half done: from then on
+ * read_lock() and write_lock() say MPROC_RECOVERED, until a writer has released the lock.
+ */
+typedef struct mproc_rwlock_t mproc_rwlock_t;
+
+/**
+ * A counting semaphore: acquire takes a permit, release gives some back.
+ *
+ * Plain (the default): anybody may release, also who never acquired; a process that dies keeps what it took, as
+ * everywhere else. With MPROC_SEMAPHORE_ACCOUNTING permits belong to the processes that took them: only they can
+ * release them, and what a process has when it dies comes back.
+ */
+typedef struct mproc_semaphore_t mproc_semaphore_t;
+
+/**
  * One shared value: a number, a character, a bool, or a struct.
  */
 typedef struct mproc_value_t mproc_value_t;
@@ -526,7 +679,7 @@ typedef struct {
    */
   int32_t type_code;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
    */
   uint32_t flags;
   /**
@@ -648,6 +801,54 @@ typedef struct {
 } mproc_owner_t;
 
 /**
+ * How to create or open a barrier. Initialise with MPROC_BARRIER_OPTIONS_INIT and set parties.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_barrier_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
+   */
+  uint32_t flags;
+  /**
+   * How many have to come: 1 to MPROC_BARRIER_MAX. Only used when creating.
+   */
+  uint32_t parties;
+} mproc_barrier_options_t;
+
+/**
+ * What a barrier is like right now: a snapshot.
+ */
+typedef struct {
+  /**
+   * How many have to come.
+   */
+  uint32_t parties;
+  /**
+   * How many wait.
+   */
+  uint32_t waiting;
+  /**
+   * 1 if it is broken.
+   */
+  int32_t broken;
+  /**
+   * Registrations of living processes.
+   */
+  uint32_t registered;
+  /**
+   * How often it was passed, broken or reset; wraps.
+   */
+  uint32_t generation;
+  /**
+   * Deaths that were noticed: of parties that waited, and of processes that had registered.
+   */
+  uint32_t deaths;
+} mproc_barrier_info_t;
+
+/**
  * The details of a thread's last error.
  */
 typedef struct {
@@ -664,6 +865,54 @@ typedef struct {
    */
   char message[248];
 } mproc_error_t;
+
+/**
+ * How to create or open a condition. Initialise with MPROC_CONDITION_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_condition_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * The lock to bind to, or NULL. Only one of the two. The handle may be closed before the condition's.
+   */
+  const mproc_lock_t *lock;
+  /**
+   * The rlock to bind to, or NULL.
+   */
+  const mproc_rlock_t *rlock;
+} mproc_condition_options_t;
+
+/**
+ * What a condition is like right now: a snapshot.
+ */
+typedef struct {
+  /**
+   * How many living waiters have not been notified yet.
+   */
+  uint32_t waiters;
+  /**
+   * MPROC_CONDITION_OWN, MPROC_KIND_LOCK or MPROC_KIND_RLOCK.
+   */
+  uint32_t lock_kind;
+  /**
+   * How often a notification was passed on because the one who got it had died.
+   */
+  uint32_t regranted;
+  /**
+   * 0
+   */
+  uint32_t reserved;
+} mproc_condition_info_t;
 
 /**
  * How to open a domain. Initialise with MPROC_DOMAIN_OPTIONS_INIT.
@@ -693,6 +942,24 @@ typedef struct {
 } mproc_domain_options_t;
 
 /**
+ * How to create or open an event. Initialise with MPROC_EVENT_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_event_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+} mproc_event_options_t;
+
+/**
  * How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
  */
 typedef struct {
@@ -701,7 +968,7 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_ANY_RELEASE
    */
   uint32_t flags;
   /**
@@ -719,7 +986,7 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
    */
   uint32_t flags;
   /**
@@ -835,7 +1102,7 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
    */
   uint32_t flags;
   /**
@@ -918,6 +1185,147 @@ typedef struct {
 } mproc_queue_info_t;
 
 /**
+ * How to create or open an rlock. Initialise with MPROC_RLOCK_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_rlock_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+} mproc_rlock_options_t;
+
+/**
+ * What an rlock is like right now: a snapshot, for people and logs.
+ */
+typedef struct {
+  /**
+   * The process that holds it; held is 0 when the lock is free.
+   */
+  mproc_owner_t owner;
+  /**
+   * The token it was taken with (a thread's has bit 63 set, and a meaning in its process only); 0: free.
+   */
+  uint64_t token;
+  /**
+   * How often the owner has to release it.
+   */
+  uint32_t count;
+  /**
+   * How often it was taken over from a dead process.
+   */
+  uint32_t steals;
+} mproc_rlock_info_t;
+
+/**
+ * How to create or open an rwlock. Initialise with MPROC_RWLOCK_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_rwlock_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+} mproc_rwlock_options_t;
+
+/**
+ * What an rwlock is like right now: a snapshot, for people and logs.
+ */
+typedef struct {
+  /**
+   * The process that writes, or waits for the readers to leave; held is 0 if there is none.
+   */
+  mproc_owner_t writer;
+  /**
+   * Read locks that are held by living processes.
+   */
+  uint32_t readers;
+  /**
+   * How many living processes hold them.
+   */
+  uint32_t reading_processes;
+  /**
+   * 1 if a writer holds the lock (0 if it is still waiting for readers).
+   */
+  int32_t writing;
+  /**
+   * 1 if a writer died inside and no writer has released the lock since.
+   */
+  int32_t inconsistent;
+  /**
+   * How often the lock was taken over from a dead writer, or a dead reader was dropped.
+   */
+  uint32_t steals;
+  /**
+   * 0
+   */
+  uint32_t reserved;
+} mproc_rwlock_info_t;
+
+/**
+ * How to create or open a semaphore. Initialise with MPROC_SEMAPHORE_OPTIONS_INIT (initial value 1).
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_semaphore_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_SEMAPHORE_BOUNDED,
+   * MPROC_SEMAPHORE_ACCOUNTING
+   */
+  uint32_t flags;
+  /**
+   * Permits at the beginning: 0 to MPROC_SEMAPHORE_MAX (accounting: at least 1). Only used when creating.
+   */
+  uint32_t initial;
+} mproc_semaphore_options_t;
+
+/**
+ * What a semaphore is like right now: a snapshot.
+ */
+typedef struct {
+  /**
+   * Permits that can be taken at once. (Accounting: those of the dead are not in it until somebody noticed.)
+   */
+  uint32_t value;
+  /**
+   * Permits at the beginning.
+   */
+  uint32_t initial;
+  /**
+   * Accounting: permits this process has. Else 0.
+   */
+  uint32_t held;
+  /**
+   * Accounting: living processes that have permits. Else 0.
+   */
+  uint32_t holders;
+  /**
+   * MPROC_SEMAPHORE_BOUNDED and MPROC_SEMAPHORE_ACCOUNTING, as created.
+   */
+  uint32_t flags;
+  /**
+   * Accounting: how often permits came back from a dead process.
+   */
+  uint32_t reclaimed;
+} mproc_semaphore_info_t;
+
+/**
  * How to create a value, or what to expect when opening one. Initialise with MPROC_VALUE_OPTIONS_INIT.
  */
 typedef struct {
@@ -930,7 +1338,7 @@ typedef struct {
    */
   int32_t type_code;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RAW
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_RAW
    */
   uint32_t flags;
   /**
@@ -1131,7 +1539,7 @@ int mproc_array_write(const mproc_array_t *array,
  *
  * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
  * @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: elements may be half updated
- * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+ * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINTR MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
  * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
  */
 int mproc_array_lock(const mproc_array_t *array,
@@ -1177,6 +1585,161 @@ int mproc_array_export(const mproc_array_t *array,
 int mproc_array_import(const mproc_handle_t *handle,
                        const mproc_array_options_t *options,
                        mproc_array_t **array_out);
+
+/**
+ * Creates a barrier. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        not NULL
+ * @param[out] barrier_out  the handle; close it with mproc_barrier_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag, or parties out of range   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it was made with other parameters
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_barrier_create(const mproc_domain_t *domain,
+                         const char *name,
+                         const mproc_barrier_options_t *options,
+                         mproc_barrier_t **barrier_out);
+
+/**
+ * Opens an existing barrier by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
+ * @param[out] barrier_out  the handle; close it with mproc_barrier_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_barrier_open(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_barrier_options_t *options,
+                       mproc_barrier_t **barrier_out);
+
+/**
+ * Ends the handle, and with it the registrations made through it. NULL does nothing.
+ */
+void mproc_barrier_close(mproc_barrier_t *barrier);
+
+/**
+ * Arrives, and waits until all parties have.
+ *
+ * With timeout 0 it passes only if it is the last to come; otherwise it has not arrived, and nothing breaks. (Nor does it
+ * if all had come already, and this call was waiting for the last one's action to end, to be in the next round.)
+ *
+ * @param timeout_ns      nanoseconds; MPROC_FOREVER waits, 0: see above
+ * @param cancel          NULL or a token that ends the wait
+ * @param[out] index_out  0 to parties - 1, another for each party of a round: whoever comes first gets 0. May be NULL.
+ * @retval MPROC_OK         all have come
+ * @retval MPROC_EBROKEN    broken: by somebody else's timeout, cancel, signal, abort or death, or reset meanwhile
+ * @retval MPROC_ETIMEDOUT  not all came in time: this call broke the barrier (unless timeout_ns was 0)
+ * @retval MPROC_ECANCELED  the token was set: this call broke the barrier
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL): this call broke the barrier
+ * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
+ * @retval MPROC_EFULL      not in time: too many parties of earlier rounds have not left yet (stopped processes)
+ * Blocks: up to timeout_ns.  Threads: any; each call is a party.  Fork: a child is not one of its parent's parties.
+ * Signals: no.
+ */
+int mproc_barrier_wait(const mproc_barrier_t *barrier,
+                       int64_t timeout_ns,
+                       const mproc_cancel_t *cancel,
+                       uint32_t *index_out);
+
+/**
+ * As mproc_barrier_wait(); the last party to come runs `action` before anybody passes. Other parties may give other
+ * actions: only the last one's is run.
+ *
+ * @param action   called once in each round, in the last party; anything but 0 breaks the barrier. It may use any
+ *                 object, but not wait for this barrier.
+ * @param context  given to it
+ * @param timeout_ns,cancel,index_out  as mproc_barrier_wait()
+ * @retval MPROC_EBROKEN  also: the action returned something else than 0, or its process died in it
+ * @retval others  as mproc_barrier_wait()
+ * Blocks: up to timeout_ns, and as long as its own action takes.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_barrier_wait_action(const mproc_barrier_t *barrier,
+                              int (*action)(void *context),
+                              void *context,
+                              int64_t timeout_ns,
+                              const mproc_cancel_t *cancel,
+                              uint32_t *index_out);
+
+/**
+ * Breaks the barrier, until it is reset.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_barrier_abort(const mproc_barrier_t *barrier);
+
+/**
+ * Makes the barrier as new: those who wait get MPROC_EBROKEN, whoever comes then begins a new round.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_barrier_reset(const mproc_barrier_t *barrier);
+
+/**
+ * Promises that this process will come: if it dies (or leaves the domain) before it takes that back, the barrier
+ * breaks, within about 100 ms while anybody waits. Counts: as often as registered, it has to be taken back.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
+ * @retval MPROC_EOVERFLOW  2^24 - 1 times
+ * Blocks: no.  Threads: any.  Fork: the child has not registered.  Signals: no.
+ */
+int mproc_barrier_register(const mproc_barrier_t *barrier);
+
+/**
+ * Takes one registration back; before this process ends, if it ends as planned.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  none was made through this handle   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: a child cannot take back its parent's.  Signals: no.
+ */
+int mproc_barrier_unregister(const mproc_barrier_t *barrier);
+
+/**
+ * What the barrier is like right now: a snapshot.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_barrier_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_barrier_info(const mproc_barrier_t *barrier,
+                       mproc_barrier_info_t *info_out,
+                       size_t info_size);
+
+/**
+ * A handle on the barrier that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_barrier_export(const mproc_barrier_t *barrier,
+                         mproc_handle_t **handle_out);
+
+/**
+ * Opens the barrier that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_barrier_open()
+ * @param[out] barrier_out  close it with mproc_barrier_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_barrier_import(const mproc_handle_t *handle,
+                         const mproc_barrier_options_t *options,
+                         mproc_barrier_t **barrier_out);
 
 /**
  * Copies the details of the calling thread's last failed call. Calls that succeed leave it alone.
@@ -1226,6 +1789,192 @@ int mproc_cancel_is_set(const mproc_cancel_t *cancel, int *set_out);
  * Ends the token. No call may be using it any more. NULL does nothing.
  */
 void mproc_cancel_close(mproc_cancel_t *cancel);
+
+/**
+ * Creates a condition. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] condition_out  the handle; close it with mproc_condition_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it is bound to another lock    @retval MPROC_EDOMAIN  the lock is in another
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_condition_create(const mproc_domain_t *domain,
+                           const char *name,
+                           const mproc_condition_options_t *options,
+                           mproc_condition_t **condition_out);
+
+/**
+ * Opens an existing condition by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; but if it was bound to a lock: the same lock again
+ * @param[out] condition_out  the handle; close it with mproc_condition_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ETYPE   it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_condition_open(const mproc_domain_t *domain,
+                         const char *name,
+                         const mproc_condition_options_t *options,
+                         mproc_condition_t **condition_out);
+
+/**
+ * Ends the handle. No thread may be waiting through it. NULL does nothing.
+ */
+void mproc_condition_close(mproc_condition_t *condition);
+
+/**
+ * Takes the condition's lock, for the calling thread: as mproc_rlock_lock(), or mproc_lock_lock() on the lock that it is
+ * bound to (which is the same lock).
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+ * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
+ * @retval MPROC_ETIMEDOUT  still held by somebody else   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EOVERFLOW  taken 2^31 times by this owner   @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESLOTS     1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_condition_lock(const mproc_condition_t *condition,
+                         int64_t timeout_ns,
+                         const mproc_cancel_t *cancel);
+
+/**
+ * Takes the condition's lock if that is possible at once: mproc_condition_lock() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  @retval MPROC_ETIMEDOUT  held by somebody else
+ * @retval MPROC_EOVERFLOW  @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_try(const mproc_condition_t *condition);
+
+/**
+ * Releases the condition's lock (one level of it).
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  not held by this thread (bound to a lock: by this process)
+ * @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: the owner.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_condition_unlock(const mproc_condition_t *condition);
+
+/**
+ * As mproc_condition_lock(), for an owner that the caller names: see mproc_rlock_lock_as(). A condition that is bound to a
+ * lock ignores the token.
+ *
+ * @param token  1 to 2^63 - 1    @param timeout_ns,cancel  as mproc_condition_lock()
+ * @retval MPROC_EINVAL  NULL, bad token or timeout    @retval others  as mproc_condition_lock()
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_condition_lock_as(const mproc_condition_t *condition,
+                            uint64_t token,
+                            int64_t timeout_ns,
+                            const mproc_cancel_t *cancel);
+
+/**
+ * As mproc_condition_unlock(), for an owner that the caller names.
+ *
+ * @param token  that of mproc_condition_lock_as()
+ * @retval MPROC_OK  @retval MPROC_EPERM  this owner does not hold it   @retval MPROC_EINVAL  NULL or bad token
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_condition_unlock_as(const mproc_condition_t *condition,
+                              uint64_t token);
+
+/**
+ * Gives the lock up, waits to be notified, and takes the lock again, with all its levels. The lock is held when this
+ * returns one of the first five statuses; to take it again may exceed the timeout, and is not ended by cancel or signals.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 gives the lock up for a moment
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         notified
+ * @retval MPROC_RECOVERED  notified or not: a process died while it held the lock, and this is the next holder
+ * @retval MPROC_ETIMEDOUT  not notified in time   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EPERM      the caller does not hold the lock
+ * @retval MPROC_EFULL      MPROC_CONDITION_WAITERS wait already; the lock was not given up
+ * @retval MPROC_EINVAL     NULL or bad timeout; the lock was not given up   @retval MPROC_ESLOTS  as mproc_condition_lock()
+ * Blocks: up to timeout_ns, and until the lock is free.  Threads: the owner.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_wait(const mproc_condition_t *condition,
+                         int64_t timeout_ns,
+                         const mproc_cancel_t *cancel);
+
+/**
+ * As mproc_condition_wait(), for an owner that the caller names.
+ *
+ * @param token  that of mproc_condition_lock_as()    @param timeout_ns,cancel  as mproc_condition_wait()
+ * @retval MPROC_EINVAL  NULL, bad token or timeout    @retval others  as mproc_condition_wait()
+ * Blocks: up to timeout_ns, and until the lock is free.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_wait_as(const mproc_condition_t *condition,
+                            uint64_t token,
+                            int64_t timeout_ns,
+                            const mproc_cancel_t *cancel);
+
+/**
+ * Notifies up to `n` of those who wait now, the longest waiting first. It is not remembered if fewer wait. Who
+ * holds the lock while it changes what is waited for and notifies (before or after unlocking) misses nobody.
+ *
+ * @param n  how many; 0 does nothing
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any, with or without the lock.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_notify(const mproc_condition_t *condition,
+                           uint32_t n);
+
+/**
+ * Notifies everybody who waits now.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any, with or without the lock.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_notify_all(const mproc_condition_t *condition);
+
+/**
+ * What the condition is like right now: a snapshot.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_condition_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_info(const mproc_condition_t *condition,
+                         mproc_condition_info_t *info_out,
+                         size_t info_size);
+
+/**
+ * A handle on the condition that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_condition_export(const mproc_condition_t *condition,
+                           mproc_handle_t **handle_out);
+
+/**
+ * Opens the condition that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_condition_open()
+ * @param[out] condition_out  close it with mproc_condition_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_EKIND  another kind of handle
+ * @retval MPROC_ETYPE  it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_condition_import(const mproc_handle_t *handle,
+                           const mproc_condition_options_t *options,
+                           mproc_condition_t **condition_out);
 
 /**
  * Opens a domain, creating it if need be, and joins it. Opening the same domain again in one process
@@ -1326,6 +2075,109 @@ int mproc_domain_sweep(const mproc_domain_t *domain,
  * Blocks: briefly, for the file system.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_domain_remove(const char *path);
+
+/**
+ * Creates an event. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] event_out  the handle; close it with mproc_event_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_event_create(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_event_options_t *options,
+                       mproc_event_t **event_out);
+
+/**
+ * Opens an existing event by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
+ * @param[out] event_out  the handle; close it with mproc_event_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_event_open(const mproc_domain_t *domain,
+                     const char *name,
+                     const mproc_event_options_t *options,
+                     mproc_event_t **event_out);
+
+/**
+ * Ends the handle. NULL does nothing.
+ */
+void mproc_event_close(mproc_event_t *event);
+
+/**
+ * Sets the event and wakes everybody who waits for it, also if it is cleared again at once.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL (not recorded for mproc_last_error())
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: yes, async-signal-safe.
+ */
+int mproc_event_set(const mproc_event_t *event);
+
+/**
+ * Clears the event.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL (not recorded for mproc_last_error())
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: yes, async-signal-safe.
+ */
+int mproc_event_clear(const mproc_event_t *event);
+
+/**
+ * Whether the event is set. What was written before it was set is visible after this says so.
+ *
+ * @param[out] set_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL (not recorded for mproc_last_error())
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: yes, async-signal-safe.
+ */
+int mproc_event_is_set(const mproc_event_t *event, int *set_out);
+
+/**
+ * Waits until the event is set (or was set since the call began).
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 asks once    @param cancel  NULL or a token that ends the wait
+ * @retval MPROC_OK         set    @retval MPROC_ETIMEDOUT  not set   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EINVAL     NULL or bad timeout
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_event_wait(const mproc_event_t *event,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * A handle on the event that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_event_export(const mproc_event_t *event,
+                       mproc_handle_t **handle_out);
+
+/**
+ * Opens the event that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_event_open()
+ * @param[out] event_out  close it with mproc_event_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_event_import(const mproc_handle_t *handle,
+                       const mproc_event_options_t *options,
+                       mproc_event_t **event_out);
 
 /**
  * Ends the handle. What was opened from it stays open. NULL does nothing.
@@ -1444,6 +2296,7 @@ int mproc_recv_handle(int socket,
  * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
  * @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it was made with or without MPROC_ANY_RELEASE
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
  * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -1458,7 +2311,7 @@ int mproc_lock_create(const mproc_domain_t *domain,
  * Opens an existing lock by name.
  *
  * @param domain         NULL: the default domain    @param name  not NULL
- * @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
  * @param[out] lock_out  the handle; close it with mproc_lock_close()
  * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
  * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
@@ -1487,6 +2340,7 @@ void mproc_lock_close(mproc_lock_t *lock);
  * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
  * @retval MPROC_ETIMEDOUT  still held by somebody else (or by another thread of this process)
  * @retval MPROC_ECANCELED  the token was set   @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_ESLOTS     1022 processes have joined the domain
  * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
  */
@@ -1504,9 +2358,10 @@ int mproc_lock_lock(const mproc_lock_t *lock,
 int mproc_lock_try(const mproc_lock_t *lock);
 
 /**
- * Releases the lock. Any thread of the holding process may do it, through any handle.
+ * Releases the lock. Any thread of the holding process may do it, through any handle; with MPROC_ANY_RELEASE any
+ * process may.
  *
- * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)   @retval MPROC_EINVAL  NULL
  * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
  */
 int mproc_lock_unlock(const mproc_lock_t *lock);
@@ -1607,6 +2462,7 @@ void mproc_pipe_close(mproc_pipe_t *pipe);
  * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
  * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         sent    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms; the first
  *                          message sent after one was received may still go through)
  * @retval MPROC_E2BIG      can never fit    @retval MPROC_ENOTSUP  end 0 of a one-way pipe
@@ -1629,6 +2485,7 @@ int mproc_pipe_send(const mproc_pipe_t *pipe,
  * @param cancel        NULL or a token that ends the wait
  * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
  * @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
  *                          about 100 ms). A silent process that still holds the end keeps it open; and what another
  *                          holder of this end has taken by mproc_pipe_peek() is not gone yet: it may come back.
@@ -1893,6 +2750,7 @@ void mproc_queue_close(mproc_queue_t *queue);
  * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
  * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         put    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_ECLOSED    the queue was shut down   @retval MPROC_E2BIG  can never fit
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
  * @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
@@ -1912,6 +2770,7 @@ int mproc_queue_put(const mproc_queue_t *queue,
  * @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
  * @param cancel        NULL or a token that ends the wait
  * @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  empty    @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EMSGSIZE   cap is too small; the message stays at the front
  * @retval MPROC_ECLOSED    shut down (gracefully: and empty), or empty and every producer is gone
  *                          (mproc_queue_producer())    @retval MPROC_ENOTSUP  the queue wants leases
@@ -2160,6 +3019,7 @@ int mproc_queue_task_done(const mproc_queue_t *queue);
  * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
  * @retval MPROC_OK         all done    @retval MPROC_RECOVERED  all done or lost with a consumer that died
  * @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_ENOTSUP    the queue is neither joinable nor for leases
  * @retval MPROC_EINVAL     NULL or bad timeout    @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
  * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
@@ -2212,6 +3072,406 @@ int mproc_queue_export(const mproc_queue_t *queue,
 int mproc_queue_import(const mproc_handle_t *handle,
                        const mproc_queue_options_t *options,
                        mproc_queue_t **queue_out);
+
+/**
+ * Creates an rlock. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] rlock_out  the handle; close it with mproc_rlock_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rlock_create(const mproc_domain_t *domain,
+                       const char *name,
+                       const mproc_rlock_options_t *options,
+                       mproc_rlock_t **rlock_out);
+
+/**
+ * Opens an existing rlock by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
+ * @param[out] rlock_out  the handle; close it with mproc_rlock_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rlock_open(const mproc_domain_t *domain,
+                     const char *name,
+                     const mproc_rlock_options_t *options,
+                     mproc_rlock_t **rlock_out);
+
+/**
+ * Ends the handle. A lock that this process holds stays held while it has any handle in the domain; when
+ * the last one is closed the process leaves the domain, and the lock passes on as MPROC_RECOVERED.
+ * NULL does nothing.
+ */
+void mproc_rlock_close(mproc_rlock_t *rlock);
+
+/**
+ * Takes the lock for the calling thread, or once more if it has it.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
+ * @retval MPROC_ETIMEDOUT  still held by another process or thread
+ * @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EOVERFLOW  taken 2^31 times by this owner   @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESLOTS     1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any; the thread is the owner.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_rlock_lock(const mproc_rlock_t *rlock,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Takes the lock for the calling thread if that is possible at once: mproc_rlock_lock() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  @retval MPROC_ETIMEDOUT  held by another process or thread
+ * @retval MPROC_EOVERFLOW  @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any; the thread is the owner.  Fork: yes.  Signals: no.
+ */
+int mproc_rlock_try(const mproc_rlock_t *rlock);
+
+/**
+ * Gives up one level of the calling thread; the last one releases the lock.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this thread does not hold it   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: the owner.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_rlock_unlock(const mproc_rlock_t *rlock);
+
+/**
+ * As mproc_rlock_lock(), for an owner that the caller names: whoever comes with the same token in the same process
+ * is the same owner.
+ *
+ * @param token       1 to 2^63 - 1
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+ * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
+ * @retval MPROC_ETIMEDOUT  still held by another process or owner   @retval MPROC_ECANCELED  the cancel token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EOVERFLOW  taken 2^31 times by this owner   @retval MPROC_EINVAL  NULL, bad token or timeout
+ * @retval MPROC_ESLOTS     1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_rlock_lock_as(const mproc_rlock_t *rlock,
+                        uint64_t token,
+                        int64_t timeout_ns,
+                        const mproc_cancel_t *cancel);
+
+/**
+ * As mproc_rlock_unlock(), for an owner that the caller names.
+ *
+ * @param token  that of mproc_rlock_lock_as()
+ * @retval MPROC_OK  @retval MPROC_EPERM  this owner does not hold it   @retval MPROC_EINVAL  NULL or bad token
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_rlock_unlock_as(const mproc_rlock_t *rlock,
+                          uint64_t token);
+
+/**
+ * Who holds the lock right now, and how often: a snapshot, for people and logs.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_rlock_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rlock_info(const mproc_rlock_t *rlock, mproc_rlock_info_t *info_out, size_t info_size);
+
+/**
+ * A handle on the rlock that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rlock_export(const mproc_rlock_t *rlock,
+                       mproc_handle_t **handle_out);
+
+/**
+ * Opens the rlock that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_rlock_open()
+ * @param[out] rlock_out  close it with mproc_rlock_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rlock_import(const mproc_handle_t *handle,
+                       const mproc_rlock_options_t *options,
+                       mproc_rlock_t **rlock_out);
+
+/**
+ * Creates an rwlock. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] rwlock_out  the handle; close it with mproc_rwlock_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rwlock_create(const mproc_domain_t *domain,
+                        const char *name,
+                        const mproc_rwlock_options_t *options,
+                        mproc_rwlock_t **rwlock_out);
+
+/**
+ * Opens an existing rwlock by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
+ * @param[out] rwlock_out  the handle; close it with mproc_rwlock_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rwlock_open(const mproc_domain_t *domain,
+                      const char *name,
+                      const mproc_rwlock_options_t *options,
+                      mproc_rwlock_t **rwlock_out);
+
+/**
+ * Ends the handle. What this process holds stays held while it has any handle in the domain; when the last one is
+ * closed the process leaves the domain, as if it had died. NULL does nothing.
+ */
+void mproc_rwlock_close(mproc_rwlock_t *rwlock);
+
+/**
+ * Takes the lock for reading: at once, unless a writer holds it or waits for it.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         held
+ * @retval MPROC_RECOVERED  held; a writer died inside, and no writer has released the lock since
+ * @retval MPROC_ETIMEDOUT  a writer holds it or waits for it   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EOVERFLOW  taken 2^24 - 1 times by this process   @retval MPROC_EINVAL  NULL or bad timeout
+ * @retval MPROC_ESLOTS     1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any; the process holds it.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_rwlock_read_lock(const mproc_rwlock_t *rwlock,
+                           int64_t timeout_ns,
+                           const mproc_cancel_t *cancel);
+
+/**
+ * Takes the lock for reading if that is possible at once: mproc_rwlock_read_lock() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  as above   @retval MPROC_ETIMEDOUT  a writer holds it or waits for it
+ * @retval MPROC_EOVERFLOW  @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rwlock_read_try(const mproc_rwlock_t *rwlock);
+
+/**
+ * Gives up one read lock of this process.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process holds none   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_rwlock_read_unlock(const mproc_rwlock_t *rwlock);
+
+/**
+ * Takes the lock for writing: when no other writer has it and all readers have left. While it waits, no new reader
+ * gets in. (Waits for itself if this process holds a read lock.)
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; a writer died inside, and this is the first since
+ * @retval MPROC_ETIMEDOUT  still held by somebody   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EINVAL  NULL or bad timeout   @retval MPROC_ESLOTS  1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any; the process holds it.  Fork: the child does not hold it.  Signals: no.
+ */
+int mproc_rwlock_write_lock(const mproc_rwlock_t *rwlock,
+                            int64_t timeout_ns,
+                            const mproc_cancel_t *cancel);
+
+/**
+ * Takes the lock for writing if that is possible at once: mproc_rwlock_write_lock() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  as above   @retval MPROC_ETIMEDOUT  held by somebody
+ * @retval MPROC_EINVAL  NULL   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rwlock_write_try(const mproc_rwlock_t *rwlock);
+
+/**
+ * Releases the lock after writing: to the next writer if one waits, else to all readers.
+ *
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it for writing   @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_rwlock_write_unlock(const mproc_rwlock_t *rwlock);
+
+/**
+ * Who holds the lock right now: a snapshot, for people and logs. Asks the kernel once for each process that reads.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_rwlock_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rwlock_info(const mproc_rwlock_t *rwlock,
+                      mproc_rwlock_info_t *info_out,
+                      size_t info_size);
+
+/**
+ * A handle on the rwlock that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_rwlock_export(const mproc_rwlock_t *rwlock,
+                        mproc_handle_t **handle_out);
+
+/**
+ * Opens the rwlock that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_rwlock_open()
+ * @param[out] rwlock_out  close it with mproc_rwlock_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_rwlock_import(const mproc_handle_t *handle,
+                        const mproc_rwlock_options_t *options,
+                        mproc_rwlock_t **rwlock_out);
+
+/**
+ * Creates a semaphore. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] semaphore_out  the handle; close it with mproc_semaphore_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL, unknown flag, or an initial value that makes no sense   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it was made with other parameters
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_semaphore_create(const mproc_domain_t *domain,
+                           const char *name,
+                           const mproc_semaphore_options_t *options,
+                           mproc_semaphore_t **semaphore_out);
+
+/**
+ * Opens an existing semaphore by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
+ * @param[out] semaphore_out  the handle; close it with mproc_semaphore_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_semaphore_open(const mproc_domain_t *domain,
+                         const char *name,
+                         const mproc_semaphore_options_t *options,
+                         mproc_semaphore_t **semaphore_out);
+
+/**
+ * Ends the handle. Permits that this process has stay its own while it has any handle in the domain. NULL does nothing.
+ */
+void mproc_semaphore_close(mproc_semaphore_t *semaphore);
+
+/**
+ * Takes a permit.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK         taken
+ * @retval MPROC_RECOVERED  taken; accounting: it had been noticed just now that a process died with permits, and they
+ *                          came back. What the semaphore guards may be half done. Told once, to whoever noticed.
+ * @retval MPROC_ETIMEDOUT  none was free   @retval MPROC_ECANCELED  the token was set
+ * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
+ * @retval MPROC_EINVAL     NULL or bad timeout
+ * @retval MPROC_EOVERFLOW  accounting: this process has 2^24 - 1    @retval MPROC_EBUSY  accounting: internal lock held
+ * @retval MPROC_ESLOTS     accounting: 1022 processes have joined the domain
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: accounting: the child does not have them.  Signals: no.
+ */
+int mproc_semaphore_acquire(const mproc_semaphore_t *semaphore,
+                            int64_t timeout_ns,
+                            const mproc_cancel_t *cancel);
+
+/**
+ * Takes a permit if there is one: mproc_semaphore_acquire() with timeout 0.
+ *
+ * @retval MPROC_OK  @retval MPROC_RECOVERED  as above   @retval MPROC_ETIMEDOUT  none was free
+ * @retval MPROC_EINVAL  NULL   @retval MPROC_EOVERFLOW MPROC_EBUSY MPROC_ESLOTS  as above
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_semaphore_try(const mproc_semaphore_t *semaphore);
+
+/**
+ * Gives permits back, all at once, and wakes as many of those who wait.
+ *
+ * @param n  how many; 0 does nothing
+ * @retval MPROC_OK
+ * @retval MPROC_EOVERFLOW  the value would exceed MPROC_SEMAPHORE_MAX, or (bounded) the initial one; nothing was given
+ * @retval MPROC_EPERM      accounting: this process has fewer; nothing was given
+ * @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY MPROC_ESLOTS  accounting: as above
+ * Blocks: no.  Threads: any.  Fork: accounting: a child cannot release its parent's.  Signals: no.
+ */
+int mproc_semaphore_release(const mproc_semaphore_t *semaphore,
+                            uint32_t n);
+
+/**
+ * What the semaphore is like right now: a snapshot.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_semaphore_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_ESLOTS  accounting
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_semaphore_info(const mproc_semaphore_t *semaphore,
+                         mproc_semaphore_info_t *info_out,
+                         size_t info_size);
+
+/**
+ * A handle on the semaphore that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_semaphore_export(const mproc_semaphore_t *semaphore,
+                           mproc_handle_t **handle_out);
+
+/**
+ * Opens the semaphore that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_semaphore_open()
+ * @param[out] semaphore_out  close it with mproc_semaphore_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_semaphore_import(const mproc_handle_t *handle,
+                           const mproc_semaphore_options_t *options,
+                           mproc_semaphore_t **semaphore_out);
 
 /**
  * What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
@@ -2441,7 +3701,7 @@ int mproc_value_ptr(const mproc_value_t *value, void **ptr_out);
  *
  * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
  * @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: the value may be half updated
- * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+ * @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINTR MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
  * Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
  */
 int mproc_value_lock(const mproc_value_t *value,

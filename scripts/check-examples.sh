@@ -17,13 +17,19 @@ expected() {
     queue_worker) printf 'Received from worker: Data from worker\n' ;;
     spawn_worker) printf 'Received from worker: Hello from the spawned worker\nTotal after worker: 42\n' ;;
     pipe_worker) printf 'Received from worker: Data from worker\n' ;;
+    shared_buffer) printf '3000 numbers went through a buffer of 10, their sum is 4498500\n' ;;
     video_frames) printf '8 frames of 6220800 bytes, all intact\n' ;;
     job_pool) printf '200 jobs done, 5 workers killed\n' ;;
     value_add) printf 'Shared value after worker modification: 10\n' ;;
     array_add) printf 'Shared array after worker modification: [1, 1, 1, 1, 1]\n' ;;
     # The first number is a race: any from 1 to 100.
     race_counter) printf 'Unsafe final value: N\nSafe final value: 100\n' ;;
+    glider) printf '48 generations by 3 processes: the glider is back\n' ;;
     increments) printf 'Incremented to %d\n' 1 2 3 4 5 && printf 'Final shared number: 5\n' ;;
+    bounded_buffer) printf '300 numbers through a buffer of 10, their sum is 45150\n' ;;
+    parallel_steps) printf '5 steps done\n10 steps done\nThe numbers: 147621 147622 147623 147624\n' ;;
+    pool_limit) printf '9 done, 1 killed, never more than 3 at a time, 1 permit came back\n' ;;
+    stop_event) printf '3 workers have worked until they were stopped\n' ;;
     named_writer) printf 'wrote 42\n' ;;
     named_reader) printf 'read 42\n' ;;
     *) return 1 ;;

@@ -108,6 +108,18 @@ pub enum Error {
     /// The other end is gone, and nothing is left.
     #[error("end of file: the other end is gone and nothing is left")]
     EndOfFile,
+    /// A signal handler ran in the waiting thread.
+    #[error("interrupted by a signal")]
+    Interrupted,
+    /// The barrier is broken.
+    #[error("the barrier is broken")]
+    Broken,
+    /// A count would exceed its bound.
+    #[error("a count would exceed its bound: {0}")]
+    Overflow(&'static str),
+    /// A table in shared memory is full.
+    #[error("full: {0}")]
+    Full(&'static str),
 }
 
 impl Error {
@@ -144,6 +156,10 @@ impl Error {
             Error::Stale => -25,
             Error::BrokenPipe => -26,
             Error::EndOfFile => -27,
+            Error::Interrupted => -28,
+            Error::Broken => -29,
+            Error::Overflow(_) => -30,
+            Error::Full(_) => -31,
         }
     }
 

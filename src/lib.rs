@@ -25,8 +25,10 @@ pub mod sys;
 
 pub use error::{Error, Result};
 pub use objects::{
-    Acquired, Array, ArrayOptions, Counter, ElemType, Element, End, Exit, FetchOp, Lock, ObjectOptions, Peer, Pipe,
-    PipeInfo, PipeOptions, Process, Queue, QueueInfo, QueueOptions, Spawn, Value, ValueOptions, View,
+    Acquired, Array, ArrayOptions, Barrier, BarrierInfo, BarrierOptions, Condition, ConditionInfo, ConditionLock,
+    ConditionOptions, Counter, ElemType, Element, End, Event, Exit, FetchOp, Lock, ObjectOptions, Peer, Pipe, PipeInfo,
+    PipeOptions, Process, Queue, QueueInfo, QueueOptions, RLock, RLockInfo, RwLock, RwLockInfo, Semaphore,
+    SemaphoreInfo, SemaphoreOptions, Spawn, Value, ValueOptions, View,
 };
 pub use shm::{Domain, DomainOptions, Handle, Owner};
 pub use sync::{Cancel, Limits, Timeout};

@@ -22,6 +22,16 @@ fn header_is_current() {
     );
 }
 
+/// Nothing but the library's own names: whoever includes the header has names, too.
+#[test]
+fn header_keeps_to_its_names() {
+    let header =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mproc.h")).expect("header");
+    let macros = header.lines().filter_map(|line| line.strip_prefix("#define "));
+    let foreign: Vec<_> = macros.filter(|name| !name.starts_with("MPROC_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
 /// Every error has the number of its constant, a name and a description of its own.
 #[test]
 fn statuses_agree() {
@@ -52,6 +62,10 @@ fn statuses_agree() {
         (Error::Stale, ffi::MPROC_ESTALE),
         (Error::BrokenPipe, ffi::MPROC_EPIPE),
         (Error::EndOfFile, ffi::MPROC_EOF),
+        (Error::Interrupted, ffi::MPROC_EINTR),
+        (Error::Broken, ffi::MPROC_EBROKEN),
+        (Error::Overflow("x"), ffi::MPROC_EOVERFLOW),
+        (Error::Full("x"), ffi::MPROC_EFULL),
     ];
     let mut seen = std::collections::HashSet::new();
     for (error, status) in table {
@@ -59,6 +73,6 @@ fn statuses_agree() {
         assert!(seen.insert(status), "{status} twice");
     }
     seen.insert(ffi::MPROC_EPANIC);
-    assert_eq!(seen.len(), 27, "the codes are -1 to -27 without a gap");
-    assert!(seen.iter().all(|s| (-27..=-1).contains(s)));
+    assert_eq!(seen.len(), 31, "the codes are -1 to -31 without a gap");
+    assert!(seen.iter().all(|s| (-31..=-1).contains(s)));
 }

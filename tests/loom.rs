@@ -1,19 +1,24 @@
-//! Model checking of the lock and the eventcount that ship (`mproc::sync::raw`), with loom: every
-//! interleaving of two or three threads, with one death among them.
+//! Model checking of the algorithms that ship (`mproc::sync::raw`), with loom: every interleaving of two or three threads,
+//! with one death among them.
 //!
-//! A futex is modelled by a mutex and a condition variable. Time is modelled as what it is used for: a
+//! Futexes are modelled by a mutex and a condition variable, with a queue for each word. Time is modelled as what it is used for: a
 //! sleeper's slice ends once for each death, and never otherwise, so that a lost wake-up is a deadlock.
 
-use loom::sync::atomic::{fence, AtomicU32, Ordering};
+use loom::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
-use mproc::sync::raw::{self, Acquired, Env, Slept, Stop, Word};
+use mproc::shm::Tenant;
+use mproc::sync::raw::{self, Acquired, Env, Fail, Row, Slept, Stop, Word, Words};
+use std::collections::HashMap;
 
 struct W(AtomicU32);
 
 impl Word for W {
     fn load(&self, o: Ordering) -> u32 {
         self.0.load(o)
+    }
+    fn store(&self, v: u32, o: Ordering) {
+        self.0.store(v, o);
     }
     fn swap(&self, v: u32, o: Ordering) -> u32 {
         self.0.swap(v, o)
@@ -26,7 +31,54 @@ impl Word for W {
     }
 }
 
-/// One futex queue and the list of the dead.
+/// Words side by side, of 64 bits.
+struct Cells(Vec<AtomicU64>);
+
+fn cells(n: usize) -> Cells {
+    Cells((0..n).map(|_| AtomicU64::new(0)).collect())
+}
+
+impl Row for Cells {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn load(&self, i: usize, o: Ordering) -> u64 {
+        self.0[i].load(o)
+    }
+    fn store(&self, i: usize, v: u64, o: Ordering) {
+        self.0[i].store(v, o);
+    }
+    fn compare_exchange(&self, i: usize, c: u64, n: u64, ok: Ordering) -> Result<u64, u64> {
+        self.0[i].compare_exchange(c, n, ok, Ordering::Relaxed)
+    }
+    fn fetch_add(&self, i: usize, v: u64, o: Ordering) -> u64 {
+        self.0[i].fetch_add(v, o)
+    }
+}
+
+/// Words side by side that can be waited on.
+struct Waitable(Vec<W>);
+
+impl Words for Waitable {
+    type Word = W;
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn with<R>(&self, i: usize, f: impl FnOnce(&W) -> R) -> R {
+        f(&self.0[i])
+    }
+}
+
+fn word() -> W {
+    W(AtomicU32::new(0))
+}
+
+/// The process with this number, as records that stay know it.
+fn tenant(n: u32) -> Tenant {
+    Tenant::new(n as usize - 1, 1)
+}
+
+/// Futex queues by the address of the word, and the list of the dead.
 struct World {
     kernel: Mutex<Kernel>,
     bell: Condvar,
@@ -34,17 +86,30 @@ struct World {
 
 #[derive(Default)]
 struct Kernel {
+    queues: HashMap<usize, Queue>,
+    /// Owners that died.
+    dead: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Queue {
     asleep: u32,
     /// Wake-ups given to sleepers that have not yet run.
     permits: u32,
-    /// Owners that died.
-    dead: Vec<u32>,
+}
+
+impl Kernel {
+    fn queue(&mut self, word: &W) -> &mut Queue {
+        self.queues.entry(std::ptr::from_ref(word) as usize).or_default()
+    }
 }
 
 /// One process: how many deaths have ended a slice of its sleep.
 struct Process {
     world: Arc<World>,
     noticed: std::cell::Cell<usize>,
+    /// Its time is always over.
+    impatient: bool,
 }
 
 impl World {
@@ -59,7 +124,11 @@ impl World {
 }
 
 fn process(world: &Arc<World>) -> Process {
-    Process { world: world.clone(), noticed: std::cell::Cell::new(0) }
+    Process { world: world.clone(), noticed: std::cell::Cell::new(0), impatient: false }
+}
+
+fn impatient(world: &Arc<World>) -> Process {
+    Process { impatient: true, ..process(world) }
 }
 
 impl Process {
@@ -81,31 +150,40 @@ impl Env for Process {
         if self.slice_ends(&k) {
             return Slept::Slice;
         }
-        k.asleep += 1;
+        k.queue(word).asleep += 1;
         loop {
             k = self.world.bell.wait(k).unwrap();
-            if k.permits > 0 {
-                k.permits -= 1;
-                k.asleep -= 1;
+            let queue = k.queue(word);
+            if queue.permits > 0 {
+                queue.permits -= 1;
+                queue.asleep -= 1;
                 return Slept::LookAgain;
             }
             if self.slice_ends(&k) {
-                k.asleep -= 1;
+                k.queue(word).asleep -= 1;
                 return Slept::Slice;
             }
         }
     }
 
-    fn wake(&self, _word: &W, n: u32) -> u32 {
+    fn wake(&self, word: &W, n: u32) -> u32 {
         let mut k = self.world.kernel.lock().unwrap();
-        let woken = n.min(k.asleep - k.permits.min(k.asleep));
-        k.permits += woken;
-        self.world.bell.notify_all();
+        let queue = k.queue(word);
+        let woken = n.min(queue.asleep - queue.permits.min(queue.asleep));
+        queue.permits += woken;
+        if woken > 0 {
+            self.world.bell.notify_all();
+        }
         woken
     }
 
     fn is_dead(&self, owner: u32) -> bool {
-        self.world.kernel.lock().unwrap().dead.contains(&owner)
+        // The slot's bits are enough here.
+        self.world.kernel.lock().unwrap().dead.contains(&(owner & 0x3ff))
+    }
+
+    fn is_gone(&self, who: Tenant) -> bool {
+        self.is_dead(who.slot() as u32 + 1)
     }
 
     fn spin(&self, _round: u32) -> bool {
@@ -113,17 +191,40 @@ impl Env for Process {
     }
 
     fn stop(&self) -> Result<(), Stop> {
+        if self.impatient {
+            return Err(Stop::TimedOut);
+        }
         Ok(())
     }
 
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }
+
+    fn fence_after_rmw(&self) {
+        fence(Ordering::SeqCst);
+    }
+
+    fn internal(&self) -> Process {
+        process(&self.world)
+    }
+
+    fn ticks(&self) -> u64 {
+        0
+    }
+
+    fn is_long_ago(&self, _: u64) -> bool {
+        true
+    }
 }
 
 fn model(f: impl Fn() + Sync + Send + 'static) {
+    model_within(3, f);
+}
+
+fn model_within(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(f);
 }
 
@@ -344,5 +445,388 @@ fn eventcount_survives_a_dead_notifier() {
         m.world.die(9); // instead of notify()
         taker.join().unwrap();
         assert_eq!(m.items.load(Ordering::SeqCst), 0);
+    });
+}
+
+/// A flag that is set is seen, and nobody sleeps on; also if it is cleared at once.
+#[test]
+fn flag_pulse_wakes() {
+    model(|| {
+        let world = World::new();
+        let flag = Arc::new(raw::Flag::new(word()));
+        let data = Arc::new(AtomicU32::new(0));
+        let asleep = Arc::new(AtomicU32::new(0));
+        let (w, f, d, a) = (world.clone(), flag.clone(), data.clone(), asleep.clone());
+        let waiter = thread::spawn(move || {
+            a.store(1, Ordering::SeqCst);
+            assert_eq!(f.wait(&process(&w)), Ok(()));
+            assert_eq!(d.load(Ordering::Relaxed), 1, "what was written before the flag was set");
+        });
+        data.store(1, Ordering::Relaxed);
+        let me_here = process(&world);
+        flag.set(&me_here);
+        // Only if the wait has begun is a pulse enough.
+        if asleep.load(Ordering::SeqCst) == 0 {
+            waiter.join().unwrap();
+            return;
+        }
+        waiter.join().unwrap();
+        flag.clear();
+        assert!(!flag.is_set());
+    });
+}
+
+/// Somebody who sets, somebody who sets and clears: a waiter that sleeps through both has seen a new round.
+#[test]
+fn flag_with_two_setters() {
+    model(|| {
+        let world = World::new();
+        let flag = Arc::new(raw::Flag::new(word()));
+        let (w, f) = (world.clone(), flag.clone());
+        let waiter = thread::spawn(move || f.wait(&process(&w)).unwrap());
+        let (w, f) = (world.clone(), flag.clone());
+        let other = thread::spawn(move || f.set(&process(&w)));
+        flag.set(&process(&world));
+        other.join().unwrap();
+        waiter.join().unwrap();
+        assert!(flag.is_set());
+    });
+}
+
+/// Two take, two give: every permit is used, nobody sleeps on one.
+#[test]
+fn semaphore_loses_no_permit() {
+    model(|| {
+        let world = World::new();
+        let s = Arc::new(raw::Semaphore::new(word(), word(), word()));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (world, s) = (world.clone(), s.clone());
+                thread::spawn(move || s.acquire(&process(&world)).unwrap())
+            })
+            .collect();
+        let me_here = process(&world);
+        assert!(s.release(1, 2, &me_here));
+        assert!(s.release(1, 2, &me_here));
+        for t in threads {
+            t.join().unwrap();
+        }
+        assert_eq!(s.value(), 0);
+        assert!(s.release(2, 2, &me_here));
+        assert!(!s.release(1, 2, &me_here), "above its bound");
+    });
+}
+
+/// Whoever gives up passes on the wake-up that it may have swallowed; whoever releases and dies before it wakes anybody is found.
+#[test]
+fn semaphore_with_the_impatient_and_the_dead() {
+    model(|| {
+        let world = World::new();
+        let s = Arc::new(raw::Semaphore::new(word(), word(), word()));
+        let (w, t) = (world.clone(), s.clone());
+        let patient = thread::spawn(move || t.acquire(&process(&w)).unwrap());
+        let (w, t) = (world.clone(), s.clone());
+        let hasty = thread::spawn(move || t.acquire(&impatient(&w)).is_ok());
+        assert!(s.release(1, 2, &process(&world)));
+        if hasty.join().unwrap() {
+            assert!(s.release(1, 2, &process(&world)));
+        }
+        patient.join().unwrap();
+    });
+}
+
+type RwLock = raw::RwLock<W, Cells, Cells>;
+
+fn rwlock() -> Arc<RwLock> {
+    let words = raw::RwWords {
+        writer: word(),
+        inside: word(),
+        gate: [word(), word()],
+        drained: [word(), word()],
+        groups: word(),
+        steals: word(),
+    };
+    Arc::new(raw::RwLock::new(words, cells(4), cells(1)))
+}
+
+/// What the lock protects: two words that are equal whenever nobody writes.
+struct Protected(loom::cell::UnsafeCell<(u32, u32)>);
+#[allow(unsafe_code)]
+// SAFETY: accessed under the lock only; loom checks that.
+unsafe impl Sync for Protected {}
+#[allow(unsafe_code)]
+// SAFETY: as above.
+unsafe impl Send for Protected {}
+
+impl Protected {
+    #[allow(unsafe_code)]
+    fn write(&self) {
+        self.0.with_mut(|p| {
+            // SAFETY: only the writer is here; loom checks that.
+            unsafe {
+                (*p).0 += 1;
+                (*p).1 += 1;
+            }
+        });
+    }
+    #[allow(unsafe_code)]
+    fn read(&self) -> u32 {
+        self.0.with(|p| {
+            // SAFETY: only readers are here; loom checks that.
+            let (a, b) = unsafe { *p };
+            assert_eq!(a, b);
+            a
+        })
+    }
+}
+
+/// Readers and writers exclude each other, and everybody gets in.
+#[test]
+fn rwlock_excludes_and_wakes() {
+    model_within(2, || {
+        let world = World::new();
+        let lock = rwlock();
+        let data = Arc::new(Protected(loom::cell::UnsafeCell::new((0, 0))));
+        let threads: Vec<_> = [(1, false), (2, true)]
+            .into_iter()
+            .map(|(me, writes)| {
+                let (world, lock, data) = (world.clone(), lock.clone(), data.clone());
+                thread::spawn(move || {
+                    let (me, me_here) = (tenant(me), process(&world));
+                    if writes {
+                        assert_eq!(lock.write_lock(me, &me_here), Ok(Acquired::Clean));
+                        data.write();
+                        assert!(lock.write_unlock(me, &me_here));
+                    } else {
+                        assert_eq!(lock.read_lock(me, &me_here), Ok(Acquired::Clean));
+                        data.read();
+                        assert!(lock.read_unlock(me, &me_here));
+                    }
+                })
+            })
+            .collect();
+        let (me, me_here) = (tenant(3), process(&world));
+        assert_eq!(lock.write_lock(me, &me_here), Ok(Acquired::Clean));
+        data.write();
+        assert!(lock.write_unlock(me, &me_here));
+        for t in threads {
+            t.join().unwrap();
+        }
+        assert_eq!(lock.read_lock(me, &me_here), Ok(Acquired::Clean));
+        assert_eq!(data.read(), 2);
+    });
+}
+
+/// A reader dies inside: the writer gets in, and is told nothing.
+#[test]
+fn rwlock_drops_a_dead_reader() {
+    model(|| {
+        let world = World::new();
+        let lock = rwlock();
+        assert_eq!(lock.read_lock(tenant(3), &process(&world)), Ok(Acquired::Clean));
+        let (w, l) = (world.clone(), lock.clone());
+        let writer = thread::spawn(move || {
+            assert_eq!(l.write_lock(tenant(1), &process(&w)), Ok(Acquired::Clean));
+            assert!(l.write_unlock(tenant(1), &process(&w)));
+        });
+        world.die(3);
+        writer.join().unwrap();
+        assert_eq!(lock.readers(&process(&world)), (0, 0));
+    });
+}
+
+/// A writer dies inside while a reader and a writer want in: both get it, and both are told if they come before a writer has
+/// left.
+#[test]
+fn rwlock_tells_of_a_dead_writer() {
+    model_within(2, || {
+        let world = World::new();
+        let lock = rwlock();
+        assert_eq!(lock.write_lock(tenant(3), &process(&world)), Ok(Acquired::Clean));
+        let left = Arc::new(AtomicU32::new(0));
+        let (w, l, done) = (world.clone(), lock.clone(), left.clone());
+        let reader = thread::spawn(move || {
+            let got = l.read_lock(tenant(1), &process(&w)).unwrap();
+            let repaired = done.load(Ordering::SeqCst) == 1;
+            assert!(l.read_unlock(tenant(1), &process(&w)));
+            assert!(got == Acquired::Recovered || repaired, "read half done data without being told");
+        });
+        let (w, l, done) = (world.clone(), lock.clone(), left.clone());
+        let writer = thread::spawn(move || {
+            assert_eq!(l.write_lock(tenant(2), &process(&w)), Ok(Acquired::Recovered));
+            done.store(1, Ordering::SeqCst);
+            assert!(l.write_unlock(tenant(2), &process(&w)));
+        });
+        world.die(3);
+        reader.join().unwrap();
+        writer.join().unwrap();
+        assert_eq!(lock.read_lock(tenant(1), &process(&world)), Ok(Acquired::Clean));
+    });
+}
+
+type Condition = raw::Condition<Cells, Waitable>;
+
+/// A condition under a lock, and what is waited for.
+struct Mail {
+    world: Arc<World>,
+    lock: W,
+    items: AtomicU32,
+    condition: Condition,
+}
+
+impl Mail {
+    fn new() -> Arc<Mail> {
+        // 64 tickets are the least; a model with as many atomics is slow, but no slower for being used.
+        let states = Waitable((0..64).map(|_| word()).collect());
+        Arc::new(Mail {
+            world: World::new(),
+            lock: word(),
+            items: AtomicU32::new(0),
+            condition: raw::Condition::new(cells(64), cells(64), states, cells(3)),
+        })
+    }
+
+    fn lock(&self, me: u32) {
+        raw::lock(&self.lock, me, &process(&self.world)).unwrap();
+    }
+
+    fn unlock(&self, me: u32) {
+        assert!(raw::unlock(&self.lock, me, &process(&self.world)));
+    }
+
+    /// Waits for an item and takes it.
+    fn take(&self, me: u32, env: &Process) -> Result<(), Stop> {
+        self.lock(me);
+        while self.items.load(Ordering::Relaxed) == 0 {
+            let ticket = self.condition.enrol(tenant(me)).expect("a ticket");
+            self.unlock(me);
+            let waited = self.condition.wait(&ticket, tenant(me), env, || true);
+            self.lock(me);
+            if waited.is_ok() {
+                self.condition.leave(ticket);
+            } else if self.items.load(Ordering::Relaxed) == 0 {
+                self.unlock(me);
+                return waited;
+            }
+        }
+        self.items.fetch_sub(1, Ordering::Relaxed);
+        self.unlock(me);
+        Ok(())
+    }
+
+    fn put(&self, me: u32) {
+        self.lock(me);
+        self.items.fetch_add(1, Ordering::Relaxed);
+        self.unlock(me);
+        self.condition.notify(1, &process(&self.world));
+    }
+}
+
+/// Every item is taken: no notification is lost.
+#[test]
+fn condition_loses_no_notification() {
+    model_within(2, || {
+        let mail = Mail::new();
+        let m = mail.clone();
+        let taker = thread::spawn(move || m.take(1, &process(&m.world)).unwrap());
+        mail.put(2);
+        taker.join().unwrap();
+        assert_eq!(mail.items.load(Ordering::SeqCst), 0);
+    });
+}
+
+/// One waits, one gives up at once, one item comes: whoever gives up does not take the other's notification with it.
+#[test]
+fn condition_with_the_impatient() {
+    model_within(2, || {
+        let mail = Mail::new();
+        let (a, b) = (mail.clone(), mail.clone());
+        let hasty = thread::spawn(move || a.take(1, &impatient(&a.world)).is_ok());
+        let patient = thread::spawn(move || b.take(2, &process(&b.world)).unwrap());
+        mail.put(3);
+        if hasty.join().unwrap() {
+            mail.put(3);
+        }
+        patient.join().unwrap();
+    });
+}
+
+/// Somebody is notified and dies before it has made use of it: the other one gets it.
+#[test]
+fn condition_passes_on_what_the_dead_had() {
+    model_within(2, || {
+        let mail = Mail::new();
+        // Has waited longer, and is as good as dead.
+        let _first = mail.condition.enrol(tenant(3)).expect("a ticket");
+        let m = mail.clone();
+        let taker = thread::spawn(move || m.take(1, &process(&m.world)).unwrap());
+        mail.put(2);
+        mail.world.die(3);
+        taker.join().unwrap();
+        assert_eq!(mail.items.load(Ordering::SeqCst), 0);
+    });
+}
+
+type Barrier = raw::Barrier<W, Cells, Cells>;
+
+fn barrier(parties: u32) -> Arc<Barrier> {
+    let words = raw::BarrierWords {
+        lock: word(),
+        phase: word(),
+        round: word(),
+        broken: word(),
+        arrived: word(),
+        verdict: word(),
+        deaths: word(),
+    };
+    Arc::new(raw::Barrier::new(parties, words, [cells(4), cells(4), cells(4)], cells(4)))
+}
+
+fn arrive(b: &Barrier, me: u32, env: &Process) -> Result<u32, Fail> {
+    b.wait(tenant(me), env, false, || true, &mut None::<fn() -> Option<bool>>)
+}
+
+/// Two parties, two rounds: distinct indices in each, and nobody is left behind.
+#[test]
+fn barrier_rounds_do_not_mix() {
+    model_within(2, || {
+        let (world, b) = (World::new(), barrier(2));
+        let (w, c) = (world.clone(), b.clone());
+        let other = thread::spawn(move || [(); 2].map(|()| arrive(&c, 1, &process(&w)).unwrap()));
+        let mine = [(); 2].map(|()| arrive(&b, 2, &process(&world)).unwrap());
+        let theirs = other.join().unwrap();
+        for (a, b) in mine.into_iter().zip(theirs) {
+            assert_eq!(a + b, 1, "both have the same index");
+        }
+        assert_eq!(b.waiting(), 0);
+    });
+}
+
+/// A party dies while it waits: the other does not wait for ever, nor pass.
+#[test]
+fn barrier_breaks_when_a_party_dies() {
+    model_within(2, || {
+        let (world, b) = (World::new(), barrier(3));
+        let (w, c) = (world.clone(), b.clone());
+        let other = thread::spawn(move || assert_eq!(arrive(&c, 1, &process(&w)), Err(Fail::Broken)));
+        // Arrives, and never comes back: what its place says then is what a death leaves.
+        assert!(b.registered().add(tenant(3), 1, || ()));
+        world.die(3);
+        other.join().unwrap();
+        assert!(b.is_broken());
+    });
+}
+
+/// A party gives up just when the last one comes: both pass, or neither does.
+#[test]
+fn barrier_gives_both_the_same_answer() {
+    model_within(2, || {
+        let (world, b) = (World::new(), barrier(2));
+        let (w, c) = (world.clone(), b.clone());
+        let hasty = thread::spawn(move || arrive(&c, 1, &impatient(&w)));
+        let mine = arrive(&b, 2, &impatient(&world));
+        let theirs = hasty.join().unwrap();
+        assert_eq!(mine.is_ok(), theirs.is_ok(), "{mine:?} {theirs:?}");
+        assert_eq!(b.is_broken(), mine.is_err());
     });
 }

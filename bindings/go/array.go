@@ -246,17 +246,19 @@ func (a *Array[T]) Write(start int, from []T) error {
 
 // Lock takes the array's own lock, for compound updates. It protects nothing by itself. Otherwise as
 // [Lock.Lock].
-func (a *Array[T]) Lock(ctx context.Context) (recovered bool, err error) { return a.h.lock(ctx) }
+func (a *Array[T]) Lock(ctx context.Context) (recovered bool, err error) {
+	return a.h.lock(ctx, asProcess)
+}
 
 // TryLock takes the array's lock if that is possible at once, and fails with ErrTimeout if not.
-func (a *Array[T]) TryLock() (recovered bool, err error) { return a.h.tryLock() }
+func (a *Array[T]) TryLock() (recovered bool, err error) { return a.h.tryLock(asProcess) }
 
 // Unlock releases the array's lock.
-func (a *Array[T]) Unlock() error { return a.h.unlock() }
+func (a *Array[T]) Unlock() error { return a.h.unlock(asProcess) }
 
 // With takes the array's lock, calls f, and releases the lock, also when f panics.
 func (a *Array[T]) With(ctx context.Context, f func(recovered bool) error) error {
-	return a.h.with(ctx, f)
+	return a.h.with(ctx, asProcess, f)
 }
 
 // LockOwner says who holds the array's lock right now.

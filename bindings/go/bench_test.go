@@ -113,3 +113,35 @@ func BenchmarkQueuePutGet(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFree is every kind of lock and its like when nobody is in the way: taking and releasing, or the like.
+func BenchmarkFree(b *testing.B) {
+	d, _ := newDomain(b)
+	me := NewToken()
+	rlock := closing[*RLock](b)(CreateRLock(d, "", nil))
+	rwlock := closing[*RWLock](b)(CreateRWLock(d, "", nil))
+	plain := closing[*Semaphore](b)(CreateSemaphore(d, "", 1, nil))
+	accounting := closing[*Semaphore](b)(CreateSemaphore(d, "", 1, &SemaphoreOptions{Accounting: true}))
+	condition := closing[*Condition](b)(CreateCondition(d, "", nil))
+	event := closing[*Event](b)(CreateEvent(d, "", nil))
+	barrier := closing[*Barrier](b)(CreateBarrier(d, "", 1, nil))
+	for name, f := range map[string]func(){
+		"RLock":                func() { rlock.Lock(bg, me); rlock.Unlock(me) },
+		"RWLock.Read":          func() { rwlock.RLock(bg); rwlock.RUnlock() },
+		"RWLock.Write":         func() { rwlock.Lock(bg); rwlock.Unlock() },
+		"Semaphore":            func() { plain.Acquire(bg); plain.Release(1) },
+		"Semaphore.Accounting": func() { accounting.Acquire(bg); accounting.Release(1) },
+		"Condition.Notify":     func() { condition.Notify(1) },
+		"Event.SetClear":       func() { event.Set(); event.Clear() },
+		"Event.IsSet":          func() { event.IsSet() },
+		"Barrier.Wait":         func() { barrier.Wait(bg) },
+		"Barrier.WaitAction":   func() { barrier.WaitAction(bg, func() error { return nil }) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}

@@ -18,6 +18,11 @@ func TestCloseTwiceAndUseAfterwards(t *testing.T) {
 	a := closing[*Array[int]](t)(CreateArray(d, "a", []int{1}, nil))
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	end, _ := newPipe(t, d, "e", nil)
+	f := family{
+		closing[*RLock](t)(CreateRLock(d, "rl", nil)), closing[*RWLock](t)(CreateRWLock(d, "rwl", nil)),
+		closing[*Semaphore](t)(CreateSemaphore(d, "s", 1, nil)), closing[*Condition](t)(CreateCondition(d, "c", nil)),
+		closing[*Event](t)(CreateEvent(d, "ev", nil)), closing[*Barrier](t)(CreateBarrier(d, "b", 1, nil)),
+	}
 	for range 2 {
 		must(t, l.Close())
 		must(t, v.Close())
@@ -26,14 +31,25 @@ func TestCloseTwiceAndUseAfterwards(t *testing.T) {
 		must(t, q.Close())
 		must(t, end.Close())
 		must(t, other.Close())
+		must(t, f.rlock.Close())
+		must(t, f.rwlock.Close())
+		must(t, f.semaphore.Close())
+		must(t, f.condition.Close())
+		must(t, f.event.Close())
+		must(t, f.barrier.Close())
 		everyMethodIsClosed(t, other, l, v, p, a, q, end)
+		f.everyMethodIsClosed(t, other)
 	}
 	// What was never opened is closed.
 	everyMethodIsClosed(t, new(Domain), new(Lock), new(Value[int]), new(Value[point]), new(Array[int]), new(Queue),
 		new(Pipe))
+	family{new(RLock), new(RWLock), new(Semaphore), new(Condition), new(Event), new(Barrier)}.
+		everyMethodIsClosed(t, new(Domain))
 	for _, c := range []interface{ Close() error }{
 		new(Domain), new(Lock), new(Value[int]), new(Array[int]), new(Queue), new(Pipe),
 		(*Domain)(nil), (*Lock)(nil), (*Value[int])(nil), (*Array[int])(nil), (*Queue)(nil), (*Pipe)(nil),
+		new(RLock), new(RWLock), new(Semaphore), new(Condition), new(Event), new(Barrier),
+		(*RLock)(nil), (*RWLock)(nil), (*Semaphore)(nil), (*Condition)(nil), (*Event)(nil), (*Barrier)(nil),
 	} {
 		must(t, c.Close())
 	}
@@ -48,8 +64,6 @@ func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Val
 		n++
 		fails(t, err, ErrClosedHandle)
 	}
-	// second drops the result of a call.
-	second := func(_ any, err error) error { return err }
 
 	closed(second(d.Path()))
 	closed(second(d.ID()))
@@ -136,17 +150,99 @@ func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Val
 	closed(second(end.Export()))
 }
 
+// family is one of each kind of lock, and what else there is to wait for.
+type family struct {
+	rlock     *RLock
+	rwlock    *RWLock
+	semaphore *Semaphore
+	condition *Condition
+	event     *Event
+	barrier   *Barrier
+}
+
+func (f family) everyMethodIsClosed(t *testing.T, d *Domain) {
+	t.Helper()
+	closed := func(err error) {
+		t.Helper()
+		fails(t, err, ErrClosedHandle)
+	}
+	never := func(bool) error { panic("called") }
+	closed(second(CreateRLock(d, "x", nil)))
+	closed(second(OpenRLock(d, "x", nil)))
+	closed(second(CreateRWLock(d, "x", nil)))
+	closed(second(OpenRWLock(d, "x", nil)))
+	closed(second(CreateSemaphore(d, "x", 1, nil)))
+	closed(second(OpenSemaphore(d, "x", nil)))
+	closed(second(CreateCondition(d, "x", nil)))
+	closed(second(OpenCondition(d, "x", nil)))
+	closed(second(CreateEvent(d, "x", nil)))
+	closed(second(OpenEvent(d, "x", nil)))
+	closed(second(CreateBarrier(d, "x", 1, nil)))
+	closed(second(OpenBarrier(d, "x", nil)))
+	for _, l := range []reentrant{f.rlock, f.condition} {
+		closed(second(l.Lock(bg, 1)))
+		closed(second(l.TryLock(1)))
+		closed(l.Unlock(1))
+		closed(l.With(bg, 1, never))
+	}
+	closed(second(f.rlock.Info()))
+	closed(second(f.rwlock.Lock(bg)))
+	closed(second(f.rwlock.TryLock()))
+	closed(f.rwlock.Unlock())
+	closed(f.rwlock.With(bg, never))
+	closed(second(f.rwlock.RLock(bg)))
+	closed(second(f.rwlock.TryRLock()))
+	closed(f.rwlock.RUnlock())
+	closed(f.rwlock.WithRLock(bg, never))
+	closed(second(f.rwlock.Info()))
+	closed(second(f.semaphore.Acquire(bg)))
+	closed(second(f.semaphore.TryAcquire()))
+	closed(f.semaphore.Release(1))
+	closed(f.semaphore.With(bg, never))
+	closed(second(f.semaphore.Info()))
+	closed(second(f.condition.Wait(bg, 1)))
+	closed(f.condition.WaitFor(bg, 1, func(bool) bool { return false }))
+	closed(f.condition.Notify(1))
+	closed(f.condition.NotifyAll())
+	closed(second(f.condition.Info()))
+	closed(f.event.Set())
+	closed(f.event.Clear())
+	closed(second(f.event.IsSet()))
+	closed(f.event.Wait(bg))
+	closed(second(f.barrier.Wait(bg)))
+	closed(second(f.barrier.TryWait()))
+	closed(second(f.barrier.WaitAction(bg, func() error { panic("called") })))
+	closed(f.barrier.Abort())
+	closed(f.barrier.Reset())
+	closed(f.barrier.Register())
+	closed(f.barrier.Unregister())
+	closed(second(f.barrier.Info()))
+	for _, from := range []interface{ Export() (*Handle, error) }{
+		f.rlock, f.rwlock, f.semaphore, f.condition, f.event, f.barrier,
+	} {
+		closed(second(from.Export()))
+	}
+}
+
 // Close ends calls that wait, under any context.
 func TestCloseEndsWaits(t *testing.T) {
 	d, _ := newDomain(t)
 	closing[*Lock](t)(CreateLock(d, "l", nil)).TryLock()
 	closing[*Queue](t)(CreateQueue(d, "q", nil))
 	newPipe(t, d, "p", nil)
+	closing[*RLock](t)(CreateRLock(d, "rl", nil)).TryLock(NewToken())
+	closing[*RWLock](t)(CreateRWLock(d, "rwl", nil)).TryLock()
+	closing[*Semaphore](t)(CreateSemaphore(d, "s", 0, nil))
+	closing[*Event](t)(CreateEvent(d, "ev", nil))
 	for i := range 20 {
 		// Early and late in a wait: see GOMP_UNTIL_CLOSED in shim.h.
 		l := closing[*Lock](t)(OpenLock(d, "l", nil))
 		q := closing[*Queue](t)(OpenQueue(d, "q", nil))
 		p := closing[*Pipe](t)(OpenPipe(d, "p", i%2, nil))
+		r := closing[*RLock](t)(OpenRLock(d, "rl", nil))
+		rw := closing[*RWLock](t)(OpenRWLock(d, "rwl", nil))
+		s := closing[*Semaphore](t)(OpenSemaphore(d, "s", nil))
+		v := closing[*Event](t)(OpenEvent(d, "ev", nil))
 		one, cancelOne := context.WithCancel(bg)
 		two, cancelTwo := context.WithTimeout(bg, time.Hour)
 		ended := make(chan error)
@@ -155,12 +251,21 @@ func TestCloseEndsWaits(t *testing.T) {
 			go func() { _, err := q.Get(ctx); ended <- err }()
 			go func() { _, err := q.Peek(ctx); ended <- err }()
 			go func() { _, err := p.Recv(ctx); ended <- err }()
+			go func() { _, err := r.Lock(ctx, NewToken()); ended <- err }()
+			go func() { _, err := rw.Lock(ctx); ended <- err }()
+			go func() { _, err := rw.RLock(ctx); ended <- err }()
+			go func() { _, err := s.Acquire(ctx); ended <- err }()
+			go func() { ended <- v.Wait(ctx) }()
 		}
 		time.Sleep(time.Duration(i*i) * 100 * time.Microsecond)
 		must(t, l.Close())
 		must(t, q.Close())
 		must(t, p.Close())
-		for range 16 {
+		must(t, r.Close())
+		must(t, rw.Close())
+		must(t, s.Close())
+		must(t, v.Close())
+		for range 9 * 4 {
 			fails(t, <-ended, ErrClosedHandle)
 		}
 		cancelOne()

@@ -3,9 +3,13 @@ package mproc
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -27,7 +31,70 @@ func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
 	must(t, end.Send(bg, rest))
 	joined := closing[*Queue](t)(CreateQueue(d, "joined", &QueueOptions{Joinable: true}))
 	must(t, joined.Put(bg, nil))
+	r := closing[*RLock](t)(CreateRLock(d, "rlock", nil))
+	c := closing[*Condition](t)(CreateCondition(d, "condition", nil))
+	got(t, false)(r.TryLock(NewToken()))
+	got(t, false)(c.TryLock(NewToken()))
+	free := closing[*Condition](t)(CreateCondition(d, "free", nil))
+	bound := closing[*Condition](t)(CreateCondition(d, "bound", &ConditionOptions{
+		Lock: closing[*Lock](t)(CreateLock(d, "free.lock", nil)),
+	}))
+	written := closing[*RWLock](t)(CreateRWLock(d, "written", nil))
+	got(t, false)(written.TryLock())
+	read := closing[*RWLock](t)(CreateRWLock(d, "read", nil))
+	got(t, false)(read.TryRLock())
+	none := closing[*Semaphore](t)(CreateSemaphore(d, "none", 0, nil))
+	all := closing[*Semaphore](t)(CreateSemaphore(d, "all", 1, &SemaphoreOptions{Accounting: true}))
+	got(t, false)(all.TryAcquire())
+	unset := closing[*Event](t)(CreateEvent(d, "unset", nil))
+	never := func(bool) error { panic("called") }
+	// A wait that ends breaks its barrier, so each has its own.
+	alone := func(wait func(*Barrier) (int, error)) error {
+		b, err := CreateBarrier(d, "", 2, nil)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		return second(wait(b))
+	}
+	// waits is a call of Wait or WaitFor, which needs the condition's lock and must have it again.
+	waits := func(c *Condition, wait func(Token) error) error {
+		owner := NewToken()
+		return c.With(bg, owner, func(bool) error { return wait(owner) })
+	}
 	return map[string]func(context.Context) error{
+		"RLock.Lock":       func(ctx context.Context) error { return second(r.Lock(ctx, NewToken())) },
+		"RLock.With":       func(ctx context.Context) error { return r.With(ctx, NewToken(), never) },
+		"RWLock.Lock":      func(ctx context.Context) error { return second(written.Lock(ctx)) },
+		"RWLock.RLock":     func(ctx context.Context) error { return second(written.RLock(ctx)) },
+		"RWLock.Lock,read": func(ctx context.Context) error { return second(read.Lock(ctx)) },
+		"RWLock.With":      func(ctx context.Context) error { return written.With(ctx, never) },
+		"RWLock.WithRLock": func(ctx context.Context) error { return written.WithRLock(ctx, never) },
+		"Acquire":          func(ctx context.Context) error { return second(none.Acquire(ctx)) },
+		"Acquire,account":  func(ctx context.Context) error { return second(all.Acquire(ctx)) },
+		"Semaphore.With":   func(ctx context.Context) error { return none.With(ctx, never) },
+		"Condition.Lock":   func(ctx context.Context) error { return second(c.Lock(ctx, NewToken())) },
+		"Condition.With":   func(ctx context.Context) error { return c.With(ctx, NewToken(), never) },
+		"Condition.Wait": func(ctx context.Context) error {
+			return waits(free, func(owner Token) error { return second(free.Wait(ctx, owner)) })
+		},
+		"Condition.Wait,bound": func(ctx context.Context) error {
+			return waits(bound, func(Token) error { return second(bound.Wait(ctx, 0)) })
+		},
+		"WaitFor": func(ctx context.Context) error {
+			return waits(free, func(owner Token) error {
+				return free.WaitFor(ctx, owner, func(bool) bool { return false })
+			})
+		},
+		"Event.Wait": func(ctx context.Context) error { return unset.Wait(ctx) },
+		"Barrier.Wait": func(ctx context.Context) error {
+			return alone(func(b *Barrier) (int, error) { return b.Wait(ctx) })
+		},
+		"WaitAction": func(ctx context.Context) error {
+			return alone(func(b *Barrier) (int, error) {
+				return b.WaitAction(ctx, func() error { panic("called") })
+			})
+		},
 		"Get":        func(ctx context.Context) error { _, err := empty.Get(ctx); return err },
 		"GetInto":    func(ctx context.Context) error { _, err := empty.GetInto(ctx, make([]byte, 8)); return err },
 		"GetMany":    func(ctx context.Context) error { _, err := empty.GetMany(ctx, 8); return err },
@@ -216,4 +283,43 @@ func known(h *handle) int {
 	h.res.waits.mu.Lock()
 	defer h.res.waits.mu.Unlock()
 	return len(h.res.waits.bonds)
+}
+
+// Signals, which any thread may have to handle, end no wait and break nothing.
+func TestSignalsEndNoWait(t *testing.T) {
+	d, _ := newDomain(t)
+	seen := make(chan os.Signal, 1)
+	signal.Notify(seen, syscall.SIGUSR1)
+	defer signal.Stop(seen)
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	type end struct {
+		name string
+		err  error
+	}
+	ended := make(chan end)
+	all := waiters(t, d)
+	for name, wait := range all {
+		go func() { ended <- end{name, wait(ctx)} }()
+	}
+	for range 50 {
+		threads, err := os.ReadDir("/proc/self/task")
+		must(t, err)
+		for _, thread := range threads {
+			id, err := strconv.Atoi(thread.Name())
+			must(t, err)
+			// The thread may be gone by now.
+			syscall.Syscall(syscall.SYS_TGKILL, uintptr(os.Getpid()), uintptr(id), uintptr(syscall.SIGUSR1))
+		}
+		<-seen
+		select {
+		case e := <-ended:
+			t.Fatalf("%s ended: %v", e.name, e.err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	cancel()
+	for range all {
+		fails(t, (<-ended).err, ErrCanceled, context.Canceled)
+	}
 }

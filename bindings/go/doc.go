@@ -1,7 +1,8 @@
-// Package mproc shares state between processes: a [Value], an [Array], a [Queue], a [Pipe] and a [Lock] that
-// programs in Go, C, C++ and other languages use together at memory speed, and that stay correct when
-// any of the processes is killed with SIGKILL at any instant. It is a thin layer over the C library
-// libmproc and adds no semantics of its own; include/mproc.h is the full reference.
+// Package mproc shares state between processes: a [Value], an [Array], a [Queue], a [Pipe], and what keeps processes
+// apart or together ([Lock], [RLock], [RWLock], [Semaphore], [Condition], [Event], [Barrier]), that programs in Go, C,
+// C++ and other languages use together at memory speed, and that stay correct when any of the processes is killed with
+// SIGKILL at any instant. It is a thin layer over the C library libmproc and adds no semantics of its own;
+// include/mproc.h is the full reference.
 //
 // # Sharing
 //
@@ -24,6 +25,13 @@
 // lock and another unlock. Locks are not recursive, and they keep the goroutines of one process apart
 // just as they do processes. A goroutine that waits in the library occupies a thread while it does.
 //
+// An [RLock] is recursive, and so has to know who comes again. In other languages that is a thread, here it is whoever
+// has the same [Token]: pass it to the functions that take the lock once more, beside the context. The lock of a
+// [Condition] is one, too, unless the condition is bound to a Lock.
+//
+//	owner := mproc.NewToken()
+//	err := lock.With(ctx, owner, func(recovered bool) error { return save(ctx, owner) }) // save takes it, too
+//
 // # Contexts
 //
 // Everything that waits takes a [context.Context]. A context that is done already ends the call before
@@ -33,11 +41,15 @@
 // [context.Background], costs nothing. A call with a cancellable one registers with it, which takes about as
 // long as making such a context; a context that is used again and again on a handle stays registered.
 //
+// Signals do not end a wait: Go hands them to channels, from where [os/signal.NotifyContext] ends it.
+//
 // # A holder that dies
 //
 // When a process dies while it holds a lock, the next one gets it, and is told: Lock returns recovered ==
 // true with a nil error. The lock is sound and held; what it protects may be half done. Check and repair
-// it, then go on as usual.
+// it, then go on as usual. A writer that dies in a [RWLock] is told to everybody until another writer has unlocked;
+// a reader that dies is simply gone. A [Semaphore] with Accounting gets back the permits of the dead, and tells whoever
+// noticed. A [Barrier] breaks when a party dies, and a notification of a [Condition] passes on to the next.
 //
 // Messages under work are as safe: what a process has taken from a queue by [Queue.Lease] or [Queue.Peek], or from a
 // pipe by [Pipe.Peek], and not yet acknowledged or released, goes to the next one when it dies, marked as

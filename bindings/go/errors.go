@@ -31,7 +31,7 @@ const (
 	ErrKind         Status = cmproc.EKIND     // the name or handle belongs to another kind of object
 	ErrType         Status = cmproc.ETYPE     // type, size, shape or schema differ
 	ErrRange        Status = cmproc.ERANGE    // an index or range is out of bounds
-	ErrNotHolder    Status = cmproc.EPERM     // this process does not hold it: the lock, reservation, message
+	ErrNotHolder    Status = cmproc.EPERM     // this process (or owner) does not hold it: lock, permit, message
 	ErrAccess       Status = cmproc.EACCES    // wrong owner, type or mode, or permission denied
 	ErrNoSpace      Status = cmproc.ENOSPC    // the domain's file system is full
 	ErrNoMemory     Status = cmproc.ENOMEM    // the machine or a memory limit has no room
@@ -47,6 +47,10 @@ const (
 	ErrStale        Status = cmproc.ESTALE    // the domain was removed meanwhile; open it anew
 	ErrPipe         Status = cmproc.EPIPE     // the other end or side is gone: nobody will read it
 	ErrEOF          Status = cmproc.EOF       // the other end or side is gone, and nothing is left
+	ErrInterrupted  Status = cmproc.EINTR     // a signal handler ran; not from this package, whose waits go on then
+	ErrBroken       Status = cmproc.EBROKEN   // the barrier is broken, or was reset meanwhile
+	ErrOverflow     Status = cmproc.EOVERFLOW // a count would exceed its bound: permits, levels
+	ErrFull         Status = cmproc.EFULL     // too many wait already
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It
@@ -86,6 +90,8 @@ func (s Status) Is(target error) bool {
 		return s == ErrEOF
 	case syscall.EPIPE:
 		return s == ErrPipe
+	case syscall.EINTR:
+		return s == ErrInterrupted
 	}
 	return false
 }

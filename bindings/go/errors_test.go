@@ -20,7 +20,8 @@ func TestStatusesHaveNamesAndWords(t *testing.T) {
 		ErrType: "ETYPE", ErrRange: "ERANGE", ErrNotHolder: "EPERM", ErrAccess: "EACCES", ErrNoSpace: "ENOSPC",
 		ErrNoMemory: "ENOMEM", ErrBusy: "EBUSY", ErrCorrupt: "ECORRUPT", ErrVersion: "EVERSION", ErrDomain: "EDOMAIN",
 		ErrName: "ENAME", ErrSlots: "ESLOTS", ErrNotSupported: "ENOTSUP", ErrSys: "ESYS", ErrPanic: "EPANIC",
-		ErrStale: "ESTALE", ErrPipe: "EPIPE", ErrEOF: "EOF",
+		ErrStale: "ESTALE", ErrPipe: "EPIPE", ErrEOF: "EOF", ErrInterrupted: "EINTR", ErrBroken: "EBROKEN",
+		ErrOverflow: "EOVERFLOW", ErrFull: "EFULL",
 	}
 	words := make(map[string]Status)
 	for s, name := range names {
@@ -69,7 +70,7 @@ func TestErrorIsWhatItMeans(t *testing.T) {
 	for status, std := range map[Status]error{
 		ErrExist: fs.ErrExist, ErrNotExist: fs.ErrNotExist, ErrAccess: fs.ErrPermission, ErrInvalid: fs.ErrInvalid,
 		ErrNotSupported: errors.ErrUnsupported, ErrTimeout: os.ErrDeadlineExceeded, ErrEOF: io.EOF,
-		ErrPipe: syscall.EPIPE,
+		ErrPipe: syscall.EPIPE, ErrInterrupted: syscall.EINTR,
 	} {
 		fails(t, &Error{Status: status}, status, std)
 		if errors.Is(ErrBusy, std) {

@@ -29,7 +29,7 @@ type resource struct {
 	raw     unsafe.Pointer // the C handle
 	closing unsafe.Pointer // the token that Close sets; waits without a cancellable context use it
 	exposed atomic.Bool    // direct memory was handed out: only an explicit Close may unmap it
-	views   atomic.Int64   // messages in place that are not yet settled: the same as long as there are any
+	kept    atomic.Int64   // messages in place not yet settled, registrations: the same as long as there are any
 	waits   waits
 }
 
@@ -43,6 +43,34 @@ type source interface {
 func (h *handle) own(kind cmproc.Kind, made *cmproc.Made) {
 	h.res = &resource{kind: kind, raw: made.Handle, closing: made.Closing}
 	h.cleanup = runtime.AddCleanup(h, (*resource).abandon, h.res)
+}
+
+// open starts the life of a new object's handle with a call that creates, opens or imports the object.
+func (h *handle) open(kind cmproc.Kind, from source,
+	call func(raw unsafe.Pointer, made *cmproc.Made, e *cmproc.Error) int32) (existed bool, err error) {
+	raw, err := from.enter()
+	if err != nil {
+		return false, err
+	}
+	defer from.leave()
+	var made cmproc.Made
+	var e cmproc.Error
+	status := call(raw, &made, &e)
+	if status < 0 {
+		return false, failure(status, &e)
+	}
+	h.own(kind, &made)
+	return status == cmproc.Existed, nil
+}
+
+// do makes a call that does not wait, and is rare: it allocates.
+func (h *handle) do(call func(raw unsafe.Pointer, e *cmproc.Error) int32) error {
+	if !h.enter() {
+		return ErrClosedHandle
+	}
+	defer h.leave()
+	var e cmproc.Error
+	return check(call(h.res.raw, &e), &e)
 }
 
 // enter begins a call. It reports whether the handle is open; if so, leave must follow. The handle
@@ -90,7 +118,7 @@ func (h *handle) free() {
 // abandon is the safety net for handles that nobody closed.
 func (r *resource) abandon() {
 	r.waits.end()
-	if !r.exposed.Load() && r.views.Load() == 0 {
+	if !r.exposed.Load() && r.kept.Load() == 0 {
 		cmproc.Close(r.kind, r.raw, r.closing)
 	}
 }

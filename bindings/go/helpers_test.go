@@ -160,6 +160,17 @@ func fails(t testing.TB, err error, want ...error) {
 	}
 }
 
+// eventually waits until something has come about; the watchdog says if it never does.
+func eventually(t testing.TB, come func() bool) {
+	t.Helper()
+	for !come() {
+		time.Sleep(200 * time.Microsecond)
+	}
+}
+
+// second drops the result of a call.
+func second(_ any, err error) error { return err }
+
 // closing closes an object when the test ends.
 func closing[C io.Closer](t testing.TB) func(c C, err error) C {
 	t.Helper()

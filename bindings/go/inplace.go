@@ -108,7 +108,7 @@ func (h *hold) settle(how cmproc.Settlement, n int) error {
 	default:
 		h.open = false
 		if h.mapped {
-			h.h.res.views.Add(-1)
+			h.h.res.kept.Add(-1)
 		}
 	}
 	return check(status, &e)
@@ -122,7 +122,7 @@ type view struct {
 
 // start fills in what was reserved or taken through h, which is entered.
 func (v *view) start(h *handle, c *cmproc.View) {
-	h.res.views.Add(1)
+	h.res.kept.Add(1)
 	v.h, v.id, v.mapped, v.open = h, c.ID, true, true
 	v.data = []byte{}
 	if c.Len > 0 {

@@ -234,7 +234,6 @@ func TestSettlingAfterTheEnd(t *testing.T) {
 		must(t, s.Abort())
 		must(t, settle(m))
 	}
-	second := func(_ any, err error) error { return err }
 	fails(t, second(q.Reserve(bg, 1)), ErrClosed)
 	fails(t, second(q.Peek(bg)), ErrClosed)
 

@@ -57,7 +57,6 @@ func TestQueueForLeases(t *testing.T) {
 	d, _ := newDomain(t)
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{Lease: true}))
 	must(t, q.Put(bg, []byte("m")))
-	second := func(_ any, err error) error { return err }
 	for _, err := range []error{
 		second(q.Get(bg)), second(q.TryGet()), second(q.GetInto(bg, nil)), second(q.GetMany(bg, 1)), q.TaskDone(),
 	} {
@@ -162,7 +161,6 @@ func TestProducers(t *testing.T) {
 	m, err := q.Get(bg)
 	must(t, err)
 	got(t, "last")(string(m), nil)
-	second := func(_ any, err error) error { return err }
 	for _, err := range []error{
 		second(q.Get(bg)), second(q.TryGet()), second(q.GetMany(bg, 1)), second(q.Peek(bg)), second(q.Lease(bg)),
 	} {

@@ -18,13 +18,16 @@ type LockOptions struct {
 	Persist bool // keep name and memory until Unlink
 	ExistOK bool // open the lock if it exists already
 	NoSpin  bool // sleep at once instead of spinning first
+	// AnyRelease lets any process unlock, not only the holder: for handing the lock over, or as a signal.
+	AnyRelease bool
 }
 
 func (o *LockOptions) flags() uint32 {
 	if o == nil {
 		return 0
 	}
-	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin)
+	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin) |
+		bit(o.AnyRelease, cmproc.AnyRelease)
 }
 
 // CreateLock creates a lock. options may be nil.
@@ -67,17 +70,19 @@ func (l *Lock) Existed() bool { return l.existed }
 
 // Lock takes the lock, waiting for it as long as ctx allows. recovered tells that the previous holder died
 // while holding it: the lock is held and sound, what it protects may be half done.
-func (l *Lock) Lock(ctx context.Context) (recovered bool, err error) { return l.h.lock(ctx) }
+func (l *Lock) Lock(ctx context.Context) (recovered bool, err error) { return l.h.lock(ctx, asProcess) }
 
 // TryLock takes the lock if that is possible at once, and fails with ErrTimeout if not.
-func (l *Lock) TryLock() (recovered bool, err error) { return l.h.tryLock() }
+func (l *Lock) TryLock() (recovered bool, err error) { return l.h.tryLock(asProcess) }
 
 // Unlock releases the lock. Any goroutine of the holding process may do it, through any handle; a process
-// that does not hold it gets ErrNotHolder.
-func (l *Lock) Unlock() error { return l.h.unlock() }
+// that does not hold it gets ErrNotHolder. With AnyRelease any process may, and it is ErrNotHolder if nobody holds it.
+func (l *Lock) Unlock() error { return l.h.unlock(asProcess) }
 
 // With takes the lock, calls f, and releases the lock, also when f panics.
-func (l *Lock) With(ctx context.Context, f func(recovered bool) error) error { return l.h.with(ctx, f) }
+func (l *Lock) With(ctx context.Context, f func(recovered bool) error) error {
+	return l.h.with(ctx, asProcess, f)
+}
 
 // Owner says who holds the lock right now: a snapshot, for people and logs.
 func (l *Lock) Owner() (Owner, error) { return l.h.lockOwner() }
@@ -91,55 +96,61 @@ func (l *Lock) Close() error {
 	return l.h.close()
 }
 
-// The lock of a lock, a value or an array.
+// What can be held: the lock of an object, or a permit. as says for whom: the process, the owner of a token, or as the
+// writer or a reader of an RWLock.
+const (
+	asProcess = 0
+	asWriter  = cmproc.Writer
+	asReader  = cmproc.Reader
+)
 
-func (h *handle) lock(ctx context.Context) (recovered bool, err error) {
+func (h *handle) lock(ctx context.Context, as uint64) (recovered bool, err error) {
 	if !h.enter() {
 		return false, ErrClosedHandle
 	}
 	w, err := h.wait(ctx)
 	if err == nil {
 		var e cmproc.Error
-		status := cmproc.Acquire(h.res.kind, h.res.raw, w.timeout, w.token, &e)
+		status := cmproc.Acquire(h.res.kind, h.res.raw, as, w.timeout, w.token, &e)
 		recovered, err = status == cmproc.Recovered, h.done(ctx, w, status, &e)
 	}
 	h.leave()
 	return recovered, err
 }
 
-func (h *handle) tryLock() (recovered bool, err error) {
+func (h *handle) tryLock(as uint64) (recovered bool, err error) {
 	if !h.enter() {
 		return false, ErrClosedHandle
 	}
 	var e cmproc.Error
-	status := cmproc.Acquire(h.res.kind, h.res.raw, 0, nil, &e)
+	status := cmproc.Acquire(h.res.kind, h.res.raw, as, 0, nil, &e)
 	h.leave()
 	return status == cmproc.Recovered, check(status, &e)
 }
 
-func (h *handle) unlock() error {
+func (h *handle) unlock(as uint64) error {
 	if !h.enter() {
 		return ErrClosedHandle
 	}
 	var e cmproc.Error
-	status := cmproc.Release(h.res.kind, h.res.raw, &e)
+	status := cmproc.Release(h.res.kind, h.res.raw, as, &e)
 	h.leave()
 	return check(status, &e)
 }
 
-func (h *handle) with(ctx context.Context, f func(recovered bool) error) (err error) {
+func (h *handle) with(ctx context.Context, as uint64, f func(recovered bool) error) (err error) {
 	// Entered for the whole time, so that a Close meanwhile cannot keep the lock from being released.
 	if !h.enter() {
 		return ErrClosedHandle
 	}
 	defer h.leave()
-	recovered, err := h.lock(ctx)
+	recovered, err := h.lock(ctx, as)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		var e cmproc.Error
-		if failed := check(cmproc.Release(h.res.kind, h.res.raw, &e), &e); err == nil {
+		if failed := check(cmproc.Release(h.res.kind, h.res.raw, as, &e), &e); err == nil {
 			err = failed
 		}
 	}()

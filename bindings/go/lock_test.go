@@ -26,6 +26,10 @@ func lockable(t *testing.T, l locker) {
 		switch l := l.(type) {
 		case *Lock:
 			o, err = l.Owner()
+		case *RWLock:
+			var info RWLockInfo
+			info, err = l.Info()
+			o = info.Writer
 		case interface{ LockOwner() (Owner, error) }:
 			o, err = l.LockOwner()
 		}
@@ -131,4 +135,46 @@ func TestLockUnderGoroutines(t *testing.T) {
 	}
 	wg.Wait()
 	got(t, workers*rounds)(counter, nil)
+}
+
+// With AnyRelease a lock can be handed over, or serve as a signal: who unlocks it need not be the holder.
+func TestAnyRelease(t *testing.T) {
+	d, dir := newDomain(t)
+	l := closing[*Lock](t)(CreateLock(d, "l", &LockOptions{AnyRelease: true}))
+	fails(t, l.Unlock(), ErrNotHolder) // nobody has it
+	lockable(t, l)
+	for _, options := range []*LockOptions{{ExistOK: true}, {ExistOK: true, AnyRelease: true}} {
+		again, err := CreateLock(d, "l", options)
+		if options.AnyRelease {
+			got(t, true)(closing[*Lock](t)(again, err).Existed(), nil)
+		} else {
+			fails(t, err, ErrType)
+		}
+	}
+	got(t, false)(l.TryLock())
+	h := start(t, dir, "hand-over")
+	got(t, false)(l.Lock(bg)) // as soon as the helper has released ours
+	h.says("released")
+	must(t, l.Unlock())
+	h.tell()
+	h.says("held")
+	must(t, l.Unlock()) // the helper's
+	got(t, false)(l.TryLock())
+	must(t, l.Unlock())
+	h.tell()
+	h.says("held")
+	h.kill()
+	got(t, true)(l.Lock(bg)) // who dies as the holder is told all the same
+	must(t, l.Unlock())
+}
+
+func roleHandOver() {
+	l := need(OpenLock(nil, "l", nil))
+	checked(l.Unlock())
+	say("released")
+	for {
+		<-told
+		need(l.Lock(bg))
+		say("held")
+	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
 )
 
-// Handle is a lock, value, array, queue or one end of a pipe ready to travel to another process: to a program that
+// Handle is an object of any kind (of a pipe: one of its ends) ready to travel to another process: to a program that
 // this one starts ([PassTo], there [Inherited]), or through a unix socket ([Handle.SendTo], there [RecvHandle]). The
-// receiver opens the object with [ImportLock], [ImportValue], [ImportArray], [ImportQueue] or [ImportPipe]. Anonymous
-// objects travel as well as named ones. A Handle keeps the object's memory until it is closed; one on a pipe's end also
-// keeps that end open, one on a producer's queue the queue going.
+// receiver opens the object with [ImportLock], [ImportValue], [ImportPipe] or their like. Anonymous objects travel as
+// well as named ones. A Handle keeps the object's memory until it is closed; one on a pipe's end also keeps that end
+// open, one on a producer's queue the queue going.
 type Handle struct {
 	h    handle
 	kind Kind
@@ -34,6 +34,13 @@ const (
 	KindArray = Kind(cmproc.KindArray)
 	KindQueue = Kind(cmproc.KindQueue)
 	KindPipe  = Kind(cmproc.KindPipe)
+
+	KindRLock     = Kind(cmproc.KindRLock)
+	KindRWLock    = Kind(cmproc.KindRWLock)
+	KindSemaphore = Kind(cmproc.KindSemaphore)
+	KindCondition = Kind(cmproc.KindCondition)
+	KindEvent     = Kind(cmproc.KindEvent)
+	KindBarrier   = Kind(cmproc.KindBarrier)
 )
 
 // String is the kind in one word.
@@ -49,6 +56,18 @@ func (k Kind) String() string {
 		return "queue"
 	case KindPipe:
 		return "pipe"
+	case KindRLock:
+		return "rlock"
+	case KindRWLock:
+		return "rwlock"
+	case KindSemaphore:
+		return "semaphore"
+	case KindCondition:
+		return "condition"
+	case KindEvent:
+		return "event"
+	case KindBarrier:
+		return "barrier"
 	}
 	return "unknown"
 }
@@ -99,6 +118,25 @@ func (q *Queue) Export() (*Handle, error) { return q.h.export() }
 // the end counts as open.
 func (p *Pipe) Export() (*Handle, error) { return p.h.export() }
 
+// Export makes a handle on the rlock that can travel to other processes.
+func (l *RLock) Export() (*Handle, error) { return l.h.export() }
+
+// Export makes a handle on the rwlock that can travel to other processes.
+func (l *RWLock) Export() (*Handle, error) { return l.h.export() }
+
+// Export makes a handle on the semaphore that can travel to other processes.
+func (s *Semaphore) Export() (*Handle, error) { return s.h.export() }
+
+// Export makes a handle on the condition that can travel to other processes. If it is bound to a lock, that has to
+// travel, too: [ImportCondition] wants it in its options.
+func (c *Condition) Export() (*Handle, error) { return c.h.export() }
+
+// Export makes a handle on the event that can travel to other processes.
+func (v *Event) Export() (*Handle, error) { return v.h.export() }
+
+// Export makes a handle on the barrier that can travel to other processes.
+func (b *Barrier) Export() (*Handle, error) { return b.h.export() }
+
 func (h *handle) export() (*Handle, error) {
 	if !h.enter() {
 		return nil, ErrClosedHandle
@@ -145,6 +183,42 @@ func ImportQueue(handle *Handle, options *QueueOptions) (*Queue, error) {
 func ImportPipe(handle *Handle, options *PipeOptions) (*Pipe, error) {
 	p, _, err := makePipe(cmproc.Import, handle, nil, 0, options)
 	return p, err
+}
+
+// ImportRLock opens the rlock that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenRLock].
+func ImportRLock(handle *Handle, options *RLockOptions) (*RLock, error) {
+	return makeRLock(cmproc.Import, handle, nil, options)
+}
+
+// ImportRWLock opens the rwlock that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenRWLock].
+func ImportRWLock(handle *Handle, options *RWLockOptions) (*RWLock, error) {
+	return makeRWLock(cmproc.Import, handle, nil, options)
+}
+
+// ImportSemaphore opens the semaphore that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenSemaphore].
+func ImportSemaphore(handle *Handle, options *SemaphoreOptions) (*Semaphore, error) {
+	return makeSemaphore(cmproc.Import, handle, nil, 0, options)
+}
+
+// ImportCondition opens the condition that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil, unless it is bound to a lock; otherwise as [OpenCondition].
+func ImportCondition(handle *Handle, options *ConditionOptions) (*Condition, error) {
+	return makeCondition(cmproc.Import, handle, nil, options)
+}
+
+// ImportEvent opens the event that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenEvent].
+func ImportEvent(handle *Handle, options *EventOptions) (*Event, error) {
+	return makeEvent(cmproc.Import, handle, nil, options)
+}
+
+// ImportBarrier opens the barrier that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenBarrier].
+func ImportBarrier(handle *Handle, options *BarrierOptions) (*Barrier, error) {
+	return makeBarrier(cmproc.Import, handle, nil, 0, options)
 }
 
 // Inherited is the handle that this program was given under a name by the one that started it: with [PassTo], or

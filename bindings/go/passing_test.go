@@ -220,9 +220,87 @@ func TestSendAndReceive(t *testing.T) {
 	}
 }
 
+// The kinds of lock, and what else there is to wait for, in a program that was given handles on all of them.
+func TestLocksTravel(t *testing.T) {
+	d, dir := newDomain(t)
+	me := NewToken()
+	rlock := closing[*RLock](t)(CreateRLock(d, "", nil))
+	rwlock := closing[*RWLock](t)(CreateRWLock(d, "", nil))
+	semaphore := closing[*Semaphore](t)(CreateSemaphore(d, "", 2, &SemaphoreOptions{Accounting: true}))
+	condition := closing[*Condition](t)(CreateCondition(d, "", nil))
+	bound := closing[*Condition](t)(CreateCondition(d, "", &ConditionOptions{RLock: rlock}))
+	event := closing[*Event](t)(CreateEvent(d, "", nil))
+	barrier := closing[*Barrier](t)(CreateBarrier(d, "", 2, nil))
+	a, b := sockets(t, syscall.SOCK_STREAM)
+	handles := make(map[string]*Handle)
+	for kind, from := range map[Kind]interface{ Export() (*Handle, error) }{
+		KindRLock: rlock, KindRWLock: rwlock, KindSemaphore: semaphore, KindCondition: condition, KindEvent: event,
+		KindBarrier: barrier,
+	} {
+		must(t, exported(t, from).SendTo(bg, a))
+		h := closing[*Handle](t)(RecvHandle(bg, b))
+		got(t, kind)(h.Kind(), nil)
+		handles[kind.String()] = h
+	}
+	handles["bound"] = exported(t, bound)
+	fails(t, second(ImportLock(handles["rlock"], nil)), ErrKind)
+	fails(t, second(ImportRLock(handles["rwlock"], nil)), ErrKind)
+	fails(t, second(ImportRWLock(handles["rlock"], nil)), ErrKind)
+	fails(t, second(ImportSemaphore(handles["event"], nil)), ErrKind)
+	fails(t, second(ImportEvent(handles["barrier"], nil)), ErrKind)
+	fails(t, second(ImportBarrier(handles["condition"], nil)), ErrKind)
+	fails(t, second(ImportCondition(handles["semaphore"], nil)), ErrKind)
+	if second(ImportCondition(handles["bound"], nil)) == nil {
+		t.Error("a bound condition was opened without its lock")
+	}
+
+	h := startWith(t, dir, handles, "use-locks")
+	must(t, event.Wait(bg))
+	fails(t, second(rlock.TryLock(me)), ErrTimeout)
+	fails(t, second(rwlock.TryLock()), ErrTimeout)
+	fails(t, second(semaphore.TryAcquire()), ErrTimeout)
+	partiesCome(t, barrier, 1)
+	got(t, 1)(barrier.Wait(bg))
+	for _, c := range []*Condition{bound, condition} {
+		waitersCome(t, c, 1)
+		must(t, c.Notify(1))
+	}
+	h.says("done")
+	h.kill()
+	got(t, true)(rlock.Lock(bg, me))
+	must(t, rlock.Unlock(me))
+	got(t, false)(rwlock.Lock(bg)) // only a reader died
+	must(t, rwlock.Unlock())
+	got(t, true)(semaphore.Acquire(bg))
+	must(t, semaphore.Release(1))
+}
+
+func roleUseLocks() {
+	rlock := need(ImportRLock(need(Inherited("rlock")), &RLockOptions{NoSpin: true}))
+	rwlock := need(ImportRWLock(need(Inherited("rwlock")), nil))
+	semaphore := need(ImportSemaphore(need(Inherited("semaphore")), nil))
+	condition := need(ImportCondition(need(Inherited("condition")), nil))
+	bound := need(ImportCondition(need(Inherited("bound")), &ConditionOptions{RLock: rlock}))
+	event := need(ImportEvent(need(Inherited("event")), nil))
+	barrier := need(ImportBarrier(need(Inherited("barrier")), nil))
+	owner := NewToken()
+	need(rlock.Lock(bg, owner))
+	need(rwlock.RLock(bg))
+	need(semaphore.Acquire(bg))
+	need(semaphore.Acquire(bg))
+	checked(event.Set())
+	if index := need(barrier.Wait(bg)); index != 0 {
+		checked(fmt.Errorf("index %d", index))
+	}
+	need(bound.Wait(bg, owner))
+	need(condition.Lock(bg, owner))
+	need(condition.Wait(bg, owner))
+	say("done")
+	forever()
+}
+
 func TestImportChecks(t *testing.T) {
 	d, _ := newDomain(t)
-	second := func(_ any, err error) error { return err }
 	number := exported(t, closing[*Value[int32]](t)(CreateValue[int32](d, "", 1, nil)))
 	array := exported(t, closing[*Array[int32]](t)(CreateArray(d, "", []int32{1}, nil)))
 	for _, err := range []error{
@@ -246,13 +324,22 @@ func TestImportChecks(t *testing.T) {
 	must(t, number.Close())
 	must(t, (*Handle)(nil).Close())
 	got(t, "value")(number.Kind().String(), nil)
+	for kind, word := range map[Kind]string{
+		KindLock: "lock", KindValue: "value", KindArray: "array", KindQueue: "queue", KindPipe: "pipe",
+		KindRLock: "rlock", KindRWLock: "rwlock", KindSemaphore: "semaphore", KindCondition: "condition",
+		KindEvent: "event", KindBarrier: "barrier",
+	} {
+		got(t, word)(kind.String(), nil)
+	}
 	got(t, "unknown")(new(Handle).Kind().String(), nil)
 	a, _ := sockets(t, syscall.SOCK_STREAM)
 	fails(t, number.SendTo(bg, a), ErrClosedHandle)
 	fails(t, new(Handle).SendTo(bg, a), ErrClosedHandle)
 	for _, err := range []error{
 		second(ImportValue[int32](number, nil)), second(new(Lock).Export()), second(new(Value[int]).Export()),
-		second(new(Array[int]).Export()), second(new(Queue).Export()),
+		second(new(Array[int]).Export()), second(new(Queue).Export()), second(new(RLock).Export()),
+		second(new(RWLock).Export()), second(new(Semaphore).Export()), second(new(Condition).Export()),
+		second(new(Event).Export()), second(new(Barrier).Export()),
 	} {
 		fails(t, err, ErrClosedHandle)
 	}

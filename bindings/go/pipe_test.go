@@ -218,7 +218,6 @@ func TestPipeByName(t *testing.T) {
 func TestOneWayPipe(t *testing.T) {
 	d, _ := newDomain(t)
 	a, b := newPipe(t, d, "", &PipeOptions{OneWay: true, Exclusive: true})
-	second := func(_ any, err error) error { return err }
 	for _, err := range []error{
 		a.Send(bg, nil), a.TrySend(nil), second(a.Reserve(bg, 1)),
 		second(b.Recv(bg)), second(b.TryRecv()), second(b.Peek(bg)), b.Poll(bg),
@@ -250,7 +249,6 @@ func TestPipeEnds(t *testing.T) {
 	must(t, b.Close())
 	must(t, a.Poll(bg))
 	receives(t, a, "last")
-	second := func(_ any, err error) error { return err }
 	for _, err := range []error{
 		second(a.Recv(bg)), second(a.TryRecv()), second(a.RecvInto(bg, nil)), second(a.Peek(bg)), a.Poll(bg), a.TryPoll(),
 	} {

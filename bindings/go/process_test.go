@@ -36,6 +36,22 @@ var roles = map[string]func(){
 	"produce-and-wait": roleProduceAndWait,
 	"get-and-wait":     roleGetAndWait,
 	"work":             roleWork,
+
+	"hand-over":           roleHandOver,
+	"hold-rlock":          roleHoldRLock,
+	"hold-rwlock":         roleHoldRWLock,
+	"write-and-read":      roleWriteAndRead,
+	"hold-permits":        roleHoldPermits,
+	"few-at-a-time":       roleFewAtATime,
+	"wait-condition":      roleWaitCondition,
+	"die-in-condition":    roleDieInCondition,
+	"take-turns":          roleTakeTurns,
+	"wait-event":          roleWaitEvent,
+	"step":                roleStep,
+	"wait-barrier":        roleWaitBarrier,
+	"register":            roleRegister,
+	"forget-registration": roleForgetRegistration,
+	"use-locks":           roleUseLocks,
 }
 
 func say(text string) { fmt.Println(text) }

@@ -263,17 +263,19 @@ func (v *Value[T]) View(f func(*T) error) error {
 
 // Lock takes the value's own lock, for compound updates. It protects nothing by itself: Load, Store and the
 // atomic operations do not wait for it. Otherwise as [Lock.Lock].
-func (v *Value[T]) Lock(ctx context.Context) (recovered bool, err error) { return v.h.lock(ctx) }
+func (v *Value[T]) Lock(ctx context.Context) (recovered bool, err error) {
+	return v.h.lock(ctx, asProcess)
+}
 
 // TryLock takes the value's lock if that is possible at once, and fails with ErrTimeout if not.
-func (v *Value[T]) TryLock() (recovered bool, err error) { return v.h.tryLock() }
+func (v *Value[T]) TryLock() (recovered bool, err error) { return v.h.tryLock(asProcess) }
 
 // Unlock releases the value's lock.
-func (v *Value[T]) Unlock() error { return v.h.unlock() }
+func (v *Value[T]) Unlock() error { return v.h.unlock(asProcess) }
 
 // With takes the value's lock, calls f, and releases the lock, also when f panics.
 func (v *Value[T]) With(ctx context.Context, f func(recovered bool) error) error {
-	return v.h.with(ctx, f)
+	return v.h.with(ctx, asProcess, f)
 }
 
 // LockOwner says who holds the value's lock right now.

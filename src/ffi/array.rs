@@ -26,7 +26,7 @@ pub struct mproc_array_options_t {
     pub size: usize,
     /// MPROC_TYPE_...; on open 0 accepts any
     pub type_code: i32,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL
     pub flags: u32,
     /// Structs: size in bytes, 1 to 1 MiB, a multiple of the alignment. Scalars: 0 or the type's size.
     pub elem_size: usize,
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn mproc_array_create(
                 bytes(options.initial, len)?
             };
             let wanted = ArrayOptions {
-                object: ObjectOptions::lock(options.flags)?,
+                object: ObjectOptions::common(options.flags)?,
                 element,
                 shape: shape(&options)?.to_vec(),
                 initial,
@@ -328,7 +328,7 @@ pub unsafe extern "C" fn mproc_array_write(
 ///
 /// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
 /// @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: elements may be half updated
-/// @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+/// @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINTR MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
 /// Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_array_lock(
@@ -420,7 +420,7 @@ pub unsafe extern "C" fn mproc_array_import(
 type Expected<'a> = (ObjectOptions, Option<Element>, Option<&'a [usize]>);
 
 fn expected(options: &Option<mproc_array_options_t>) -> Result<Expected<'_>> {
-    let object = ObjectOptions::lock(options.map_or(0, |o| o.flags))?;
+    let object = ObjectOptions::common(options.map_or(0, |o| o.flags))?;
     let given = options.as_ref();
     let element = given.filter(|o| o.type_code != 0).map(element).transpose()?;
     Ok((object, element, given.filter(|o| o.ndim != 0).map(shape).transpose()?))

@@ -285,6 +285,18 @@ unsafe impl Sized64 for super::queue::mproc_queue_options_t {}
 unsafe impl Sized64 for super::pipe::mproc_pipe_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::process::mproc_spawn_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::rlock::mproc_rlock_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::rwlock::mproc_rwlock_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::semaphore::mproc_semaphore_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::condition::mproc_condition_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::event::mproc_event_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::barrier::mproc_barrier_options_t {}
 
 /// Copies options of any vintage: a missing tail is zero, an unknown tail must be zero.
 ///
@@ -369,10 +381,16 @@ pub(super) fn get_lock<'a>(
     lock: impl FnOnce(Limits<'a>) -> Result<Acquired>,
     limits: Result<Limits<'a>>,
 ) -> Result<c_int> {
-    Ok(match lock(limits?)? {
+    Ok(status_of(lock(limits?)?))
+}
+
+/// The status of a lock that was taken.
+#[inline]
+pub(super) fn status_of(acquired: Acquired) -> c_int {
+    match acquired {
         Acquired::Clean => 0,
         Acquired::Recovered => MPROC_RECOVERED,
-    })
+    }
 }
 
 /// Creates an object in a domain under an optional name; `existed` becomes MPROC_EXISTED.

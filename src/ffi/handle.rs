@@ -22,6 +22,18 @@ pub const MPROC_KIND_ARRAY: u32 = 4;
 pub const MPROC_KIND_QUEUE: u32 = 5;
 /// mproc_handle_kind(): one end of a pipe.
 pub const MPROC_KIND_PIPE: u32 = 6;
+/// mproc_handle_kind(): an rlock.
+pub const MPROC_KIND_RLOCK: u32 = 7;
+/// mproc_handle_kind(): an rwlock.
+pub const MPROC_KIND_RWLOCK: u32 = 8;
+/// mproc_handle_kind(): a semaphore.
+pub const MPROC_KIND_SEMAPHORE: u32 = 9;
+/// mproc_handle_kind(): a condition.
+pub const MPROC_KIND_CONDITION: u32 = 10;
+/// mproc_handle_kind(): an event.
+pub const MPROC_KIND_EVENT: u32 = 11;
+/// mproc_handle_kind(): a barrier.
+pub const MPROC_KIND_BARRIER: u32 = 12;
 
 /// Ends the handle. What was opened from it stays open. NULL does nothing.
 #[no_mangle]

@@ -4,11 +4,16 @@ use super::boundary::{borrow, copy_options, copy_struct_out, create, free, get_l
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
 use super::handle::mproc_handle_t;
+use super::types::MPROC_FOREVER;
 use crate::objects::{Lock, ObjectOptions};
 use std::ffi::{c_char, c_int};
 
 /// A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
 pub struct mproc_lock_t(pub(crate) Lock);
+
+/// Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock. Decided
+/// when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
+pub const MPROC_ANY_RELEASE: u32 = 512;
 
 /// How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
 #[repr(C)]
@@ -16,7 +21,7 @@ pub struct mproc_lock_t(pub(crate) Lock);
 pub struct mproc_lock_options_t {
     /// sizeof(mproc_lock_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_ANY_RELEASE
     pub flags: u32,
     /// Leave 0.
     pub reserved: u32,
@@ -31,6 +36,7 @@ pub struct mproc_lock_options_t {
 /// @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
 /// @retval MPROC_EINVAL  NULL output or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+/// @retval MPROC_ETYPE  with MPROC_EXIST_OK: it was made with or without MPROC_ANY_RELEASE
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
 /// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -62,7 +68,7 @@ pub unsafe extern "C" fn mproc_lock_create(
 /// Opens an existing lock by name.
 ///
 /// @param domain         NULL: the default domain    @param name  not NULL
-/// @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+/// @param options        NULL: defaults; only MPROC_NO_SPIN and MPROC_RETURN_ON_SIGNAL have a meaning here
 /// @param[out] lock_out  the handle; close it with mproc_lock_close()
 /// @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
 /// @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
@@ -106,10 +112,27 @@ pub unsafe extern "C" fn mproc_lock_close(lock: *mut mproc_lock_t) {
 /// @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
 /// @retval MPROC_ETIMEDOUT  still held by somebody else (or by another thread of this process)
 /// @retval MPROC_ECANCELED  the token was set   @retval MPROC_EINVAL  NULL or bad timeout
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_ESLOTS     1022 processes have joined the domain
 /// Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_lock_lock(
+    lock: *const mproc_lock_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    // The way that is taken nearly always has a frame of its own: none. Trying once is right for every timeout.
+    // SAFETY: NULL or a live handle.
+    if timeout_ns >= MPROC_FOREVER && unsafe { lock.as_ref() }.is_some_and(|l| l.0.lock_at_once()) {
+        return 0;
+    }
+    // SAFETY: as documented.
+    unsafe { mproc_lock_lock_slow(lock, timeout_ns, cancel) }
+}
+
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn mproc_lock_lock_slow(
     lock: *const mproc_lock_t,
     timeout_ns: i64,
     cancel: *const mproc_cancel_t,
@@ -131,12 +154,25 @@ pub unsafe extern "C" fn mproc_lock_try(lock: *const mproc_lock_t) -> c_int {
     unsafe { mproc_lock_lock(lock, 0, std::ptr::null()) }
 }
 
-/// Releases the lock. Any thread of the holding process may do it, through any handle.
+/// Releases the lock. Any thread of the holding process may do it, through any handle; with MPROC_ANY_RELEASE any
+/// process may.
 ///
-/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)   @retval MPROC_EINVAL  NULL
 /// Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_lock_unlock(lock: *const mproc_lock_t) -> c_int {
+    // As mproc_lock_lock().
+    // SAFETY: NULL or a live handle.
+    if unsafe { lock.as_ref() }.is_some_and(|l| l.0.unlock_at_once()) {
+        return 0;
+    }
+    // SAFETY: as documented.
+    unsafe { mproc_lock_unlock_slow(lock) }
+}
+
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn mproc_lock_unlock_slow(lock: *const mproc_lock_t) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
         unsafe { borrow(lock) }?.0.unlock().map(|()| 0)

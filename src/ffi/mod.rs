@@ -11,28 +11,40 @@
 #![allow(clippy::too_many_arguments)] // C has no named arguments either, and batches need theirs
 
 mod array;
+mod barrier;
 mod boundary;
 mod cancel;
+mod condition;
 mod domain;
+mod event;
 mod handle;
 mod lock;
 mod pipe;
 mod process;
 mod queue;
+mod rlock;
+mod rwlock;
+mod semaphore;
 mod status;
 mod types;
 mod value;
 mod version;
 
 pub use array::*;
+pub use barrier::*;
 pub use boundary::{mproc_error_t, mproc_last_error};
 pub use cancel::*;
+pub use condition::*;
 pub use domain::*;
+pub use event::*;
 pub use handle::*;
 pub use lock::*;
 pub use pipe::*;
 pub use process::*;
 pub use queue::*;
+pub use rlock::*;
+pub use rwlock::*;
+pub use semaphore::*;
 pub use status::*;
 pub use types::*;
 pub use value::*;

@@ -33,7 +33,7 @@ pub const MPROC_PEER_GONE: u32 = 2;
 pub struct mproc_pipe_options_t {
     /// sizeof(mproc_pipe_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
     pub flags: u32,
     /// Leave 0.
     pub reserved: u32,
@@ -162,6 +162,7 @@ pub unsafe extern "C" fn mproc_pipe_close(pipe: *mut mproc_pipe_t) {
 /// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
 /// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         sent    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EPIPE      the other end is closed, or its processes are dead (noticed within about 100 ms; the first
 ///                          message sent after one was received may still go through)
 /// @retval MPROC_E2BIG      can never fit    @retval MPROC_ENOTSUP  end 0 of a one-way pipe
@@ -190,6 +191,7 @@ pub unsafe extern "C" fn mproc_pipe_send(
 /// @param cancel        NULL or a token that ends the wait
 /// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  nothing there
 /// @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EOF        nothing left, and the other end is closed or its processes are dead (noticed within
 ///                          about 100 ms). A silent process that still holds the end keeps it open; and what another
 ///                          holder of this end has taken by mproc_pipe_peek() is not gone yet: it may come back.
@@ -448,7 +450,7 @@ fn pipe_options(options: Option<mproc_pipe_options_t>) -> crate::Result<PipeOpti
     }
     let own = MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE;
     Ok(PipeOptions {
-        object: ObjectOptions::lock(o.flags & !own)?,
+        object: ObjectOptions::common(o.flags & !own)?,
         capacity_bytes: o.capacity_bytes,
         one_way: o.flags & MPROC_PIPE_ONEWAY != 0,
         exclusive: o.flags & MPROC_PIPE_EXCLUSIVE != 0,

@@ -41,7 +41,7 @@ pub const MPROC_PRODUCERS_GONE: u32 = 2;
 pub struct mproc_queue_options_t {
     /// sizeof(mproc_queue_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
     pub flags: u32,
     /// Most messages at a time; 0: as many as fit.
     pub max_items: u32,
@@ -172,6 +172,7 @@ pub unsafe extern "C" fn mproc_queue_close(queue: *mut mproc_queue_t) {
 /// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
 /// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         put    @retval MPROC_ETIMEDOUT  no room    @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_ECLOSED    the queue was shut down   @retval MPROC_E2BIG  can never fit
 /// @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  a stopped process is inside
 /// @retval MPROC_ECORRUPT   @retval MPROC_ESLOTS
@@ -197,6 +198,7 @@ pub unsafe extern "C" fn mproc_queue_put(
 /// @param timeout_ns    nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
 /// @param cancel        NULL or a token that ends the wait
 /// @retval MPROC_OK         taken    @retval MPROC_ETIMEDOUT  empty    @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EMSGSIZE   cap is too small; the message stays at the front
 /// @retval MPROC_ECLOSED    shut down (gracefully: and empty), or empty and every producer is gone
 ///                          (mproc_queue_producer())    @retval MPROC_ENOTSUP  the queue wants leases
@@ -615,6 +617,7 @@ pub unsafe extern "C" fn mproc_queue_task_done(queue: *const mproc_queue_t) -> c
 /// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
 /// @retval MPROC_OK         all done    @retval MPROC_RECOVERED  all done or lost with a consumer that died
 /// @retval MPROC_ETIMEDOUT  @retval MPROC_ECANCELED  the token was set
+/// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_ENOTSUP    the queue is neither joinable nor for leases
 /// @retval MPROC_EINVAL     NULL or bad timeout    @retval MPROC_EBUSY  @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
 /// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
@@ -705,7 +708,7 @@ fn queue_options(options: Option<mproc_queue_options_t>) -> crate::Result<QueueO
     let Some(o) = options else { return Ok(QueueOptions::default()) };
     let own = MPROC_QUEUE_LEASE | MPROC_QUEUE_JOINABLE;
     Ok(QueueOptions {
-        object: ObjectOptions::lock(o.flags & !own)?,
+        object: ObjectOptions::common(o.flags & !own)?,
         capacity_bytes: o.capacity_bytes,
         max_items: o.max_items,
         lease: o.flags & MPROC_QUEUE_LEASE != 0,

@@ -6,7 +6,8 @@ use std::ffi::c_char;
 pub const MPROC_OK: i32 = 0;
 /// Success with news: the lock is yours, and its previous holder died while holding it. What the lock
 /// protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
-/// had it before, and died or put it back. Of a join: consumers died with messages they had taken.)
+/// had it before, and died or put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a
+/// process that died came back. Of a readers-writer lock: a writer died inside.)
 pub const MPROC_RECOVERED: i32 = 1;
 /// Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
 pub const MPROC_EXISTED: i32 = 2;
@@ -65,6 +66,14 @@ pub const MPROC_ESTALE: i32 = -25;
 pub const MPROC_EPIPE: i32 = -26;
 /// Nothing is left, and the other end (of the pipe, of the socket) is closed, or its processes are dead.
 pub const MPROC_EOF: i32 = -27;
+/// A signal handler ran in the waiting thread (only with MPROC_RETURN_ON_SIGNAL).
+pub const MPROC_EINTR: i32 = -28;
+/// The barrier is broken, or was reset while waiting.
+pub const MPROC_EBROKEN: i32 = -29;
+/// A count would exceed its bound: permits of a semaphore, levels of a lock.
+pub const MPROC_EOVERFLOW: i32 = -30;
+/// A table in shared memory is full: too many wait already.
+pub const MPROC_EFULL: i32 = -31;
 
 /// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
 #[no_mangle]
@@ -110,6 +119,10 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed"),
         MPROC_EPIPE => (c"MPROC_EPIPE", c"the other end is gone"),
         MPROC_EOF => (c"MPROC_EOF", c"end of file: the other end is gone and nothing is left"),
+        MPROC_EINTR => (c"MPROC_EINTR", c"interrupted by a signal"),
+        MPROC_EBROKEN => (c"MPROC_EBROKEN", c"the barrier is broken"),
+        MPROC_EOVERFLOW => (c"MPROC_EOVERFLOW", c"a count would exceed its bound"),
+        MPROC_EFULL => (c"MPROC_EFULL", c"too many wait already"),
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }

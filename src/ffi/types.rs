@@ -43,6 +43,11 @@ pub const MPROC_PERSIST: u32 = 1;
 pub const MPROC_EXIST_OK: u32 = 2;
 /// This handle never spins before it sleeps. For machines where CPU time is dearer than latency.
 pub const MPROC_NO_SPIN: u32 = 4;
+/// When a signal handler has run in the waiting thread, the call through this handle returns MPROC_EINTR instead of
+/// waiting on: so that Ctrl-C works in languages whose handlers run after the call. A signal that comes in the instant
+/// before the thread falls asleep is not noticed (as with every such call): where that matters, set a cancel token in
+/// the handler. With a cancel token, such a wait notices the token within 10 ms.
+pub const MPROC_RETURN_ON_SIGNAL: u32 = 256;
 /// Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
 /// default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
 pub const MPROC_RAW: u32 = 8;

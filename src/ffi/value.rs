@@ -37,7 +37,7 @@ pub struct mproc_value_options_t {
     pub size: usize,
     /// MPROC_TYPE_...; on open 0 accepts any
     pub type_code: i32,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RAW
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_RAW
     pub flags: u32,
     /// Structs: size in bytes, 1 to 1 MiB. Scalars: 0 or the type's size.
     pub elem_size: usize,
@@ -419,7 +419,7 @@ pub unsafe extern "C" fn mproc_value_ptr(value: *const mproc_value_t, ptr_out: *
 ///
 /// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once   @param cancel  NULL or a token
 /// @retval MPROC_OK   @retval MPROC_RECOVERED  the previous holder died inside: the value may be half updated
-/// @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
+/// @retval MPROC_ETIMEDOUT MPROC_ECANCELED MPROC_EINTR MPROC_EINVAL MPROC_ESLOTS  as mproc_lock_lock()
 /// Blocks: up to timeout_ns.  Threads: any; the process is the holder.  Fork: the child does not hold it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_value_lock(

@@ -172,7 +172,7 @@ impl Array {
     ) -> Result<Array> {
         let whole = match element.elem_type() {
             ElemType::Struct => Some(Whole {
-                lock: Mutex::new(segment.region().word32(AT_ELEMENT_LOCK)?, !options.no_spin),
+                lock: Mutex::new(segment.region().word32(AT_ELEMENT_LOCK)?, options.manner().internal()),
                 journal: segment.region().word64(AT_JOURNAL)?,
             }),
             _ => None,

@@ -1,16 +1,22 @@
 //! The lock as an object of its own.
 
 use super::options::{create_or_open, ObjectOptions, UserLock};
-use crate::shm::{header, Domain, Handle, Segment, Shape, Source};
+use crate::shm::header::{self, Header};
+use crate::shm::{Domain, Handle, Segment, Shape, Source};
 use crate::sync::Limits;
-use crate::{Acquired, Owner, Result};
+use crate::{Acquired, Error, Owner, Result};
 
-/// A robust mutual-exclusion lock, held by a process. Not recursive; any thread of the holder may release it.
+/// A robust mutual-exclusion lock, held by a process. Not recursive; any thread of the holder may release it, or, with
+/// [`ObjectOptions::any_release`], any process.
 pub struct Lock {
     segment: Segment,
     lock: UserLock,
+    any_release: bool,
+    options: ObjectOptions,
 }
 
+/// u32: 1 if any process may release it.
+const AT_ANY_RELEASE: usize = header::AT_PARAMS;
 const SHAPE: Shape = Shape::plain(header::PAGE as u64);
 
 impl Lock {
@@ -22,9 +28,18 @@ impl Lock {
         create_or_open(
             name,
             options,
-            || Segment::create(domain, name, header::Kind::Lock, options.header_flags(), SHAPE, |_| (), |_| Ok(())),
-            |name| Lock::open(domain, name, options),
-            |segment| Lock::on(segment, options),
+            || {
+                let params = |h: &mut Header| h.put_u32(AT_ANY_RELEASE, u32::from(options.any_release));
+                Segment::create(domain, name, header::Kind::Lock, options.header_flags(), SHAPE, params, |_| Ok(()))
+            },
+            |name| {
+                let lock = Lock::open(domain, name, options)?;
+                if lock.any_release != options.any_release {
+                    return Err(Error::Type("the lock was made with another rule of who may release it"));
+                }
+                Ok(lock)
+            },
+            |segment| Lock::on(segment, options.any_release, options),
         )
     }
 
@@ -53,11 +68,45 @@ impl Lock {
     }
 
     fn attach(source: Source, options: ObjectOptions) -> Result<Lock> {
-        Lock::on(Segment::open(source, header::Kind::Lock, |_| Ok(SHAPE))?, options)
+        let mut any_release = 0;
+        let segment = Segment::open(source, header::Kind::Lock, |h| {
+            any_release = h.u32(AT_ANY_RELEASE);
+            if any_release > 1 {
+                return Err(Error::Corrupt("impossible parameters of a lock"));
+            }
+            Ok(SHAPE)
+        })?;
+        Lock::on(segment, any_release == 1, options)
     }
 
-    fn on(segment: Segment, options: ObjectOptions) -> Result<Lock> {
-        Ok(Lock { lock: UserLock::new(&segment, options)?, segment })
+    fn on(segment: Segment, any_release: bool, options: ObjectOptions) -> Result<Lock> {
+        Ok(Lock { lock: UserLock::new(&segment, options)?, segment, any_release, options })
+    }
+
+    /// Another handle on the same lock.
+    pub(crate) fn share(&self) -> Result<Lock> {
+        Lock::on(self.segment.clone(), self.any_release, self.options)
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// Whether this process holds it.
+    pub(super) fn is_mine(&self) -> Result<bool> {
+        self.lock.is_mine(self.segment.domain())
+    }
+
+    /// [`Lock::lock`] if it is free.
+    #[inline(always)]
+    pub(crate) fn lock_at_once(&self) -> bool {
+        self.lock.lock_at_once(self.segment.domain())
+    }
+
+    /// [`Lock::unlock`] if nobody waits.
+    #[inline(always)]
+    pub(crate) fn unlock_at_once(&self) -> bool {
+        self.lock.unlock_at_once(self.segment.domain())
     }
 
     /// Takes the lock; [`Acquired::Recovered`] if the previous holder died while holding it.
@@ -72,9 +121,12 @@ impl Lock {
     /// Releases the lock.
     ///
     /// # Errors
-    /// [`crate::Error::NotOwner`] if this process does not hold it.
+    /// [`crate::Error::NotOwner`] if this process does not hold it, or, where any process may release it, nobody does.
     #[inline]
     pub fn unlock(&self) -> Result<()> {
+        if self.any_release {
+            return self.lock.unlock_any(&self.segment);
+        }
         self.lock.unlock(&self.segment)
     }
 

@@ -1,8 +1,10 @@
 //! Options and steps that all kinds of object share.
 
-use crate::shm::{header, Created, Domain, Segment};
-use crate::sync::{Limits, Mutex};
+use crate::shm::{header, Created, Domain, Segment, Word64};
+use crate::sync::{Limits, Manner, Mutex};
+use crate::sys::clock;
 use crate::{Acquired, Error, Owner, Result};
+use std::sync::atomic::Ordering;
 
 /// Options of every object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,19 +15,28 @@ pub struct ObjectOptions {
     pub exist_ok: bool,
     /// This handle never spins before it sleeps.
     pub no_spin: bool,
+    /// A signal handler that ran in the waiting thread ends a wait through this handle.
+    pub return_on_signal: bool,
+    /// Locks: any process may release it.
+    pub any_release: bool,
     /// Struct values: one copy in place, with a pointer, instead of a SNAPSHOT.
     pub raw: bool,
 }
 
 impl ObjectOptions {
-    /// From the C flags of every kind but the value.
+    /// From the C flags that every kind knows.
+    pub(crate) fn common(flags: u32) -> Result<ObjectOptions> {
+        ObjectOptions::known(flags, 7 | 256)
+    }
+
+    /// From the C flags of a lock.
     pub(crate) fn lock(flags: u32) -> Result<ObjectOptions> {
-        ObjectOptions::known(flags, 7)
+        ObjectOptions::known(flags, 7 | 256 | 512)
     }
 
     /// From the C flags of a value.
     pub(crate) fn value(flags: u32) -> Result<ObjectOptions> {
-        ObjectOptions::known(flags, 15)
+        ObjectOptions::known(flags, 15 | 256)
     }
 
     fn known(flags: u32, known: u32) -> Result<ObjectOptions> {
@@ -33,7 +44,19 @@ impl ObjectOptions {
             return Err(Error::invalid("unknown flags"));
         }
         let bit = |n: u32| flags & n != 0;
-        Ok(ObjectOptions { persist: bit(1), exist_ok: bit(2), no_spin: bit(4), raw: bit(8) })
+        Ok(ObjectOptions {
+            persist: bit(1),
+            exist_ok: bit(2),
+            no_spin: bit(4),
+            raw: bit(8),
+            return_on_signal: bit(256),
+            any_release: bit(512),
+        })
+    }
+
+    /// How a handle opened with these options waits.
+    pub(super) fn manner(self) -> Manner {
+        Manner { spin: !self.no_spin, interruptible: self.return_on_signal }
     }
 
     pub(super) fn header_flags(self) -> u32 {
@@ -70,12 +93,29 @@ pub(super) fn create_or_open<T>(
     Err(Error::Busy)
 }
 
+/// True for one caller each `ms` milliseconds, among all that share `last`.
+pub(super) fn every(last: &Word64, ms: u64) -> bool {
+    let (now, then) = (clock::coarse_ns() / 1_000_000, last.load(Ordering::Relaxed));
+    // A time in the future is another boot's or garbage: due.
+    (then > now || now - then >= ms) && last.compare_exchange(then, now, Ordering::Relaxed).is_ok()
+}
+
 /// The lock a user sees on an object.
 pub(super) struct UserLock(Mutex);
 
 impl UserLock {
     pub(super) fn new(segment: &Segment, options: ObjectOptions) -> Result<UserLock> {
-        Ok(UserLock(Mutex::new(segment.region().word32(header::AT_USER_LOCK)?, !options.no_spin)))
+        Ok(UserLock(Mutex::new(segment.region().word32(header::AT_USER_LOCK)?, options.manner())))
+    }
+
+    #[inline(always)]
+    pub(super) fn lock_at_once(&self, domain: &Domain) -> bool {
+        domain.me_if_joined().is_some_and(|me| self.0.try_lock_as(me))
+    }
+
+    #[inline(always)]
+    pub(super) fn unlock_at_once(&self, domain: &Domain) -> bool {
+        domain.me_if_joined().is_some_and(|me| self.0.try_unlock_as(me))
     }
 
     #[inline]
@@ -90,6 +130,16 @@ impl UserLock {
     #[inline]
     pub(super) fn unlock(&self, segment: &Segment) -> Result<()> {
         self.0.unlock(segment.domain())
+    }
+
+    /// Releases the lock, whoever holds it.
+    pub(super) fn unlock_any(&self, segment: &Segment) -> Result<()> {
+        self.0.unlock_any(segment.domain())
+    }
+
+    /// Whether this process holds it.
+    pub(super) fn is_mine(&self, domain: &Domain) -> Result<bool> {
+        Ok(self.0.owner() == domain.me()?.word())
     }
 
     pub(super) fn owner(&self, domain: &Domain) -> Result<Option<Owner>> {

@@ -225,7 +225,7 @@ impl Pipe {
                 ring: shape.ring_at(number as u64),
                 capacity_bytes: params.capacity,
                 max_items: 0,
-                spin: !object.no_spin,
+                manner: object.manner(),
                 shared: params.flags & EXCLUSIVE == 0,
             };
             let there = (number as u64) < shape.rings;

@@ -8,7 +8,7 @@ use super::tasks::{self, Tasks};
 use super::view::View;
 use super::Acquired;
 use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source, Word32};
-use crate::sync::{Event, Limits};
+use crate::sync::{EventCount, Limits};
 use crate::{Error, Result};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -105,7 +105,7 @@ pub struct Queue {
     tasks: Option<Tasks>,
     /// Counts occasions on which everything may have been done.
     finished: Word32,
-    done: Event,
+    done: EventCount,
     /// Of a producer's handle.
     producing: Option<Holding>,
 }
@@ -203,13 +203,13 @@ impl Queue {
     }
 
     fn on(segment: &Segment, object: ObjectOptions, params: Params) -> Result<Queue> {
-        let (r, spin) = (segment.region(), !object.no_spin);
+        let (r, manner) = (segment.region(), object.manner());
         let place = Place {
             words: AT_RING,
             ring: params.shape().ring_at(0),
             capacity_bytes: params.capacity,
             max_items: params.max_items,
-            spin,
+            manner,
             shared: true,
         };
         let joinable = params.flags & JOINABLE != 0;
@@ -219,7 +219,7 @@ impl Queue {
             object,
             tasks: joinable.then(|| Tasks::new(segment, AT_TABLE, AT_ABANDONED)).transpose()?,
             finished: r.word32(AT_FINISHED)?,
-            done: Event::new(r, AT_DONE, spin)?,
+            done: EventCount::new(r, AT_DONE, manner)?,
             producing: None,
         })
     }

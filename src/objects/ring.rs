@@ -23,7 +23,7 @@ use super::pace::Pace;
 use super::presence::Presence;
 use super::record::{self, Record, State, PREFIX, UNIT};
 use crate::shm::{header, Region, Segment, Word32, Word64};
-use crate::sync::{Event, Inside, Limits, Mutex};
+use crate::sync::{EventCount, Inside, Limits, Manner, Mutex};
 use crate::sys::crash;
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -122,7 +122,7 @@ pub(super) struct Place {
     pub(super) capacity_bytes: u64,
     /// 0: as many as fit.
     pub(super) max_items: u32,
-    pub(super) spin: bool,
+    pub(super) manner: Manner,
     /// Whether several threads or processes may be on the same side.
     pub(super) shared: bool,
 }
@@ -150,8 +150,8 @@ pub(super) struct Ring<const POLLED: bool> {
     pub(super) state: Word32,
     /// Whether there may be messages among what consumers went past.
     pub(super) late: Word32,
-    pub(super) not_empty: Event,
-    pub(super) not_full: Event,
+    pub(super) not_empty: EventCount,
+    pub(super) not_full: EventCount,
     pub(super) pace: Pace,
     copies: Copies,
     /// When this handle last looked for the dead.
@@ -176,26 +176,26 @@ enum Front {
 
 impl<const POLLED: bool> Ring<POLLED> {
     pub(super) fn new(segment: &Segment, place: &Place, others: Presence) -> Result<Self> {
-        let (r, at, spin) = (segment.region(), place.words, place.spin);
+        let (r, at, manner) = (segment.region(), place.words, place.manner);
         Ok(Ring {
             ring: place.ring,
             capacity: (place.capacity_bytes / UNIT as u64) as u32,
             max_items: place.max_items,
             shared: place.shared,
-            put_lock: Mutex::new(r.word32(at + PUT_LOCK)?, spin),
+            put_lock: Mutex::new(r.word32(at + PUT_LOCK)?, manner.internal()),
             head_seen: r.word64(at + HEAD_SEEN)?,
             tail: r.word64(at + TAIL)?,
             last_claim: r.word32(at + LAST_CLAIM)?,
             sending: r.word64(at + SENDING)?,
-            get_lock: Mutex::new(r.word32(at + GET_LOCK)?, spin),
+            get_lock: Mutex::new(r.word32(at + GET_LOCK)?, manner.internal()),
             tail_seen: r.word64(at + TAIL_SEEN)?,
             head: r.word64(at + HEAD)?,
             read: r.word64(at + READ)?,
             detached: r.word32(at + DETACHED)?,
             state: r.word32(at + STATE)?,
             late: r.word32(at + LATE)?,
-            not_empty: Event::new(r, at + NOT_EMPTY, spin)?,
-            not_full: Event::new(r, at + NOT_FULL, spin)?,
+            not_empty: EventCount::new(r, at + NOT_EMPTY, manner)?,
+            not_full: EventCount::new(r, at + NOT_FULL, manner)?,
             pace: Pace::new(),
             copies: Copies::new(),
             reaped: AtomicU64::new(0),
@@ -710,7 +710,7 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     #[inline]
-    pub(super) fn notify(&self, event: &Event, n: u32, after_unlock: bool) {
+    pub(super) fn notify(&self, event: &EventCount, n: u32, after_unlock: bool) {
         if after_unlock {
             event.notify_after_unlock(self.segment.domain(), n);
         } else {

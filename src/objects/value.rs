@@ -539,7 +539,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn new(region: &Region, size: usize, options: ObjectOptions) -> Result<Snapshot> {
-        let lock = Mutex::new(region.word32(AT_WRITE_LOCK)?, !options.no_spin);
+        let lock = Mutex::new(region.word32(AT_WRITE_LOCK)?, options.manner().internal());
         Ok(Snapshot { flip: region.word64(AT_FLIP)?, lock, size })
     }
 

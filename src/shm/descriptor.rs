@@ -27,6 +27,11 @@ impl Descriptor {
         })
     }
 
+    /// The file's number, which no other file of the domain has while this one exists.
+    pub(super) fn inode(&self) -> u64 {
+        self.stat.ino
+    }
+
     /// Keeps the descriptor of the mapping's description.
     pub(super) fn keep(&self, fd: OwnedFd) {
         self.number.store(fd.into_raw_fd(), Ordering::Release);

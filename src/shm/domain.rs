@@ -3,11 +3,13 @@
 use super::header::Header;
 use super::liveness::Probe;
 use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE, REGISTRY_LEN};
+use super::tenant::Tenant;
 use crate::sys::file::{self, FileLock, Stat};
 use crate::sys::{clock, fork, process};
 use crate::{Error, Result};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
 const REGISTRY: &str = ".registry";
@@ -59,6 +61,8 @@ impl DomainOptions {
 pub struct Domain {
     inner: Arc<Inner>,
     busy_ns: u64,
+    /// Who this process is: in `inner`, but nearer.
+    words: fork::SharedWords,
 }
 
 struct Inner {
@@ -99,7 +103,7 @@ impl Domain {
     pub fn open(options: &DomainOptions) -> Result<Domain> {
         let inner = fork::exclusive(|| if options.anonymous { Inner::anonymous() } else { Inner::directory(options) })?;
         let busy_ns = if options.busy_timeout_ns == 0 { BUSY_NS } else { options.busy_timeout_ns };
-        let domain = Domain { inner, busy_ns };
+        let domain = Domain { words: inner.registry.me.shared(), inner, busy_ns };
         domain.me()?;
         domain.probe().prepare(|| domain.open_registry());
         Ok(domain)
@@ -108,7 +112,7 @@ impl Domain {
     /// The domain that a registry belongs to, of which we only have a descriptor (inherited or received).
     pub(super) fn of_registry(fd: BorrowedFd) -> Result<Domain> {
         let inner = fork::exclusive(|| Inner::of_registry(fd))?;
-        let domain = Domain { inner, busy_ns: BUSY_NS };
+        let domain = Domain { words: inner.registry.me.shared(), inner, busy_ns: BUSY_NS };
         domain.me()?;
         domain.probe().prepare(|| domain.open_registry());
         Ok(domain)
@@ -144,10 +148,38 @@ impl Domain {
         self.inner.id
     }
 
+    #[inline(always)]
+    fn words(&self) -> &fork::Words {
+        // SAFETY: the page belongs to the registry, which `inner` keeps.
+        unsafe { self.words.words() }
+    }
+
     /// Who this process is in the domain. A forked child joins here on its first operation.
     #[inline]
     pub fn me(&self) -> Result<Me> {
-        self.inner.registry.me(|| self.open_registry())
+        match self.me_if_joined() {
+            Some(me) => Ok(me),
+            None => self.inner.registry.join(|| self.open_registry()),
+        }
+    }
+
+    /// The same if this process has joined.
+    #[inline(always)]
+    pub(crate) fn me_if_joined(&self) -> Option<Me> {
+        Me::of(self.words())
+    }
+
+    /// The same, for records that stay.
+    #[inline]
+    pub(crate) fn tenant(&self) -> Result<Tenant> {
+        self.me()?;
+        Ok(Tenant(self.words().tenant.load(Ordering::Relaxed)))
+    }
+
+    /// The same if this process has joined.
+    #[inline(always)]
+    pub(crate) fn tenant_if_joined(&self) -> Option<Tenant> {
+        self.me_if_joined().map(|_| Tenant(self.words().tenant.load(Ordering::Relaxed)))
     }
 
     #[inline]

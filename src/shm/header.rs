@@ -28,7 +28,7 @@ pub(crate) const AT_POISON: usize = 64;
 pub(crate) const AT_STEALS: usize = 68;
 /// u32: how often an undo journal was rolled back.
 pub(crate) const AT_ROLLBACKS: usize = 72;
-/// u32, on a line of its own: the lock the user sees.
+/// u32, on a line of its own: the lock the user sees. If it is recursive, 20 bytes with what belongs to it.
 pub(crate) const AT_USER_LOCK: usize = 128;
 /// Where an object's own changing words begin.
 pub(crate) const AT_HOT: usize = 512;
@@ -46,13 +46,32 @@ pub(crate) enum Kind {
     Array = 4,
     Queue = 5,
     Pipe = 6,
+    RLock = 7,
+    RwLock = 8,
+    Semaphore = 9,
+    Condition = 10,
+    Event = 11,
+    Barrier = 12,
 }
 
 impl Kind {
+    const ALL: [Kind; 12] = [
+        Kind::Registry,
+        Kind::Lock,
+        Kind::Value,
+        Kind::Array,
+        Kind::Queue,
+        Kind::Pipe,
+        Kind::RLock,
+        Kind::RwLock,
+        Kind::Semaphore,
+        Kind::Condition,
+        Kind::Event,
+        Kind::Barrier,
+    ];
+
     pub(crate) fn parse(code: u32) -> Option<Kind> {
-        [Kind::Registry, Kind::Lock, Kind::Value, Kind::Array, Kind::Queue, Kind::Pipe]
-            .into_iter()
-            .find(|&k| k as u32 == code)
+        Kind::ALL.into_iter().find(|&k| k as u32 == code)
     }
 
     /// Whether processes have roles in such an object, so that each handle keeps a descriptor to ask who has.
@@ -68,6 +87,12 @@ impl Kind {
             Kind::Array => "array",
             Kind::Queue => "queue",
             Kind::Pipe => "pipe",
+            Kind::RLock => "rlock",
+            Kind::RwLock => "rwlock",
+            Kind::Semaphore => "semaphore",
+            Kind::Condition => "condition",
+            Kind::Event => "event",
+            Kind::Barrier => "barrier",
         }
     }
 }

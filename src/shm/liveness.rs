@@ -2,7 +2,8 @@
 //! Death is found out by whoever waits for the owner, for the object in hand; there is no background thread.
 
 use super::domain::Domain;
-use super::registry::{owner_slot, LOCK_BASE};
+use super::registry::{owner_slot, LOCK_BASE, SLOTS};
+use super::tenant::Tenant;
 use crate::sys::{clock, file};
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -89,6 +90,16 @@ impl Probe {
     }
 }
 
+/// Once a millisecond.
+fn may_ask(asked: &AtomicU64) -> bool {
+    let now = clock::now_ns();
+    let due = now.saturating_sub(asked.load(Ordering::Relaxed)) >= 1_000_000;
+    if due {
+        asked.store(now, Ordering::Relaxed);
+    }
+    due
+}
+
 impl Domain {
     /// Whether the owner that `word` names is known to be dead. Unknown counts as alive: nobody is robbed
     /// on suspicion. A word that names no slot at all is garbage, and its owner dead.
@@ -98,24 +109,35 @@ impl Domain {
             return false;
         }
         let (Some(slot), Some(own)) = (owner_slot(word), owner_slot(me.word())) else { return true };
-        let registry = self.registry();
-        if !registry.is_current(word, slot) {
+        !self.registry().is_current(word, slot) || self.is_vacant(slot, own)
+    }
+
+    /// As [`Domain::is_dead`], for records that stay.
+    pub(crate) fn is_gone(&self, tenant: Tenant) -> bool {
+        let Ok(me) = self.tenant() else { return false };
+        if tenant == me {
+            return false;
+        }
+        if tenant.slot() >= SLOTS {
             return true;
         }
-        let held = self.probe().is_held(&registry.stat, slot, own, || self.open_registry());
-        // Between the two questions the slot may have been claimed anew: dead as well.
-        held == Some(false)
+        !self.registry().is_tenant(tenant) || self.is_vacant(tenant.slot(), me.slot())
+    }
+
+    /// Whether nobody lives in a slot. Since the generation was looked at it may have been claimed anew: vacated as well.
+    fn is_vacant(&self, slot: usize, own: usize) -> bool {
+        self.probe().is_held(&self.registry().stat, slot, own, || self.open_registry()) == Some(false)
     }
 
     /// As [`Domain::is_dead`], for calls that must not wait: asks the kernel at most once a millisecond;
     /// `asked` remembers when.
     pub(crate) fn is_dead_rate_limited(&self, word: u32, asked: &AtomicU64) -> bool {
-        let now = clock::now_ns();
-        if now.saturating_sub(asked.load(Ordering::Relaxed)) < 1_000_000 {
-            return false;
-        }
-        asked.store(now, Ordering::Relaxed);
-        self.is_dead(word)
+        may_ask(asked) && self.is_dead(word)
+    }
+
+    /// As [`Domain::is_gone`], for calls that must not wait.
+    pub(crate) fn is_gone_rate_limited(&self, tenant: Tenant, asked: &AtomicU64) -> bool {
+        may_ask(asked) && self.is_gone(tenant)
     }
 
     /// The owner that `word` names, for people; `None` for 0.

@@ -12,6 +12,7 @@ mod registry;
 mod role;
 mod segment;
 pub(crate) mod store;
+mod tenant;
 
 pub use domain::{Domain, DomainOptions};
 pub use handle::Handle;
@@ -20,7 +21,8 @@ pub use liveness::Owner;
 pub(crate) use region::{filled, Region};
 
 pub use registry::Me;
-pub(crate) use registry::{owner_slot, SLOTS};
+pub(crate) use registry::{owner_slot, SLOTS, TABLE};
 pub(crate) use role::{Holding, Role};
 pub(crate) use segment::{Created, Segment, Shape, Source};
-pub(crate) use store::{Word16, Word32, Word64, Word8};
+pub(crate) use store::{Row32, Row64, Table, Word16, Word32, Word64, Word8};
+pub use tenant::Tenant;

@@ -1,6 +1,7 @@
 //! Checked access to a mapped segment. [`Region::get`] is the only way to form an address in it.
 
-use super::store::{self, Word, Word16, Word32, Word64, Word8};
+use super::registry::TABLE;
+use super::store::{self, Row, Row32, Row64, Table, Word, Word16, Word32, Word64, Word8};
 use crate::sys::crash;
 use crate::sys::mapping::Mapping;
 use crate::{Error, Result};
@@ -72,6 +73,31 @@ impl Region {
         let at = self.aligned::<A>(offset)?;
         // SAFETY: inside the mapping (get) and aligned; the hold keeps it mapped.
         Ok(unsafe { Word::new(at, self.hold.clone()) })
+    }
+
+    fn row<A>(&self, offset: usize, len: usize) -> Result<Row<A>> {
+        let bytes = len.checked_mul(size_of::<A>()).ok_or(Error::Corrupt("an offset leads out of the segment"))?;
+        let at = self.get(offset, bytes)?.cast::<A>();
+        if !at.is_aligned() || len == 0 {
+            return Err(Error::Corrupt("a word is misaligned"));
+        }
+        // SAFETY: inside the mapping (get), aligned, not empty; the hold keeps it mapped.
+        Ok(unsafe { Row::new(at, len, self.hold.clone()) })
+    }
+
+    /// A word for each slot, in [`TABLE`] words.
+    pub(crate) fn table(&self, offset: usize) -> Result<Table> {
+        let at = self.aligned::<[AtomicU64; TABLE]>(offset)?;
+        // SAFETY: inside the mapping and aligned (aligned); the hold keeps it mapped.
+        Ok(unsafe { Table::new(at, self.hold.clone()) })
+    }
+
+    pub(crate) fn row32(&self, offset: usize, len: usize) -> Result<Row32> {
+        self.row(offset, len)
+    }
+
+    pub(crate) fn row64(&self, offset: usize, len: usize) -> Result<Row64> {
+        self.row(offset, len)
     }
 
     pub(crate) fn word8(&self, offset: usize) -> Result<Word8> {

@@ -8,6 +8,7 @@
 use super::header::{Header, Kind, PAGE};
 use super::region::Region;
 use super::store::{Word32, Word64};
+use super::tenant::Tenant;
 use crate::sys::{file, fork, mapping, process};
 use crate::{Error, Result};
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,6 +16,8 @@ use std::sync::atomic::Ordering;
 
 /// Most processes that can live in a domain at a time.
 pub(crate) const SLOTS: usize = 1022;
+/// Entries of a table with one for each slot: a power of two, and one is never used.
+pub(crate) const TABLE: usize = 1024;
 
 /// u64: how often a slot was claimed; the order of claims.
 const AT_JOINS: usize = 64;
@@ -59,6 +62,14 @@ pub struct Me {
 }
 
 impl Me {
+    /// As it stands on this process's own page.
+    #[inline(always)]
+    pub(super) fn of(words: &fork::Words) -> Option<Me> {
+        // With it, what was written before it: the tenant.
+        let word = words.me.load(Ordering::Acquire);
+        (word != 0).then_some(Me { word })
+    }
+
     /// The 31 bits that stand for this process in a lock word; never 0.
     #[inline]
     pub fn word(self) -> u32 {
@@ -110,19 +121,10 @@ impl Registry {
         region.write(0, header.bytes())
     }
 
-    /// Who this process is; joins on first use, and anew in a forked child. `open` gives a description of
+    /// Makes this process a member, on its first operation, and anew in a forked child. `open` gives a description of
     /// the registry file that this process opened itself.
-    #[inline]
-    pub(super) fn me(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Result<Me> {
-        let word = self.me.words().me.load(Ordering::Relaxed);
-        if word != 0 {
-            return Ok(Me { word });
-        }
-        self.join(open)
-    }
-
     #[cold]
-    fn join(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Result<Me> {
+    pub(super) fn join(&self, open: impl FnOnce() -> Result<OwnedFd>) -> Result<Me> {
         fork::exclusive(|| {
             let words = self.me.words();
             let word = words.me.load(Ordering::Relaxed);
@@ -131,9 +133,10 @@ impl Registry {
             }
             let fd = open()?;
             let slot = self.claim(&fd)?;
-            let word = self.announce(slot)?;
+            let (word, tenant) = self.announce(slot)?;
             let carrier = mapping::carrier(fd.as_fd(), false)?;
             words.carrier.store(carrier, Ordering::Relaxed);
+            words.tenant.store(tenant.0, Ordering::Relaxed);
             words.me.store(word, Ordering::Release);
             Ok(Me { word })
         })
@@ -164,7 +167,7 @@ impl Registry {
     }
 
     /// The slot's byte is ours: a new generation makes everything that names the old one dead.
-    fn announce(&self, slot: usize) -> Result<u32> {
+    fn announce(&self, slot: usize) -> Result<(u32, Tenant)> {
         let at = AT_SLOTS + slot * SLOT_LEN;
         let claim = self.joins.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         self.region.word64(at + CLAIM)?.store(claim, Ordering::Relaxed);
@@ -173,13 +176,19 @@ impl Registry {
         self.region.word32(at + PID)?.store(facts.pid, Ordering::Relaxed);
         self.region.word64(at + START_TIME)?.store(facts.start_time, Ordering::Relaxed);
         self.region.write(at + COMMAND, &facts.command)?;
-        Ok(owner_word(slot, generation))
+        Ok((owner_word(slot, generation), Tenant::new(slot, generation)))
     }
 
     /// Whether the slot's current generation is the one `word` names.
     pub(super) fn is_current(&self, word: u32, slot: usize) -> bool {
         let generation = self.generations[slot].load(Ordering::Acquire);
         owner_word(slot, generation) == word
+    }
+
+    /// Whether the slot's current generation is the tenant's.
+    pub(super) fn is_tenant(&self, tenant: Tenant) -> bool {
+        let generation = self.generations[tenant.slot()].load(Ordering::Acquire);
+        Tenant::new(tenant.slot(), generation) == tenant
     }
 
     pub(super) fn generation(&self, slot: usize) -> u64 {

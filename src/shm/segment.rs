@@ -258,6 +258,11 @@ impl Segment {
         Ok(Handle::new(self.kind, role, file::beyond_standard(self.domain.open_registry()?)?, object))
     }
 
+    /// What tells this object from all others in the domain, as long as it exists.
+    pub(crate) fn identity(&self) -> u64 {
+        self.file.inode()
+    }
+
     pub(crate) fn is_persistent(&self) -> bool {
         self.flags & header::FLAG_PERSIST != 0
     }

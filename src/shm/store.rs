@@ -4,7 +4,9 @@
 //! plain data in shared memory never exists.
 
 use super::region::Hold;
+use super::registry::TABLE;
 use crate::sys::crash;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, AtomicU8, Ordering};
 
@@ -52,6 +54,81 @@ impl<A> Word<A> {
     /// The address, for a user who wants to point at the word.
     pub(crate) fn as_ptr(&self) -> *mut u8 {
         self.at.as_ptr().cast()
+    }
+}
+
+/// Words side by side. It keeps the mapping alive.
+pub(crate) struct Row<A> {
+    first: NonNull<A>,
+    len: usize,
+    hold: Hold,
+}
+
+/// Words of four bytes.
+pub(crate) type Row32 = Row<AtomicU32>;
+/// Words of eight bytes.
+pub(crate) type Row64 = Row<AtomicU64>;
+
+// SAFETY: atomics in shared memory may be used from any thread; the hold is Send and Sync.
+unsafe impl<A: Sync> Send for Row<A> {}
+// SAFETY: as above.
+unsafe impl<A: Sync> Sync for Row<A> {}
+
+impl<A> Row<A> {
+    /// # Safety
+    /// `len` aligned words at `first`, not none, are inside the mapping that `hold` keeps alive.
+    pub(super) unsafe fn new(first: NonNull<A>, len: usize, hold: Hold) -> Row<A> {
+        Row { first, len, hold }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Does something with one of the words; if there is no such, which is a bug of the caller's, with the first: a panic
+    /// would cost the fast paths their lightness.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, index: usize, f: impl FnOnce(&Word<A>) -> R) -> R {
+        debug_assert!(index < self.len, "no such word");
+        let index = if index < self.len { index } else { 0 };
+        // SAFETY: within the row, which is not empty (new's contract). The hold is lent, not owned: self keeps the mapping alive meanwhile, and what is
+        // lent is never dropped.
+        let word = unsafe { ManuallyDrop::new(Word { at: self.first.add(index), _hold: std::ptr::read(&self.hold) }) };
+        f(&word)
+    }
+}
+
+/// A word for each slot of the domain, behind one that is not used. Neighbours in number are not neighbours in memory: processes
+/// that joined one after the other do not share a cache line.
+pub(crate) struct Table {
+    first: NonNull<[AtomicU64; TABLE]>,
+    hold: Hold,
+}
+
+// SAFETY: as for Row.
+unsafe impl Send for Table {}
+// SAFETY: as for Row.
+unsafe impl Sync for Table {}
+
+impl Table {
+    /// # Safety
+    /// The table is aligned and inside the mapping that `hold` keeps alive.
+    pub(super) unsafe fn new(first: NonNull<[AtomicU64; TABLE]>, hold: Hold) -> Table {
+        Table { first, hold }
+    }
+
+    /// Does something with one of the words.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, entry: usize, f: impl FnOnce(&Word64) -> R) -> R {
+        debug_assert!(entry < TABLE, "no such word");
+        const LINE: usize = 8;
+        let place = ((entry * LINE) | ((entry % TABLE) / (TABLE / LINE))) % TABLE;
+        // SAFETY: below TABLE, so within the table; the hold is lent as in Row.
+        let word = unsafe {
+            let at = self.first.cast::<AtomicU64>().add(place);
+            ManuallyDrop::new(Word { at, _hold: std::ptr::read(&self.hold) })
+        };
+        f(&word)
     }
 }
 

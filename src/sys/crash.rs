@@ -42,11 +42,21 @@ pub enum Mutant {
     TerminatorLate,
     /// A handle on its way does not use the object.
     UnusedInFlight,
+    /// A notification that a dead waiter had got is not passed on.
+    NoRegrant,
+    /// A barrier waits for the dead.
+    NoBreak,
+    /// A dead process keeps its permits of an accounting semaphore.
+    NoReclaim,
+    /// A writer waits for dead readers.
+    ReaderStays,
+    /// A condition gives up one level of its lock only.
+    OneLevel,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 14] = [
+    pub const ALL: [(&'static str, Mutant); 19] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -61,6 +71,11 @@ impl Mutant {
         ("eof-first", Mutant::EofFirst),
         ("terminator-late", Mutant::TerminatorLate),
         ("unused-in-flight", Mutant::UnusedInFlight),
+        ("no-regrant", Mutant::NoRegrant),
+        ("no-break", Mutant::NoBreak),
+        ("no-reclaim", Mutant::NoReclaim),
+        ("reader-stays", Mutant::ReaderStays),
+        ("one-level", Mutant::OneLevel),
     ];
 }
 

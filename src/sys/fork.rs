@@ -4,7 +4,7 @@ use super::last;
 use crate::Result;
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// A POSIX mutex, because only its behaviour across fork() in an atfork handler is specified.
 struct Mutex(UnsafeCell<libc::pthread_mutex_t>);
@@ -22,6 +22,11 @@ extern "C" fn lock() {
 extern "C" fn unlock() {
     // SAFETY: as above; the caller holds it (after fork: its copy in the child, by the same thread).
     unsafe { libc::pthread_mutex_unlock(EXCLUSION.0.get()) };
+}
+
+extern "C" fn in_child() {
+    super::thread::forked();
+    unlock();
 }
 
 /// Runs `f` while no other thread of this process is in `exclusive` and none forks. Not recursive.
@@ -42,7 +47,7 @@ pub(crate) fn exclusive<T>(f: impl FnOnce() -> T) -> T {
 extern "C" fn register() {
     if REGISTERED.swap(1, std::sync::atomic::Ordering::Relaxed) == 0 {
         // SAFETY: the handlers live as long as the library, which is never unloaded (-z nodelete).
-        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock)) };
+        unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };
     }
 }
 
@@ -60,6 +65,8 @@ pub(crate) struct WipedOnFork(NonNull<Words>);
 pub(crate) struct Words {
     /// The owner word of this process; 0: not joined (or just forked).
     pub me: AtomicU32,
+    /// The same with more of the generation; written before `me`.
+    pub tenant: AtomicU64,
     /// Address of the mapping that carries the slot's lock, which a child does not inherit either.
     pub carrier: AtomicUsize,
 }
@@ -92,12 +99,36 @@ impl WipedOnFork {
         NonNull::new(page.cast()).map(WipedOnFork).ok_or(last("mmap"))
     }
 
+    /// The page, for who knows in another way that it is still there.
+    pub(crate) fn shared(&self) -> SharedWords {
+        SharedWords(self.0)
+    }
+
     #[inline]
     pub(crate) fn words(&self) -> &Words {
         // SAFETY: the page is mapped and page-aligned until drop; all-zero bytes are valid atomics.
         unsafe { self.0.as_ref() }
     }
 }
+
+/// Where the words are, without owning them: one step less on the way to who this process is.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedWords(NonNull<Words>);
+
+impl SharedWords {
+    /// # Safety
+    /// The [`WipedOnFork`] that this came from lives.
+    #[inline(always)]
+    pub(crate) unsafe fn words(&self) -> &Words {
+        // SAFETY: mapped (this function's contract) and page-aligned; all-zero bytes are valid atomics.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+// SAFETY: the page holds only atomics.
+unsafe impl Send for SharedWords {}
+// SAFETY: as above.
+unsafe impl Sync for SharedWords {}
 
 impl Drop for WipedOnFork {
     fn drop(&mut self) {

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// Woken, interrupted, or the word had already changed: look again.
+    /// Woken, or the word had already changed: look again.
     LookAgain,
+    /// A signal handler ran.
+    Interrupted,
     /// The time given to this wait passed.
     TimedOut,
 }
@@ -33,9 +35,16 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, ns: u64) -> Woken {
     outcome(result)
 }
 
-/// As [`wait`], and also ends when `cancel` is no longer 0.
-pub(crate) fn wait_or_cancel(word: &AtomicU32, expected: u32, cancel: &AtomicU32, ns: u64) -> Woken {
-    if NO_WAITV.load(Ordering::Relaxed) {
+/// As [`wait`], and also ends when `cancel` is no longer 0; then it sleeps through signals whose handlers were installed
+/// with SA_RESTART, unless `interruptible`, which makes it look at `cancel` every now and then instead.
+pub(crate) fn wait_or_cancel(
+    word: &AtomicU32,
+    expected: u32,
+    cancel: &AtomicU32,
+    interruptible: bool,
+    ns: u64,
+) -> Woken {
+    if interruptible || NO_WAITV.load(Ordering::Relaxed) {
         if cancel.load(Ordering::Acquire) != 0 {
             return Woken::LookAgain;
         }
@@ -66,24 +75,24 @@ pub(crate) fn wait_or_cancel(word: &AtomicU32, expected: u32, cancel: &AtomicU32
     outcome(result)
 }
 
-/// Wakes up to `n` waiters of a shared word; returns how many.
+/// Wakes up to `n` waiters of a shared word; returns how many. Async-signal-safe.
 pub(crate) fn wake(word: &AtomicU32, n: u32) -> u32 {
     wake_op(word, n, libc::FUTEX_WAKE)
 }
 
 /// Wakes every waiter of a process-private word. Async-signal-safe.
 pub(crate) fn wake_private(word: &AtomicU32) {
-    // SAFETY: errno's address is valid for the thread; a signal handler must leave the value as it was.
-    let errno = unsafe { *libc::__errno_location() };
     wake_op(word, u32::MAX, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG);
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
 }
 
 fn wake_op(word: &AtomicU32, n: u32, op: i32) -> u32 {
+    // SAFETY: errno's address is valid for the thread; a signal handler must leave the value as it was.
+    let errno = unsafe { *libc::__errno_location() };
     let n = n.min(i32::MAX as u32);
     // SAFETY: the address is valid (a reference); FUTEX_WAKE does not access the word.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, n, 0, 0, 0) };
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
     u32::try_from(woken).unwrap_or(0)
 }
 
@@ -93,7 +102,8 @@ fn outcome(result: i64) -> Woken {
     }
     match errno() {
         libc::ETIMEDOUT => Woken::TimedOut,
-        libc::EAGAIN | libc::EINTR => Woken::LookAgain,
+        libc::EAGAIN => Woken::LookAgain,
+        libc::EINTR => Woken::Interrupted,
         _ => {
             // EFAULT: a peer truncated the file under us. Do not turn a wait into a busy loop.
             clock::nap();

@@ -14,6 +14,7 @@ pub(crate) mod mapping;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod socket;
+pub(crate) mod thread;
 
 use crate::Error;
 

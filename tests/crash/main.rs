@@ -9,6 +9,7 @@
 
 mod array;
 mod engine;
+mod family;
 mod inplace;
 mod jobs;
 mod lifecycle;
@@ -35,6 +36,7 @@ fn tests() -> Vec<Test> {
         inplace::TESTS,
         jobs::TESTS,
         pipe::TESTS,
+        family::TESTS,
         lifecycle::TESTS,
         passing::TESTS,
         random::TESTS,
@@ -43,7 +45,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 14] = [
+const KILLERS: [(&str, &str); 19] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -58,6 +60,11 @@ const KILLERS: [(&str, &str); 14] = [
     ("eof-first", "pipe_last_words"),
     ("terminator-late", "pipe_send"),
     ("unused-in-flight", "passing_in_flight_is_in_use"),
+    ("no-regrant", "family_condition_passed_on"),
+    ("no-break", "family_barrier_registered"),
+    ("no-reclaim", "family_semaphore_reclaim"),
+    ("reader-stays", "family_rwlock_dead_reader"),
+    ("one-level", "family_condition_levels"),
 ];
 
 fn main() -> ExitCode {

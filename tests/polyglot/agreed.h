@@ -5,16 +5,39 @@
  * arguments or else from its standard input, and answers each with one line on its standard output: "ok",
  * what was asked for, or "error WORD". The WORD stands for what the language itself makes of the failure (a
  * status, an exception's code, an error of Go): timeout canceled closed type kind notfound exists range
- * toobig notholder eof broken (pipe) unsupported; anything else is "other" with details. MS is a timeout in
- * milliseconds: 0 tries once, -1 has no limit. A GATE is a name where two workers wait for each other, so that
- * they then work at the same time. BITS are a number's bytes in hexadecimal. A storm answers "started" once it
- * has done its first round, and goes on until it is killed.
+ * toobig notholder eof broken (pipe) shattered (barrier) overflow unsupported; anything else is "other" with
+ * details. MS is a timeout in milliseconds: 0 tries once, -1 has no limit. A GATE is a name where two workers
+ * wait for each other, so that they then work at the same time. BITS are a number's bytes in hexadecimal. A storm
+ * answers "started" once it has done its first round, and goes on until it is killed.
  *
- *   lock   create|open KIND NAME    KIND: a lock, or the own lock of a value or an array
+ *   lock   create|open KIND NAME    KIND: a lock, any (that anybody may release), an rlock, or the own lock of a value
+ *                                   or an array
  *          take MS                  held, recovered, error timeout      give, close
- *          owner                    nobody, or the holder's pid
+ *          owner                    nobody, or the holder's pid         count (rlock): its levels
  *          cancel MS                take without limit, which another thread cancels after MS
  *          race GATE NAME COUNT     COUNT times: take, add 1 to the i64 value NAME in two steps, give
+ *   rwlock create|open NAME
+ *          take read|write MS, cancel read|write MS: as lock            give read|write, close
+ *          info                     READERS nobody|waiting|writing clean|inconsistent
+ *          race GATE NAME COUNT     COUNT times: take, see that the i64 value NAME is even, give; writers add 1 twice
+ *   semaphore create NAME COUNT plain|bounded|accounting, open NAME
+ *          take MS, cancel MS: as lock     give COUNT, close            info: VALUE HELD HOLDERS RECLAIMED
+ *          race GATE NAME COUNT     COUNT times: take, see with the i64 value NAME that nobody else is inside, give
+ *          storm                    takes and gives, again and again
+ *   condition create|open NAME own|bound   bound: to the worker's lock
+ *          take MS, give, close: its lock
+ *          wait MS, cancel MS       notified, recovered, error timeout
+ *          notify COUNT|all         info: WAITERS and how many notifications were passed on
+ *          turns NAME OF MINE COUNT COUNT times: waits until the i64 value NAME modulo OF is MINE, adds 1, notifies
+ *   event  create|open NAME, set, clear, pulse (both), ask: set, clear
+ *          wait MS, cancel MS       set, error timeout
+ *   barrier create NAME PARTIES, open NAME, abort, reset, register, unregister, close
+ *          wait MS, cancel MS       passed INDEX, error timeout, error shattered
+ *          fail MS                  waits with an action that fails: failed, if this was the last party
+ *          rounds COUNT NAME        waits COUNT times, with an action that adds 1 to the i64 value NAME; each time
+ *                                   counts the mark PARTIES * round + index
+ *          storm                    registers, and waits again and again, until that fails
+ *   These and lock: NAME: -: anonymous   send ADDRESS, receive ADDRESS, spawn, inherit: as give to inherit of queue
  *   value  create|keep|open NAME TYPE   keep: MPROC_PERSIST            load, store BITS, close
  *          fetch OP BITS            the value before                   add GATE COUNT BITS
  *   record create|open NAME SCHEMA  a SNAPSHOT struct; SCHEMA: agreed, none or other

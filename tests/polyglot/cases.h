@@ -7,6 +7,24 @@
 /* A lock that A holds: A is killed, A is stopped, A is killed while it waits; both take it in turns. */
 void case_lock(const pair_t *pair);
 
+/* A lock that B releases for A; an rlock with all the levels of A, which is killed with them. */
+void case_owners(const pair_t *pair);
+
+/* Readers together, writers alone; A is killed while it reads, writes, waits, or repairs. */
+void case_rwlock(const pair_t *pair);
+
+/* Permits that anybody may give back, and permits that come back when A is killed. */
+void case_semaphore(const pair_t *pair);
+
+/* A turn that goes round; A is killed with a notification, or with the lock. */
+void case_condition(const pair_t *pair);
+
+/* A flag that outlives A, and that ends a wait also if it is cleared at once. */
+void case_event(const pair_t *pair);
+
+/* Three languages meet; one of them gives up, fails, or is killed while it waits or is waited for. */
+void case_barrier(const pair_t *pair);
+
 /* Numbers of every type and structs written by A and read by B; both add at the same time; A is killed while
  * it stores. */
 void case_value(const pair_t *pair);
@@ -29,6 +47,9 @@ void case_work(const pair_t *pair);
 
 /* Handles on queues and on ends of pipes travel from A to B, through sockets and to programs that A starts. */
 void case_pass(const pair_t *pair);
+
+/* The same with locks of all sorts, semaphores, conditions, events and barriers; A is killed with what it has. */
+void case_family(const pair_t *pair);
 
 /* B waits in vain: timeouts, cancelling, shutdown. */
 void case_waits(const pair_t *pair);

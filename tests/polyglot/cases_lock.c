@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 
-static const char *const kinds[3] = {"lock", "value", "array"};
+static const char *const kinds[] = {"lock", "value", "array", "rlock"};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* A is killed with the lock. B, which waits, gets it and is told; afterwards it is clean. */
 static void killed_holder(worker_t *b, const pair_t *p, const char *kind, const char *name) {
@@ -80,7 +81,7 @@ static void race(worker_t *a, worker_t *b, const char *kind, const char *tag) {
 void case_lock(const pair_t *p) {
     int i;
     worker_t *a = start(p->a), *b = start(p->b);
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < KINDS; i++) {
         char name[64];
         snprintf(name, sizeof name, "lock-%s-%s", kinds[i], p->tag);
         ask(a, "ok", "lock create %s %s", kinds[i], name);

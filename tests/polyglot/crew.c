@@ -308,8 +308,33 @@ void crew_text(worker_t *worker, const char *file, int line, char answer[80]) {
     strcpy(answer, all);
 }
 
+void crew_until(worker_t *worker, const char *file, int line, const char *wanted, const char *format, ...) {
+    int64_t deadline = now_ms() + answer_seconds * 1000;
+    char command[256], answer[80];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    for (;;) {
+        crew_tell(worker, file, line, "%s", command);
+        crew_text(worker, file, line, answer);
+        if (strcmp(answer, wanted) == 0) {
+            return;
+        }
+        if (now_ms() > deadline) {
+            crew_fail(file, line, "%s, asked \"%s\" for %d s: expected \"%s\", got \"%s\"", worker->name, command,
+                      answer_seconds, wanted, answer);
+        }
+        sleep_us(500);
+    }
+}
+
+bool crew_has_answered(worker_t *worker, const char *file, int line) {
+    return worker->length > 0 || listen_to(worker, 0, file, line);
+}
+
 void crew_silence(worker_t *worker, const char *file, int line) {
-    if (worker->length > 0 || listen_to(worker, 0, file, line)) {
+    if (crew_has_answered(worker, file, line)) {
         crew_fail(file, line, "%s, asked \"%s\", should be waiting, but said \"%.*s\"", worker->name, worker->question,
                   (int)worker->length, worker->heard);
     }

@@ -49,7 +49,9 @@ bool crew_is_over(void);
 #define expect_numbers(worker, before, one, two) crew_numbers(worker, __FILE__, __LINE__, before, one, two)
 #define ask_text(worker, answer, ...) (tell(worker, __VA_ARGS__), crew_text(worker, __FILE__, __LINE__, answer))
 #define expect_text(worker, answer) crew_text(worker, __FILE__, __LINE__, answer)
+#define until(worker, wanted, ...) crew_until(worker, __FILE__, __LINE__, wanted, __VA_ARGS__)
 #define expect_silence(worker) crew_silence(worker, __FILE__, __LINE__)
+#define has_answered(worker) crew_has_answered(worker, __FILE__, __LINE__)
 #define quit(worker) crew_quit(worker, __FILE__, __LINE__)
 #define check(condition) \
     ((condition) ? (void)0 : crew_fail(__FILE__, __LINE__, "%s", #condition))
@@ -70,6 +72,13 @@ void crew_numbers(worker_t *worker, const char *file, int line, const char *befo
 
 /* Waits for the answer, of at most 79 characters, and gives it. */
 void crew_text(worker_t *worker, const char *file, int line, char answer[80]);
+
+/* Asks again and again, until that is the answer. */
+void crew_until(worker_t *worker, const char *file, int line, const char *wanted, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* Whether the worker has answered. */
+bool crew_has_answered(worker_t *worker, const char *file, int line);
 
 /* Fails if the worker has answered already: it is meant to be blocked. */
 void crew_silence(worker_t *worker, const char *file, int line);

@@ -21,16 +21,19 @@
 
 enum {
     ANSWER_SECONDS = 30, /* both far beyond what it takes: only a hang gets there */
-    TOTAL_SECONDS = 240,
+    TOTAL_SECONDS = 360,
     MOST_FAILURES = 5 /* what hangs once hangs often: the rest would be waiting */
 };
 
 static const struct {
     const char *object;
     void (*play)(const pair_t *);
-} cases[] = {{"lock", case_lock},   {"value", case_value}, {"array", case_array},
-             {"queue", case_queue}, {"pipe", case_pipe},   {"place", case_place},
-             {"work", case_work},   {"pass", case_pass},   {"waits", case_waits}, {"lifetime", case_lifetime}};
+} cases[] = {{"lock", case_lock},           {"owners", case_owners},       {"rwlock", case_rwlock},
+             {"semaphore", case_semaphore}, {"condition", case_condition}, {"event", case_event},
+             {"barrier", case_barrier},     {"value", case_value},         {"array", case_array},
+             {"queue", case_queue},         {"pipe", case_pipe},           {"place", case_place},
+             {"work", case_work},           {"pass", case_pass},           {"family", case_family},
+             {"waits", case_waits},         {"lifetime", case_lifetime}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static int passed, failed;

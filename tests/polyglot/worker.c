@@ -1,11 +1,10 @@
 /* The worker in C. What the commands mean is said in agreed.h. */
+#include "worker.h"
+
 #include "agreed.h"
 #include "sockets.h"
 
-#include <mproc.h>
-
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +14,7 @@
 
 /* ---- answers ---- */
 
-static void say(const char *format, ...) {
+void say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -41,28 +40,28 @@ static const char *word_of(int status) {
     case MPROC_EOF: return "eof";
     case MPROC_EPIPE: return "broken";
     case MPROC_ENOTSUP: return "unsupported";
+    case MPROC_EBROKEN: return "shattered";
+    case MPROC_EOVERFLOW: return "overflow";
     }
     mproc_last_error(&error, sizeof error);
     snprintf(other, sizeof other, "other %s: %s", mproc_status_name(status), error.message);
     return other;
 }
 
-/* Whether the call went well; if not, that is the answer. */
-static bool well(int status) {
+bool well(int status) {
     if (status < 0) {
         say("error %s", word_of(status));
     }
     return status >= 0;
 }
 
-static void answer(int status) {
+void answer(int status) {
     if (well(status)) {
         say("ok");
     }
 }
 
-/* For what cannot fail unless the library is broken. */
-static int need(int status, const char *what) {
+int need(int status, const char *what) {
     if (status < 0) {
         say("%s failed: error %s", what, word_of(status));
         exit(1);
@@ -75,19 +74,19 @@ static int need(int status, const char *what) {
 static char *words[40];
 static int word_count;
 
-static const char *word(int i) {
+const char *word(int i) {
     return i < word_count ? words[i] : "";
 }
 
-static long long number(int i) {
+long long number(int i) {
     return strtoll(word(i), NULL, 10);
 }
 
-static int64_t timeout_ns(int i) {
+int64_t timeout_ns(int i) {
     return number(i) < 0 ? MPROC_FOREVER : number(i) * 1000000;
 }
 
-static bool is(int i, const char *text) {
+bool is(int i, const char *text) {
     return strcmp(word(i), text) == 0;
 }
 
@@ -105,7 +104,7 @@ static mproc_value_t *u64_value(const char *name, bool create) {
     return value;
 }
 
-static void pass_gate(const char *name) {
+void pass_gate(const char *name) {
     mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
     mproc_value_t *gate;
     int64_t there;
@@ -119,12 +118,6 @@ static void pass_gate(const char *name) {
     mproc_value_close(gate);
 }
 
-typedef struct {
-    mproc_cancel_t *token;
-    int64_t after_ns;
-    pthread_t thread;
-} canceller_t;
-
 static void *cancel_later(void *argument) {
     canceller_t *canceller = argument;
     struct timespec pause = {canceller->after_ns / 1000000000, canceller->after_ns % 1000000000};
@@ -133,7 +126,7 @@ static void *cancel_later(void *argument) {
     return NULL;
 }
 
-static void canceller_start(canceller_t *canceller, int64_t after_ns) {
+void canceller_start(canceller_t *canceller, int64_t after_ns) {
     canceller->after_ns = after_ns;
     need(mproc_cancel_create(&canceller->token), "cancel token");
     if (pthread_create(&canceller->thread, NULL, cancel_later, canceller) != 0) {
@@ -142,21 +135,29 @@ static void canceller_start(canceller_t *canceller, int64_t after_ns) {
     }
 }
 
-static void canceller_end(canceller_t *canceller) {
+void canceller_end(canceller_t *canceller) {
     pthread_join(canceller->thread, NULL);
     mproc_cancel_close(canceller->token);
 }
 
 /* ---- lock ---- */
 
-static mproc_lock_t *lock;
+mproc_lock_t *lock;
+mproc_rlock_t *lock_recursive;
 static mproc_value_t *lock_value;
 static mproc_array_t *lock_array;
 
 static int lock_make(void) {
     bool create = is(1, "create");
-    if (is(2, "lock")) {
-        return create ? mproc_lock_create(NULL, word(3), NULL, &lock) : mproc_lock_open(NULL, word(3), NULL, &lock);
+    const char *name = is(3, "-") ? NULL : word(3);
+    if (is(2, "lock") || is(2, "any")) {
+        mproc_lock_options_t options = MPROC_LOCK_OPTIONS_INIT;
+        options.flags = create && is(2, "any") ? MPROC_ANY_RELEASE : 0;
+        return create ? mproc_lock_create(NULL, name, &options, &lock) : mproc_lock_open(NULL, name, &options, &lock);
+    }
+    if (is(2, "rlock")) {
+        return create ? mproc_rlock_create(NULL, name, NULL, &lock_recursive)
+                      : mproc_rlock_open(NULL, name, NULL, &lock_recursive);
     }
     if (is(2, "value")) {
         mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
@@ -175,18 +176,26 @@ static int lock_make(void) {
 }
 
 static int lock_take(int64_t timeout, const mproc_cancel_t *cancel) {
-    return lock != NULL         ? mproc_lock_lock(lock, timeout, cancel)
-           : lock_value != NULL ? mproc_value_lock(lock_value, timeout, cancel)
-                                : mproc_array_lock(lock_array, timeout, cancel);
+    return lock != NULL             ? mproc_lock_lock(lock, timeout, cancel)
+           : lock_recursive != NULL ? mproc_rlock_lock(lock_recursive, timeout, cancel)
+           : lock_value != NULL     ? mproc_value_lock(lock_value, timeout, cancel)
+                                    : mproc_array_lock(lock_array, timeout, cancel);
 }
 
 static int lock_give(void) {
-    return lock != NULL         ? mproc_lock_unlock(lock)
-           : lock_value != NULL ? mproc_value_unlock(lock_value)
-                                : mproc_array_unlock(lock_array);
+    return lock != NULL             ? mproc_lock_unlock(lock)
+           : lock_recursive != NULL ? mproc_rlock_unlock(lock_recursive)
+           : lock_value != NULL     ? mproc_value_unlock(lock_value)
+                                    : mproc_array_unlock(lock_array);
 }
 
 static int lock_owner(mproc_owner_t *owner) {
+    if (lock_recursive != NULL) {
+        mproc_rlock_info_t info;
+        int status = mproc_rlock_info(lock_recursive, &info, sizeof info);
+        *owner = info.owner;
+        return status;
+    }
     return lock != NULL         ? mproc_lock_owner(lock, owner, sizeof *owner)
            : lock_value != NULL ? mproc_value_lock_owner(lock_value, owner, sizeof *owner)
                                 : mproc_array_lock_owner(lock_array, owner, sizeof *owner);
@@ -194,17 +203,31 @@ static int lock_owner(mproc_owner_t *owner) {
 
 static void lock_close(void) {
     mproc_lock_close(lock);
+    mproc_rlock_close(lock_recursive);
     mproc_value_close(lock_value);
     mproc_array_close(lock_array);
     lock = NULL;
+    lock_recursive = NULL;
     lock_value = NULL;
     lock_array = NULL;
 }
 
-static void taken(int status) {
+void taken(int status) {
     if (well(status)) {
         say(status == MPROC_RECOVERED ? "recovered" : "held");
     }
+}
+
+static int lock_export(mproc_handle_t **handle) {
+    return lock != NULL ? mproc_lock_export(lock, handle) : mproc_rlock_export(lock_recursive, handle);
+}
+
+static int lock_import(const mproc_handle_t *handle) {
+    uint32_t kind;
+    lock_close();
+    need(mproc_handle_kind(handle, &kind), "kind");
+    return kind == MPROC_KIND_RLOCK ? mproc_rlock_import(handle, NULL, &lock_recursive)
+                                    : mproc_lock_import(handle, NULL, &lock);
 }
 
 static void lock_race(void) {
@@ -229,7 +252,9 @@ static void do_lock(void) {
     if (is(1, "create") || is(1, "open")) {
         answer(lock_make());
     } else if (is(1, "take")) {
-        taken(number(2) == 0 && lock != NULL ? mproc_lock_try(lock) : lock_take(timeout_ns(2), NULL));
+        taken(number(2) == 0 && lock != NULL             ? mproc_lock_try(lock)
+              : number(2) == 0 && lock_recursive != NULL ? mproc_rlock_try(lock_recursive)
+                                                         : lock_take(timeout_ns(2), NULL));
     } else if (is(1, "give")) {
         answer(lock_give());
     } else if (is(1, "owner")) {
@@ -248,11 +273,18 @@ static void do_lock(void) {
         status = lock_take(MPROC_FOREVER, canceller.token);
         canceller_end(&canceller);
         taken(status);
+    } else if (is(1, "count")) {
+        mproc_rlock_info_t info;
+        if (well(mproc_rlock_info(lock_recursive, &info, sizeof info))) {
+            say("%u", (unsigned)info.count);
+        }
     } else if (is(1, "race")) {
         lock_race();
-    } else {
+    } else if (is(1, "close")) {
         lock_close();
         say("ok");
+    } else {
+        travel();
     }
 }
 
@@ -575,13 +607,13 @@ static void do_array(void) {
         for (i = 0; i < array_info.ndim; i++) {
             printf("%s%llu", i == 0 ? "" : "x", (unsigned long long)array_info.shape[i]);
         }
-        say("");
+        say("%s", "");
     } else if (is(1, "read")) {
         if (well(mproc_array_read(array, 0, length, place, length * size))) {
             for (i = 0; i < length; i++) {
                 printf("%s%lld", i == 0 ? "" : " ", (long long)element(place, i));
             }
-            say("");
+            say("%s", "");
         }
     } else if (is(1, "get")) {
         if (well(mproc_array_index(array, indices, 2, &at)) && well(mproc_array_get(array, at, place, size))) {
@@ -993,11 +1025,17 @@ static void put_jobs(void) {
     answer(status);
 }
 
+void count_mark(size_t i) {
+    uint32_t times;
+    need(mproc_array_get(marks, i, &times, sizeof times), "get");
+    times++;
+    need(mproc_array_set(marks, i, &times, sizeof times), "set");
+}
+
 /* Checks a job, and counts it as done. */
 static void do_job(const unsigned char *bytes, size_t length) {
     unsigned char wanted[MAX_JOB];
     uint64_t i = UINT64_MAX;
-    uint32_t times;
     if (length >= sizeof i) {
         memcpy(&i, bytes, sizeof i);
     }
@@ -1005,9 +1043,7 @@ static void do_job(const unsigned char *bytes, size_t length) {
         say("wrong: %zu bytes are no job", length);
         exit(1);
     }
-    need(mproc_array_get(marks, (size_t)i, &times, sizeof times), "get");
-    times++;
-    need(mproc_array_set(marks, (size_t)i, &times, sizeof times), "set");
+    count_mark((size_t)i);
 }
 
 static void work(void) {
@@ -1057,7 +1093,9 @@ static const char *program; /* this one, whose neighbours are the workers in oth
 static int hand_over(mproc_handle_t **handle) {
     int status;
     if (!piped()) {
-        return mproc_queue_export(queue, handle);
+        return is(0, "queue") ? mproc_queue_export(queue, handle)
+               : is(0, "lock") ? lock_export(handle)
+                               : family_export(handle);
     }
     status = mproc_pipe_export(far_end != NULL ? far_end : near_end, handle);
     mproc_pipe_close(far_end);
@@ -1070,6 +1108,9 @@ static int open_handle(const mproc_handle_t *handle) {
         mproc_pipe_close(near_end);
         near_end = NULL;
         return mproc_pipe_import(handle, NULL, &near_end);
+    }
+    if (!is(0, "queue")) {
+        return is(0, "lock") ? lock_import(handle) : family_import(handle);
     }
     mproc_queue_close(queue);
     queue = NULL;
@@ -1142,6 +1183,20 @@ static void inherit(void) {
     if (well(mproc_inherited(GIVEN, &handle))) {
         answer(open_handle(handle));
         mproc_handle_close(handle);
+    }
+}
+
+void travel(void) {
+    if (is(1, "send")) {
+        give();
+    } else if (is(1, "receive")) {
+        take();
+    } else if (is(1, "spawn")) {
+        spawn();
+    } else if (is(1, "inherit")) {
+        inherit();
+    } else {
+        say("unknown command: %s %s", word(0), word(1));
     }
 }
 
@@ -1337,6 +1392,8 @@ static void run(char *line) {
         do_pipe();
     } else if (is(0, "marks")) {
         do_marks();
+    } else if (do_family()) {
+        return;
     } else if (is(0, "unlink")) {
         answer(mproc_domain_unlink(NULL, word(1)));
     } else if (is(0, "sweep")) {
@@ -1357,9 +1414,8 @@ int main(int argc, char **argv) {
     while (argc == 1 && fgets(line, sizeof line, stdin) != NULL) {
         run(line);
     }
-    mproc_lock_close(lock);
-    mproc_value_close(lock_value);
-    mproc_array_close(lock_array);
+    family_close();
+    lock_close();
     mproc_value_close(value);
     mproc_value_close(record);
     mproc_value_close(block);

@@ -1,44 +1,32 @@
 // The worker in C++. What the commands mean is said in agreed.h.
-#include "agreed.h"
-#include "sockets.h"
-
-#include <mproc.hpp>
+#include "worker.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <limits>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <sstream>
-#include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
 namespace {
 
-using std::chrono::milliseconds;
-using words = std::vector<std::string>;
+using namespace worker;
 
 // ---- answers ----
-
-void say(const std::string& line) { std::cout << line << std::endl; }
 
 std::string word_of(const mproc::error& e) {
   static const std::map<mproc::errc, const char*> known{
       {mproc::errc::timed_out, "timeout"},     {mproc::errc::canceled, "canceled"},  {mproc::errc::closed, "closed"},
       {mproc::errc::type_mismatch, "type"},    {mproc::errc::wrong_kind, "kind"},    {mproc::errc::not_found, "notfound"},
       {mproc::errc::already_exists, "exists"}, {mproc::errc::out_of_range, "range"}, {mproc::errc::too_big, "toobig"},
-      {mproc::errc::not_owner, "notholder"},   {mproc::errc::end_of_file, "eof"},  {mproc::errc::broken_pipe, "broken"},
-      {mproc::errc::not_supported, "unsupported"}};
+      {mproc::errc::not_owner, "notholder"},   {mproc::errc::end_of_file, "eof"},    {mproc::errc::broken_pipe, "broken"},
+      {mproc::errc::overflow, "overflow"},     {mproc::errc::not_supported, "unsupported"},
+      {mproc::errc::broken_barrier, "shattered"}};
   for (const auto& [code, word] : known) {
     if (e.code() == code) return word;
   }
@@ -51,43 +39,13 @@ std::string hex(std::uint64_t bits) {
   return out.str();
 }
 
-// What was not foreseen: it ends the worker.
-[[noreturn]] void wrong(const std::string& what) { throw std::runtime_error(what); }
-
 // ---- words of a command ----
 
-std::int64_t number(const std::string& word) { return std::stoll(word); }
 std::uint64_t bits_of(const std::string& word) { return std::stoull(word, nullptr, 16); }
 
 std::uint64_t schema_of(const std::string& word) {
   return word == "agreed" ? SCHEMA_AGREED : word == "other" ? SCHEMA_OTHER : 0;
 }
-
-// ---- helpers ----
-
-void pass_gate(const std::string& name) {
-  auto gate = mproc::value<std::int32_t>::create_or_open(name);
-  ++gate;
-  while (gate.load() < 2) std::this_thread::yield();
-}
-
-// A token that another thread sets after a while.
-class canceller {
- public:
-  explicit canceller(milliseconds after)
-      : thread_([this, after] {
-          std::this_thread::sleep_for(after);
-          token.set();
-        }) {}
-  ~canceller() { thread_.join(); }
-  canceller(const canceller&) = delete;
-  canceller& operator=(const canceller&) = delete;
-
-  mproc::cancel_token token;
-
- private:
-  std::thread thread_;
-};
 
 // ---- lock ----
 
@@ -97,6 +55,9 @@ struct any_lock {
   virtual std::string cancel(milliseconds after) = 0;
   virtual void give() = 0;
   virtual std::string owner() = 0;
+  virtual std::string count() = 0;
+  virtual mproc::lock_ref reference() = 0;
+  virtual mproc::handle export_handle() = 0;
   virtual void add_slowly(mproc::value<std::int64_t>& plain, std::int64_t count) = 0;
 };
 
@@ -106,13 +67,8 @@ class lock_of final : public any_lock {
   explicit lock_of(Object object) : object_(std::move(object)) {}
 
   std::string take(std::int64_t ms) override {
-    auto& m = mutex();
-    // As a program would: the guard takes it; here the lock outlives the guard.
-    std::unique_lock guard(m, std::defer_lock);
-    if (ms < 0) guard.lock();
-    else if (!(ms == 0 ? guard.try_lock() : guard.try_lock_for(milliseconds(ms)))) return "error timeout";
-    guard.release();
-    return m.recovered() ? "recovered" : "held";
+    if constexpr (is_recursive) return take_level(ms);
+    else return worker::take(mutex(), ms);
   }
   std::string cancel(milliseconds after) override {
     const canceller in_time(after);
@@ -124,6 +80,15 @@ class lock_of final : public any_lock {
     const auto who = mutex().owner();
     return who ? std::to_string(who->pid) : "nobody";
   }
+  std::string count() override {
+    if constexpr (is_recursive) return std::to_string(object_.info().count);
+    else wrong("not recursive");
+  }
+  mproc::lock_ref reference() override {
+    if constexpr (is_recursive || is_mutex) return object_;
+    else wrong("not for conditions");
+  }
+  mproc::handle export_handle() override { return object_.export_handle(); }
   void add_slowly(mproc::value<std::int64_t>& plain, std::int64_t count) override {
     for (; count > 0; --count) {
       const std::lock_guard guard(mutex());
@@ -132,10 +97,24 @@ class lock_of final : public any_lock {
   }
 
  private:
+  static constexpr bool is_mutex = std::is_same_v<Object, mproc::mutex>;
+  static constexpr bool is_recursive = std::is_same_v<Object, mproc::recursive_mutex>;
+
   auto& mutex() {
-    if constexpr (std::is_same_v<Object, mproc::mutex>) return object_;
+    if constexpr (is_mutex || is_recursive) return object_;
     else return object_.mutex();
   }
+
+  // recovered() lasts as long as the first level; the answer is about this one only.
+  std::string take_level(std::int64_t ms) {
+    bool told = false;
+    object_.on_recovered([&] { told = true; });
+    const auto how = worker::take(object_, ms);
+    object_.on_recovered({});
+    if (told && how != "recovered") wrong("wrong: told, but " + how);
+    return how == "recovered" && !told ? "held" : how;
+  }
+
   Object object_;
 };
 
@@ -146,13 +125,28 @@ void set_lock(Object object) {
   lock = std::make_unique<lock_of<Object>>(std::move(object));
 }
 
+std::string open_lock(const mproc::handle& from) {
+  lock.reset();
+  if (from.kind() == mproc::object_kind::rlock) set_lock(mproc::recursive_mutex::open(from));
+  else set_lock(mproc::mutex::open(from));
+  return "ok";
+}
+
 std::string do_lock(const words& w) {
   if (w[1] == "create" || w[1] == "open") {
     using value = mproc::value<std::int32_t>;
     using array = mproc::array<std::int32_t>;
     const bool create = w[1] == "create";
-    if (w[2] == "lock") set_lock(create ? mproc::mutex::create(w[3]) : mproc::mutex::open(w[3]));
-    else if (w[2] == "value") set_lock(create ? value::create(w[3]) : value::open(w[3]));
+    if (w[2] == "lock" || w[2] == "any") {
+      mproc::mutex_options options;
+      options.any_release = w[2] == "any";
+      set_lock(!create       ? mproc::mutex::open(w[3])
+               : w[3] == "-" ? mproc::mutex(options)
+                             : mproc::mutex::create(w[3], options));
+    } else if (w[2] == "rlock") {
+      using recursive = mproc::recursive_mutex;
+      set_lock(!create ? recursive::open(w[3]) : w[3] == "-" ? recursive() : recursive::create(w[3]));
+    } else if (w[2] == "value") set_lock(create ? value::create(w[3]) : value::open(w[3]));
     else set_lock(create ? array::create(w[3], 4) : array::open(w[3], 4));
     return "ok";
   }
@@ -166,6 +160,11 @@ std::string do_lock(const words& w) {
     lock->add_slowly(plain, number(w[4]));
     return "ok";
   }
+  if (w[1] == "count") return lock->count();
+  if (w[1] == "send") return send_handle(w[2], lock->export_handle()), "ok";
+  if (w[1] == "receive") return open_lock(receive_handle(w[2]));
+  if (w[1] == "spawn") return spawn(w, lock->export_handle());
+  if (w[1] == "inherit") return open_lock(mproc::inherited(GIVEN));
   lock.reset();
   return "ok";
 }
@@ -745,7 +744,7 @@ void do_job(std::string_view bytes) {
   std::uint64_t i = std::numeric_limits<std::uint64_t>::max();
   if (bytes.size() >= sizeof i) std::memcpy(&i, bytes.data(), sizeof i);
   if (i >= marks->size() || bytes != job(i)) wrong("wrong: " + std::to_string(bytes.size()) + " bytes are no job");
-  marks->set(i, marks->get(i) + 1);
+  count_mark(i);
 }
 
 template <class Channel>
@@ -776,22 +775,6 @@ std::string do_marks(const words& w) {
 
 // ---- handles that travel ----
 
-std::string program;  // this one, whose neighbours are the workers in other languages
-
-class connection {
- public:
-  explicit connection(int descriptor) : descriptor_(descriptor) {
-    if (descriptor < 0) wrong(std::string("no connection: ") + std::strerror(errno));
-  }
-  ~connection() { close(descriptor_); }
-  connection(const connection&) = delete;
-  connection& operator=(const connection&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 mproc::handle hand_over(const std::unique_ptr<mproc::queue>& from) { return from->export_handle(); }
 
 // A pair's far end is handed over: it is the receiver's alone.
@@ -804,17 +787,6 @@ template <class Channel>
 void open_handle(std::unique_ptr<Channel>& to, const mproc::handle& from) {
   to.reset();
   to = std::make_unique<Channel>(Channel::open(from));
-}
-
-// What is between the slashes becomes the other worker's arguments.
-std::string spawn(const words& w, mproc::handle given) {
-  std::vector<std::string> arguments{program.substr(0, program.rfind('-') + 1) + w[2]};
-  for (std::size_t i = 3; i < w.size(); ++i) {
-    if (w[i] == "/") arguments.emplace_back();
-    else arguments.back() += w[i] + " ";
-  }
-  mproc::process child(arguments, {{GIVEN, std::move(given)}});
-  return "ended " + std::to_string(child.wait().code);
 }
 
 // ---- queue and pipe ----
@@ -846,14 +818,8 @@ std::string do_channel(std::unique_ptr<Channel>& channel, const words& w) {
     return "ok";
   }
   if (verb == "work") return work(*channel, number(w[2]));
-  if (verb == "give") {
-    const connection to(connect_to(w[2].c_str()));
-    return hand_over(channel).send(to.get()), "ok";
-  }
-  if (verb == "take") {
-    const connection from(accept_at(w[2].c_str()));
-    return open_handle(channel, mproc::handle::recv(from.get())), "ok";
-  }
+  if (verb == "give") return send_handle(w[2], hand_over(channel)), "ok";
+  if (verb == "take") return open_handle(channel, receive_handle(w[2])), "ok";
   if (verb == "spawn") return spawn(w, hand_over(channel));
   if (verb == "inherit") return open_handle(channel, mproc::inherited(GIVEN)), "ok";
   if (verb == "close") {
@@ -966,9 +932,10 @@ std::string do_pipe(const words& w) {
 
 std::string answer(const words& w) {
   static const std::map<std::string, std::string (*)(const words&)> commands{
-      {"lock", do_lock},   {"value", do_value}, {"record", do_record}, {"block", do_block},
-      {"array", do_array}, {"cells", do_cells}, {"queue", do_queue},
-      {"pipe", do_pipe},   {"marks", do_marks}};
+      {"lock", do_lock},           {"value", do_value},         {"record", do_record}, {"block", do_block},
+      {"array", do_array},         {"cells", do_cells},         {"queue", do_queue},   {"pipe", do_pipe},
+      {"rwlock", do_rwlock},       {"semaphore", do_semaphore}, {"event", do_event},   {"barrier", do_barrier},
+      {"condition", do_condition}, {"marks", do_marks}};
   if (w[0] == "unlink") return mproc::domain().unlink(w[1]), "ok";
   if (w[0] == "sweep") return mproc::domain().sweep(), "ok";
   return commands.at(w[0])(w);
@@ -987,6 +954,61 @@ void run(const std::string& line) {
 }
 
 }  // namespace
+
+// ---- what worker.hpp promises ----
+
+namespace worker {
+namespace {
+
+std::string program;  // this one, whose neighbours are the workers in other languages
+
+class connection {
+ public:
+  explicit connection(int descriptor) : descriptor_(descriptor) {
+    if (descriptor < 0) wrong(std::string("no connection: ") + std::strerror(errno));
+  }
+  ~connection() { close(descriptor_); }
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+void pass_gate(const std::string& name) {
+  auto gate = mproc::value<std::int32_t>::create_or_open(name);
+  ++gate;
+  while (gate.load() < 2) std::this_thread::yield();
+}
+
+void count_mark(std::size_t i) { marks->set(i, marks->get(i) + 1); }
+
+mproc::lock_ref lock_to_bind() { return lock->reference(); }
+
+void send_handle(const std::string& address, const mproc::handle& from) {
+  const connection to(connect_to(address.c_str()));
+  from.send(to.get());
+}
+
+mproc::handle receive_handle(const std::string& address) {
+  const connection from(accept_at(address.c_str()));
+  return mproc::handle::recv(from.get());
+}
+
+std::string spawn(const words& w, mproc::handle given) {
+  std::vector<std::string> arguments{program.substr(0, program.rfind('-') + 1) + w[2]};
+  for (std::size_t i = 3; i < w.size(); ++i) {
+    if (w[i] == "/") arguments.emplace_back();
+    else arguments.back() += w[i] + " ";
+  }
+  mproc::process child(arguments, {{GIVEN, std::move(given)}});
+  return "ended " + std::to_string(child.wait().code);
+}
+
+}  // namespace worker
 
 int main(int argc, char** argv) try {
   program = argv[0];

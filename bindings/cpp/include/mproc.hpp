@@ -1,14 +1,15 @@
 /*
  * libmproc for C++17 and later: a header-only layer over mproc.h.
  *
- * Value, array, queue, pipe and lock that several processes share, and that stay correct when any of
- * them is killed with SIGKILL at any instant.
+ * Value, array, queue, pipe, mutexes, semaphore, condition, event and barrier that several processes share, and
+ * that stay correct when any of them is killed with SIGKILL at any instant.
  *
  *     mproc::value<int>  counter(0);          // anonymous: for this process and the ones it forks
  *     mproc::array<double> m({3, 4});         // 3 x 4, zeroed, row-major
  *     mproc::queue jobs = mproc::queue::create("jobs");   // named: for everybody in the domain
  *     auto [mine, yours] = mproc::pipe();     // messages between two ends, both ways
  *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
+ *     mproc::condition ready;                 // std::unique_lock lock(ready.mutex()); ready.wait(lock, ...);
  *
  * Conventions
  * -----------
@@ -19,8 +20,9 @@
  * Errors     Every failure throws mproc::error (a std::system_error in mproc::category()); compare
  *            with `e.code() == mproc::errc::closed`. A timeout is an outcome, not a failure: try_x(),
  *            try_x_for() and try_x_until() return false, an empty optional or 0. Cancellation
- *            (errc::canceled), use of a queue that was shut down (errc::closed) and of a pipe whose other
- *            end is gone (errc::end_of_file, errc::broken_pipe) do throw.
+ *            (errc::canceled), use of a queue that was shut down (errc::closed), of a pipe whose other
+ *            end is gone (errc::end_of_file, errc::broken_pipe) and of a broken barrier (errc::broken_barrier)
+ *            do throw.
  * Recovered  A lock whose holder died is handed over. lock() then succeeds like always;
  *            recovered() is true until unlock(), and a callback given to on_recovered() has been
  *            called with the lock held. See mproc::mutex. A message whose consumer died, or put it back,
@@ -30,6 +32,8 @@
  * Timeouts   Any std::chrono duration or time point, converted to nanoseconds: rounded up, negative
  *            means 0, too long means 292 years. Functions without a timeout wait for ever.
  * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
+ * Signals    A signal whose handler returns does not end a wait, unless the handle was made with the option
+ *            return_on_signal: then the function throws errc::interrupted.
  * Threads    Every object may be used by many threads at once, except that destroying, moving and
  *            on_recovered() need it for themselves.
  * Processes  A forked child uses the handles it inherited; it does not hold its parent's locks, reservations
@@ -50,20 +54,24 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -112,6 +120,10 @@ enum class errc : int {
   stale = MPROC_ESTALE,              ///< the domain was removed meanwhile
   broken_pipe = MPROC_EPIPE,         ///< the other end (of a pipe or socket) is gone: nobody will read it
   end_of_file = MPROC_EOF,           ///< the other end is gone, and nothing is left
+  interrupted = MPROC_EINTR,         ///< a signal handler ran (only with the option return_on_signal)
+  broken_barrier = MPROC_EBROKEN,    ///< the barrier is broken, or was reset while waiting
+  overflow = MPROC_EOVERFLOW,        ///< a count would exceed its bound: permits, levels of a lock
+  full = MPROC_EFULL,                ///< a table in shared memory is full: too many wait already
 };
 
 namespace detail {
@@ -142,6 +154,9 @@ class status_category final : public std::error_category {
       case errc::no_memory: return std::errc::not_enough_memory;
       case errc::busy: return std::errc::device_or_resource_busy;
       case errc::not_supported: return std::errc::operation_not_supported;
+      case errc::interrupted: return std::errc::interrupted;
+      case errc::overflow: return std::errc::value_too_large;
+      case errc::full: return std::errc::resource_unavailable_try_again;
       default: return {status, *this};
     }
   }
@@ -230,6 +245,16 @@ using array_info = mproc_array_info_t;
 using queue_info = mproc_queue_info_t;
 /// Bounds, fill and peer of an end of a pipe: see mproc_pipe_info_t.
 using pipe_info = mproc_pipe_info_t;
+/// Who holds a recursive mutex, and how often: see mproc_rlock_info_t.
+using recursive_mutex_info = mproc_rlock_info_t;
+/// Who reads and writes under a shared mutex: see mproc_rwlock_info_t.
+using shared_mutex_info = mproc_rwlock_info_t;
+/// Permits of a semaphore: see mproc_semaphore_info_t.
+using semaphore_info = mproc_semaphore_info_t;
+/// Who waits for a condition, and under which kind of lock: see mproc_condition_info_t.
+using condition_info = mproc_condition_info_t;
+/// How many parties wait at a barrier, and what became of earlier ones: see mproc_barrier_info_t.
+using barrier_info = mproc_barrier_info_t;
 
 // ---------------------------------------------------------------------------------------------
 // Helpers: statuses, handles, time
@@ -266,7 +291,9 @@ template <class Handle, auto Close>
 class shared_handle {
  public:
   shared_handle() noexcept = default;
-  explicit shared_handle(Handle* handle) : shared_(handle, closer<Close>()) {}
+  explicit shared_handle(Handle* handle) {
+    if (handle != nullptr) shared_.reset(handle, closer<Close>());
+  }
   shared_handle(shared_handle&&) noexcept = default;
   shared_handle& operator=(shared_handle&&) noexcept = default;
 
@@ -332,13 +359,19 @@ constexpr std::int64_t to_ns(const std::chrono::duration<Rep, Period>& wait) {
   return static_cast<long double>(whole) < ns ? whole + 1 : whole;
 }
 
+// How long it is until then.
+template <class Clock, class Duration>
+std::int64_t ns_until(const std::chrono::time_point<Clock, Duration>& when) {
+  const auto now = Clock::now();
+  return when <= now ? std::int64_t{0} : to_ns(when - now);
+}
+
 // Runs `attempt(ns)` until it succeeds or `when` has come. A steady clock needs one attempt; a clock
 // that may be set while we sleep is looked at again.
 template <class Clock, class Duration, class Attempt>
 auto until(const std::chrono::time_point<Clock, Duration>& when, Attempt&& attempt) {
   for (;;) {
-    const auto now = Clock::now();
-    auto outcome = attempt(when <= now ? std::int64_t{0} : to_ns(when - now));
+    auto outcome = attempt(ns_until(when));
     if (outcome || Clock::is_steady || Clock::now() >= when) return outcome;
   }
 }
@@ -509,7 +542,13 @@ enum class object_kind : std::uint32_t {
   value = MPROC_KIND_VALUE,
   array = MPROC_KIND_ARRAY,
   queue = MPROC_KIND_QUEUE,
-  pipe = MPROC_KIND_PIPE,  ///< one end of it
+  pipe = MPROC_KIND_PIPE,      ///< one end of it
+  rlock = MPROC_KIND_RLOCK,    ///< a recursive_mutex
+  rwlock = MPROC_KIND_RWLOCK,  ///< a shared_mutex
+  semaphore = MPROC_KIND_SEMAPHORE,
+  condition = MPROC_KIND_CONDITION,
+  event = MPROC_KIND_EVENT,
+  barrier = MPROC_KIND_BARRIER,
 };
 
 /// A handle on an object of any kind, ready to travel: to a program that mproc::process starts, or through
@@ -634,16 +673,60 @@ inline handle inherited(const std::string& name) {
 // Lock
 // ---------------------------------------------------------------------------------------------
 
+class condition;
+
 namespace detail {
+
+// How often a lock was taken that can be taken only once.
+struct one_level {
+  bool enter() noexcept { return true; }  // whether this is the first level
+  bool leave() noexcept { return true; }  // whether this was the last level
+  void restart() noexcept {}
+  std::uint32_t save() const noexcept { return 1; }
+  void restore(std::uint32_t) noexcept {}
+};
+
+// How often its thread took a recursive lock through one handle: recovered() has to last as long. Written with the
+// lock held; atomic because a thread that does not hold it may try to unlock.
+class thread_levels {
+ public:
+  explicit thread_levels(bool recursive = true) noexcept : recursive_(recursive) {}
+
+  bool enter() noexcept {
+    const bool nested = recursive_ && mine() && count_.get() > 0;
+    restore(nested ? count_.get() + 1 : 1);
+    return !nested;
+  }
+  bool leave() noexcept {
+    if (!recursive_) return true;
+    if (!mine() || count_.get() == 0) return false;
+    count_.set(count_.get() - 1);
+    return count_.get() == 0;
+  }
+  void restart() noexcept { restore(1); }
+  std::uint32_t save() const noexcept { return mine() ? count_.get() : 1; }
+  void restore(std::uint32_t count) noexcept {
+    owner_.set(std::this_thread::get_id());
+    count_.set(count);
+  }
+
+ private:
+  bool mine() const noexcept { return owner_.get() == std::this_thread::get_id(); }
+
+  bool recursive_;
+  movable_atomic<std::thread::id> owner_{std::thread::id()};
+  movable_atomic<std::uint32_t> count_{0};
+};
 
 // A TimedLockable over one kind of lock of the library. `Calls` names its C functions.
 template <class Calls>
 class lockable {
   using handle_type = typename Calls::handle;
+  using levels = typename Calls::levels;
 
  public:
   /// Waits for the lock. A dead holder's lock passes on (see recovered()); a stopped holder is never
-  /// robbed. Not recursive. Throws errc::canceled when the token is set.
+  /// robbed. Throws errc::canceled when the token is set.
   void lock(cancel_ref cancel = {}) { acquire(MPROC_FOREVER, cancel); }
 
   /// Takes the lock if that is possible at once.
@@ -661,16 +744,18 @@ class lockable {
     return until(when, [&](std::int64_t ns) { return acquire(ns, cancel); });
   }
 
-  /// Releases the lock; any thread of the process may. Throws errc::not_owner if this process does not
-  /// hold it (in the destructor of a guard that ends the program, as it should).
+  /// Releases the lock; any thread of the process may. (A recursive one: one level of it, and only the thread
+  /// that holds it may.) Throws errc::not_owner if this process does not hold it (in the destructor of a guard
+  /// that ends the program, as it should).
   void unlock() {
     // Before the release: afterwards the flag may already be another thread's.
-    if (recovered_.get()) recovered_.set(false);
-    check(Calls::unlock(live(handle_)), Calls::unlock_name);
+    if (levels_.leave() && recovered_.get()) recovered_.set(false);
+    check(Calls::unlock(live(raw_)), Calls::unlock_name);
   }
 
   /// Whether the latest acquisition through this handle took over from a holder that died inside: what
-  /// the lock protects may be half done. Meaningful while holding the lock; unlock() clears it.
+  /// the lock protects may be half done. Meaningful while holding the lock; unlock() clears it (of a recursive
+  /// one: that of the last level, through the handle that took it).
   bool recovered() const noexcept { return recovered_.get(); }
 
   /// Called with the lock held, before lock() returns, whenever an acquisition through this handle takes
@@ -678,27 +763,35 @@ class lockable {
   /// released and lock() throws the same. Set it before threads share the handle; {} removes it.
   void on_recovered(std::function<void()> callback) { on_recovered_ = std::move(callback); }
 
-  /// Who holds the lock right now, a snapshot for people and logs; empty when it is free.
+  /// Who holds the lock right now, a snapshot for people and logs; empty when it is free. (A shared_mutex and
+  /// the lock of a condition do not have this.)
+  template <class C = Calls, class = decltype(&C::owner)>
   std::optional<owner_info> owner() const {
     owner_info who{};
-    check(Calls::owner(live(handle_), &who), Calls::owner_name);
+    check(Calls::owner(live(raw_), &who), Calls::owner_name);
     if (who.held == 0) return std::nullopt;
     return who;
   }
 
  protected:
   lockable() noexcept = default;
-  void attach(const handle_type* handle) noexcept { handle_ = handle; }
+  void attach(const handle_type* handle) noexcept { raw_ = handle; }
+  void set_recovered(bool recovered) noexcept {
+    if (recovered_.get() != recovered) recovered_.set(recovered);
+  }
 
  public:
-  // For value and array, which own the handle; user code has no reason to make one.
-  explicit lockable(const handle_type* handle) noexcept : handle_(handle) {}
+  // For the objects that own the handle; user code has no reason to make one.
+  explicit lockable(const handle_type* handle, levels start = levels()) noexcept
+      : raw_(handle), levels_(std::move(start)) {}
   lockable(lockable&& other) noexcept
-      : handle_(std::exchange(other.handle_, nullptr)),
+      : raw_(std::exchange(other.raw_, nullptr)),
+        levels_(std::move(other.levels_)),
         recovered_(std::move(other.recovered_)),
         on_recovered_(std::move(other.on_recovered_)) {}
   lockable& operator=(lockable&& other) noexcept {
-    handle_ = std::exchange(other.handle_, nullptr);
+    raw_ = std::exchange(other.raw_, nullptr);
+    levels_ = std::move(other.levels_);
     recovered_ = std::move(other.recovered_);
     on_recovered_ = std::move(other.on_recovered_);
     return *this;
@@ -706,13 +799,16 @@ class lockable {
   ~lockable() = default;
 
  private:
+  friend class ::mproc::condition;
+
   bool acquire(std::int64_t timeout_ns, cancel_ref cancel) {
-    const int status = Calls::lock(live(handle_), timeout_ns, cancel.native_handle());
+    const int status = Calls::lock(live(raw_), timeout_ns, cancel.native_handle());
     if (!in_time(status, Calls::lock_name)) return false;
     if (status == MPROC_RECOVERED) {
+      levels_.restart();
       taken_over();
-    } else if (recovered_.get()) {
-      recovered_.set(false);  // left by an acquisition that was released through another handle
+    } else if (levels_.enter()) {
+      set_recovered(false);  // left by an acquisition that was released through another handle
     }
     return true;
   }
@@ -724,19 +820,44 @@ class lockable {
       on_recovered_();
     } catch (...) {
       // A guard does not release what lock() did not return from.
+      levels_.leave();
       recovered_.set(false);
-      Calls::unlock(handle_);
+      Calls::unlock(raw_);
       throw;
     }
   }
 
-  const handle_type* handle_ = nullptr;
+  // Runs a wait that gives the lock up, with all its levels, and takes it again. The lock is held afterwards, also
+  // when this throws.
+  template <class Wait>
+  int given_up_during(const Wait& wait) {
+    const std::uint32_t depth = levels_.save();
+    const int status = wait();
+    switch (status) {
+      case MPROC_OK:
+      case MPROC_RECOVERED:
+      case MPROC_ETIMEDOUT:
+      case MPROC_ECANCELED:
+      case MPROC_EINTR:
+        // Meanwhile other threads had it.
+        levels_.restore(depth);
+        set_recovered(status == MPROC_RECOVERED);
+        if (status == MPROC_RECOVERED && on_recovered_) on_recovered_();
+        break;
+      default: break;  // it was not given up
+    }
+    return status;
+  }
+
+  const handle_type* raw_ = nullptr;
+  levels levels_;
   movable_atomic<bool> recovered_{false};
   std::function<void()> on_recovered_;
 };
 
 struct lock_calls {
   using handle = mproc_lock_t;
+  using levels = one_level;
   static constexpr const char* lock_name = "lock_lock";
   static constexpr const char* unlock_name = "lock_unlock";
   static constexpr const char* owner_name = "lock_owner";
@@ -747,6 +868,7 @@ struct lock_calls {
 
 struct value_calls {
   using handle = mproc_value_t;
+  using levels = one_level;
   static constexpr const char* lock_name = "value_lock";
   static constexpr const char* unlock_name = "value_unlock";
   static constexpr const char* owner_name = "value_lock_owner";
@@ -757,6 +879,7 @@ struct value_calls {
 
 struct array_calls {
   using handle = mproc_array_t;
+  using levels = one_level;
   static constexpr const char* lock_name = "array_lock";
   static constexpr const char* unlock_name = "array_unlock";
   static constexpr const char* owner_name = "array_lock_owner";
@@ -765,8 +888,9 @@ struct array_calls {
   static int owner(const handle* h, owner_info* who) { return ::mproc_array_lock_owner(h, who, sizeof *who); }
 };
 
-inline std::uint32_t common_flags(bool persist, bool spin, bool exist_ok) noexcept {
+inline std::uint32_t common_flags(bool persist, bool spin, bool return_on_signal, bool exist_ok) noexcept {
   return (persist ? std::uint32_t{MPROC_PERSIST} : 0u) | (spin ? 0u : std::uint32_t{MPROC_NO_SPIN}) |
+         (return_on_signal ? std::uint32_t{MPROC_RETURN_ON_SIGNAL} : 0u) |
          (exist_ok ? std::uint32_t{MPROC_EXIST_OK} : 0u);
 }
 
@@ -774,14 +898,17 @@ inline std::uint32_t common_flags(bool persist, bool spin, bool exist_ok) noexce
 
 /// How to create or open a mutex.
 struct mutex_options {
-  bool persist = false;  ///< keep the name until it is unlinked, also when nobody uses it
-  bool spin = true;      ///< false: this handle never spins before it sleeps
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: this handle never spins before it sleeps
+  bool any_release = false;       ///< any process may release it, not only its holder; decided when it is created
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
 };
 
 /// A robust mutual-exclusion lock between processes (and their threads). TimedLockable, so
 /// std::lock_guard, std::unique_lock and std::scoped_lock work on it; recovered(), on_recovered() and
 /// owner() are its additions. The process is the holder, not the thread; not recursive. The destructor
-/// does not unlock.
+/// does not unlock. With the option any_release it can be handed over, or be a signal: any process may
+/// unlock() it.
 ///
 ///     std::unique_lock guard(mutex);
 ///     if (mutex.recovered()) repair();   // the previous holder was killed in here
@@ -807,13 +934,14 @@ class mutex : public detail::lockable<detail::lock_calls> {
     return mutex(in, name, options, true);
   }
 
-  /// Opens the lock of that name; errc::not_found if there is none. Of the options only `spin` counts.
+  /// Opens the lock of that name; errc::not_found if there is none. Of the options only `spin` and
+  /// `return_on_signal` count.
   static mutex open(const std::string& name, const mutex_options& options = {}) {
     return open(domain(), name, options);
   }
   static mutex open(const domain& in, const std::string& name, const mutex_options& options = {}) {
     mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
-    o.flags = detail::common_flags(false, options.spin, false);
+    o.flags = detail::common_flags(false, options.spin, options.return_on_signal, false);
     mproc_lock_t* opened = nullptr;
     detail::check(::mproc_lock_open(in.native_handle(), detail::c_name(name), &o, &opened), "lock_open");
     return mutex(opened);
@@ -822,7 +950,7 @@ class mutex : public detail::lockable<detail::lock_calls> {
   /// Opens the lock that a handle from another process leads to; errc::wrong_kind if it is none.
   static mutex open(const handle& from, const mutex_options& options = {}) {
     mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
-    o.flags = detail::common_flags(false, options.spin, false);
+    o.flags = detail::common_flags(false, options.spin, options.return_on_signal, false);
     mproc_lock_t* opened = nullptr;
     detail::check(::mproc_lock_import(from.native_handle(), &o, &opened), "lock_import");
     return mutex(opened);
@@ -851,7 +979,8 @@ class mutex : public detail::lockable<detail::lock_calls> {
 
   void make(const domain& in, const char* name, const mutex_options& options, bool exist_ok) {
     mproc_lock_options_t o = MPROC_LOCK_OPTIONS_INIT;
-    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
+    if (options.any_release) o.flags |= MPROC_ANY_RELEASE;
     mproc_lock_t* made = nullptr;
     existed_ =
         detail::check(::mproc_lock_create(in.native_handle(), name, &o, &made), "lock_create") == MPROC_EXISTED;
@@ -865,6 +994,823 @@ class mutex : public detail::lockable<detail::lock_calls> {
 
 /// The library's own word for it. (The class cannot be called that: it has a member function lock().)
 using lock = mutex;
+
+// ---------------------------------------------------------------------------------------------
+// What the following objects have in common
+// ---------------------------------------------------------------------------------------------
+
+/// How to create or open a recursive_mutex, a shared_mutex, an event or a barrier.
+struct sync_options {
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: this handle never spins before it sleeps
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
+};
+
+namespace detail {
+
+// An object with its handle: making, opening, passing on. `Calls` names its C functions, `Extra` is what a new
+// one needs besides options: the first parameters of Self's constructors.
+template <class Self, class Calls, class... Extra>
+class object {
+  using options_type = typename Calls::options;
+  using handle_type = typename Calls::handle;
+
+ public:
+  /// Creates one with a name; errc::already_exists if it is taken.
+  static Self create(const std::string& name, Extra... extra, const options_type& options = {}) {
+    return create(domain(), name, extra..., options);
+  }
+  static Self create(const domain& in, const std::string& name, Extra... extra, const options_type& options = {}) {
+    return Self(make(in, c_name(name), extra..., options, false), options);
+  }
+
+  /// Creates it, or opens the one of that name; errc::type_mismatch if that was made with something else.
+  static Self create_or_open(const std::string& name, Extra... extra, const options_type& options = {}) {
+    return create_or_open(domain(), name, extra..., options);
+  }
+  static Self create_or_open(const domain& in, const std::string& name, Extra... extra,
+                             const options_type& options = {}) {
+    return Self(make(in, c_name(name), extra..., options, true), options);
+  }
+
+  /// Opens the one of that name; errc::not_found if there is none. Of the options only `spin` and
+  /// `return_on_signal` count (and the lock that a condition is bound to).
+  static Self open(const std::string& name, const options_type& options = {}) {
+    return open(domain(), name, options);
+  }
+  static Self open(const domain& in, const std::string& name, const options_type& options = {}) {
+    const auto o = Calls::to_open(options);
+    handle_type* opened = nullptr;
+    check(Calls::open(in.native_handle(), c_name(name), &o, &opened), Calls::open_name);
+    return Self(made(opened), options);
+  }
+
+  /// Opens the one that a handle from another process leads to; errc::wrong_kind if that is something else.
+  static Self open(const handle& from, const options_type& options = {}) {
+    const auto o = Calls::to_open(options);
+    handle_type* opened = nullptr;
+    check(Calls::import(from.native_handle(), &o, &opened), Calls::import_name);
+    return Self(made(opened), options);
+  }
+
+  /// A handle on it that can travel to other processes, also if it is anonymous.
+  handle export_handle() const {
+    mproc_handle_t* exported = nullptr;
+    check(Calls::export_to(handle_.get(), &exported), Calls::export_name);
+    return handle(exported);
+  }
+
+  /// Whether create_or_open() found it there.
+  bool existed() const noexcept { return existed_; }
+
+  /// Ends the handle now. A lock that is held stays held.
+  void close() noexcept { static_cast<Self&>(*this) = Self(made(nullptr), options_type{}); }
+
+  const handle_type* native_handle() const noexcept { return handle_.get(); }
+
+ protected:
+  // What Self is constructed from.
+  struct made {
+    explicit made(handle_type* opened, bool found = false) : handle(opened), existed(found) {}
+    typename Calls::holder handle;
+    bool existed;
+  };
+
+  static made make(const domain& in, const char* name, Extra... extra, const options_type& options, bool exist_ok) {
+    const auto o = Calls::to_create(extra..., options, exist_ok);
+    handle_type* out = nullptr;
+    const int status = check(Calls::create(in.native_handle(), name, &o, &out), Calls::create_name);
+    return made(out, status == MPROC_EXISTED);
+  }
+
+  explicit object(made what) noexcept : handle_(std::move(what.handle)), existed_(what.existed) {}
+  object(object&&) noexcept = default;
+  object& operator=(object&&) noexcept = default;
+  ~object() = default;
+
+  typename Calls::holder handle_;
+
+ private:
+  bool existed_;
+};
+
+// What sync_options are to the C interface.
+template <class Native>
+Native with_flags(Native o, const sync_options& options, bool exist_ok) noexcept {
+  o.flags = common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
+  return o;
+}
+
+}  // namespace detail
+
+// ---------------------------------------------------------------------------------------------
+// Recursive and shared mutexes
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+struct rlock_calls {
+  using handle = mproc_rlock_t;
+  using options = sync_options;
+  using levels = thread_levels;
+  using holder = unique_handle<handle, &::mproc_rlock_close>;
+  static constexpr auto create = &::mproc_rlock_create;
+  static constexpr auto open = &::mproc_rlock_open;
+  static constexpr auto import = &::mproc_rlock_import;
+  static constexpr auto export_to = &::mproc_rlock_export;
+  static constexpr const char* create_name = "rlock_create";
+  static constexpr const char* open_name = "rlock_open";
+  static constexpr const char* import_name = "rlock_import";
+  static constexpr const char* export_name = "rlock_export";
+  static constexpr const char* lock_name = "rlock_lock";
+  static constexpr const char* unlock_name = "rlock_unlock";
+  static constexpr const char* owner_name = "rlock_info";
+
+  static mproc_rlock_options_t to_create(const options& options, bool exist_ok) noexcept {
+    return with_flags(mproc_rlock_options_t MPROC_RLOCK_OPTIONS_INIT, options, exist_ok);
+  }
+  static mproc_rlock_options_t to_open(const options& options) noexcept { return to_create(options, false); }
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) { return ::mproc_rlock_lock(h, ns, c); }
+  static int unlock(const handle* h) { return ::mproc_rlock_unlock(h); }
+  static int owner(const handle* h, owner_info* who) {
+    recursive_mutex_info now{};
+    const int status = ::mproc_rlock_info(h, &now, sizeof now);
+    *who = now.owner;
+    return status;
+  }
+};
+
+struct rwlock_calls {
+  using handle = mproc_rwlock_t;
+  using options = sync_options;
+  using levels = one_level;
+  using holder = unique_handle<handle, &::mproc_rwlock_close>;
+  static constexpr auto create = &::mproc_rwlock_create;
+  static constexpr auto open = &::mproc_rwlock_open;
+  static constexpr auto import = &::mproc_rwlock_import;
+  static constexpr auto export_to = &::mproc_rwlock_export;
+  static constexpr const char* create_name = "rwlock_create";
+  static constexpr const char* open_name = "rwlock_open";
+  static constexpr const char* import_name = "rwlock_import";
+  static constexpr const char* export_name = "rwlock_export";
+  static constexpr const char* lock_name = "rwlock_write_lock";
+  static constexpr const char* unlock_name = "rwlock_write_unlock";
+
+  static mproc_rwlock_options_t to_create(const options& options, bool exist_ok) noexcept {
+    return with_flags(mproc_rwlock_options_t MPROC_RWLOCK_OPTIONS_INIT, options, exist_ok);
+  }
+  static mproc_rwlock_options_t to_open(const options& options) noexcept { return to_create(options, false); }
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) {
+    return ::mproc_rwlock_write_lock(h, ns, c);
+  }
+  static int unlock(const handle* h) { return ::mproc_rwlock_write_unlock(h); }
+};
+
+}  // namespace detail
+
+/// A robust mutual-exclusion lock between threads, of this process and of others, that the thread that holds it can
+/// take again; as often as it took it, it has to unlock it. TimedLockable, with recovered(), on_recovered() and
+/// owner() like mproc::mutex. When the holder's process dies, all its levels go at once. The destructor does not
+/// unlock. (For owners that are not threads: mproc_rlock_lock_as() on native_handle().)
+class recursive_mutex : public detail::object<recursive_mutex, detail::rlock_calls>,
+                        public detail::lockable<detail::rlock_calls> {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit recursive_mutex(const sync_options& options = {}) : recursive_mutex(domain(), options) {}
+  explicit recursive_mutex(const domain& in, const sync_options& options = {})
+      : recursive_mutex(make(in, nullptr, options, false), options) {}
+
+  /// Who holds it and how often, a snapshot for people and logs.
+  recursive_mutex_info info() const {
+    recursive_mutex_info what{};
+    detail::check(::mproc_rlock_info(handle_.get(), &what, sizeof what), "rlock_info");
+    return what;
+  }
+
+ private:
+  friend object;
+  recursive_mutex(made what, const sync_options&) noexcept : object(std::move(what)), lockable(handle_.get()) {}
+};
+
+/// A robust readers-writer lock between processes: any number of readers, or one writer. A writer that waits keeps
+/// new readers out. SharedTimedMutex, so std::shared_lock, std::unique_lock and std::scoped_lock work on it. The
+/// process is the holder, not the thread; not recursive, also for readers. The destructor does not unlock.
+///
+/// A reader that dies is simply gone. After a writer died inside, recovered() is true for every reader and writer,
+/// until a writer has unlocked it; on_recovered() is called for writers only. A reader that sees recovered() can
+/// unlock_shared(), and lock() to repair.
+class shared_mutex : public detail::object<shared_mutex, detail::rwlock_calls>,
+                     public detail::lockable<detail::rwlock_calls> {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit shared_mutex(const sync_options& options = {}) : shared_mutex(domain(), options) {}
+  explicit shared_mutex(const domain& in, const sync_options& options = {})
+      : shared_mutex(make(in, nullptr, options, false), options) {}
+
+  /// Takes the lock for reading; the try_ forms are false while a writer has it or waits for it.
+  void lock_shared(cancel_ref cancel = {}) { acquire_shared(MPROC_FOREVER, cancel); }
+  bool try_lock_shared() { return acquire_shared(0, {}); }
+  template <class Rep, class Period>
+  bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return acquire_shared(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return acquire_shared(ns, cancel); });
+  }
+
+  /// Gives up one read lock of this process; errc::not_owner if it holds none.
+  void unlock_shared() { detail::check(::mproc_rwlock_read_unlock(handle_.get()), "rwlock_read_unlock"); }
+
+  /// Who reads and writes right now, a snapshot for people and logs.
+  shared_mutex_info info() const {
+    shared_mutex_info what{};
+    detail::check(::mproc_rwlock_info(handle_.get(), &what, sizeof what), "rwlock_info");
+    return what;
+  }
+
+ private:
+  friend object;
+  shared_mutex(made what, const sync_options&) noexcept : object(std::move(what)), lockable(handle_.get()) {}
+
+  // All readers who are inside at the same time are told the same: nobody could write meanwhile.
+  bool acquire_shared(std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status = ::mproc_rwlock_read_lock(detail::live(handle_.get()), timeout_ns, cancel.native_handle());
+    if (!detail::in_time(status, "rwlock_read_lock")) return false;
+    set_recovered(status == MPROC_RECOVERED);
+    return true;
+  }
+};
+
+/// The library's own words for them.
+using rlock = recursive_mutex;
+using rwlock = shared_mutex;
+
+// ---------------------------------------------------------------------------------------------
+// Semaphore
+// ---------------------------------------------------------------------------------------------
+
+/// How to create or open a counting_semaphore.
+struct semaphore_options {
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: this handle never spins before it sleeps
+  bool bounded = false;           ///< releasing above the initial value throws errc::overflow
+  bool accounting = false;        ///< permits belong to processes, and come back when these die
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
+};
+
+namespace detail {
+
+struct semaphore_calls {
+  using handle = mproc_semaphore_t;
+  using options = semaphore_options;
+  using holder = unique_handle<handle, &::mproc_semaphore_close>;
+  static constexpr auto create = &::mproc_semaphore_create;
+  static constexpr auto open = &::mproc_semaphore_open;
+  static constexpr auto import = &::mproc_semaphore_import;
+  static constexpr auto export_to = &::mproc_semaphore_export;
+  static constexpr const char* create_name = "semaphore_create";
+  static constexpr const char* open_name = "semaphore_open";
+  static constexpr const char* import_name = "semaphore_import";
+  static constexpr const char* export_name = "semaphore_export";
+
+  static mproc_semaphore_options_t to_create(std::uint32_t initial, const options& options, bool exist_ok) noexcept {
+    mproc_semaphore_options_t o = to_open(options);
+    o.flags = common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
+    if (options.bounded) o.flags |= MPROC_SEMAPHORE_BOUNDED;
+    if (options.accounting) o.flags |= MPROC_SEMAPHORE_ACCOUNTING;
+    o.initial = initial;
+    return o;
+  }
+  static mproc_semaphore_options_t to_open(const options& options) noexcept {
+    mproc_semaphore_options_t o = MPROC_SEMAPHORE_OPTIONS_INIT;
+    o.flags = common_flags(false, options.spin, options.return_on_signal, false);
+    return o;
+  }
+};
+
+}  // namespace detail
+
+/// A counting semaphore between processes, with the operations of std::counting_semaphore.
+///
+/// Plain, anybody may release, also who never acquired, and a process that dies keeps what it took. With the option
+/// accounting permits belong to the processes that took them: only they can release them, and what a process has
+/// when it dies comes back within about 100 ms. The acquire() that notices succeeds as always, calls the callback
+/// given to on_recovered(), and sets recovered(): what the semaphore guards may be half done.
+class counting_semaphore : public detail::object<counting_semaphore, detail::semaphore_calls, std::uint32_t> {
+ public:
+  /// Anonymous, with that many permits: for this process and the ones it forks. 0 to max(); with accounting 1 to
+  /// max(). (To create() and create_or_open() the initial value is given after the name.)
+  explicit counting_semaphore(std::uint32_t initial, const semaphore_options& options = {})
+      : counting_semaphore(domain(), initial, options) {}
+  explicit counting_semaphore(const domain& in, std::uint32_t initial, const semaphore_options& options = {})
+      : counting_semaphore(make(in, nullptr, initial, options, false), options) {}
+
+  /// The highest value.
+  static constexpr std::uint32_t max() noexcept { return MPROC_SEMAPHORE_MAX; }
+
+  /// Takes a permit; the try_ forms are false when none was free in time.
+  void acquire(cancel_ref cancel = {}) { acquire_ns(MPROC_FOREVER, cancel); }
+  bool try_acquire() { return acquire_ns(0, {}); }
+  template <class Rep, class Period>
+  bool try_acquire_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return acquire_ns(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_acquire_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return acquire_ns(ns, cancel); });
+  }
+
+  /// Gives permits back, all at once. errc::overflow if the value would exceed max(), or (bounded) the initial one;
+  /// errc::not_owner if this process has fewer (accounting). Then nothing was given.
+  void release(std::uint32_t n = 1) {
+    // Before the release: afterwards the flag may already be another thread's.
+    if (recovered_.get()) recovered_.set(false);
+    detail::check(::mproc_semaphore_release(handle_.get(), n), "semaphore_release");
+  }
+
+  /// Whether an acquisition through this handle noticed, since the last release() through it, that permits of a
+  /// process that died came back. It is told once. (Do several threads use the handle, only the callback of
+  /// on_recovered() tells which of them noticed.)
+  bool recovered() const noexcept { return recovered_.get(); }
+
+  /// Called with the permit taken, before acquire() returns, whenever an acquisition through this handle notices
+  /// that. If it throws, the permit is given back and acquire() throws the same. Set it before threads share the
+  /// handle; {} removes it.
+  void on_recovered(std::function<void()> callback) { on_recovered_ = std::move(callback); }
+
+  semaphore_info info() const {
+    semaphore_info what{};
+    detail::check(::mproc_semaphore_info(handle_.get(), &what, sizeof what), "semaphore_info");
+    return what;
+  }
+
+ private:
+  friend object;
+  counting_semaphore(made what, const semaphore_options&) noexcept : object(std::move(what)) {}
+
+  bool acquire_ns(std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status = ::mproc_semaphore_acquire(handle_.get(), timeout_ns, cancel.native_handle());
+    if (!detail::in_time(status, "semaphore_acquire")) return false;
+    if (status != MPROC_RECOVERED) return true;
+    recovered_.set(true);
+    if (!on_recovered_) return true;
+    try {
+      on_recovered_();
+    } catch (...) {
+      recovered_.set(false);
+      ::mproc_semaphore_release(handle_.get(), 1);
+      throw;
+    }
+    return true;
+  }
+
+  detail::movable_atomic<bool> recovered_{false};
+  std::function<void()> on_recovered_;
+};
+
+/// The library's own word for it.
+using semaphore = counting_semaphore;
+
+// ---------------------------------------------------------------------------------------------
+// Condition
+// ---------------------------------------------------------------------------------------------
+
+/// How a condition's options name the lock it is bound to: pass the mutex or recursive_mutex itself, or nothing.
+class lock_ref {
+ public:
+  lock_ref() noexcept = default;
+  lock_ref(const mutex& to) : lock_(detail::live(to.native_handle())) {}              // NOLINT: implicit on purpose
+  lock_ref(const recursive_mutex& to) : rlock_(detail::live(to.native_handle())) {}  // NOLINT: implicit on purpose
+  const mproc_lock_t* lock() const noexcept { return lock_; }
+  const mproc_rlock_t* rlock() const noexcept { return rlock_; }
+
+ private:
+  const mproc_lock_t* lock_ = nullptr;
+  const mproc_rlock_t* rlock_ = nullptr;
+};
+
+/// How to create or open a condition: `condition::open("ready", {mutex})`.
+struct condition_options {
+  lock_ref bound_to = {};         ///< a mutex of the same domain instead of its own; whoever opens it, too, names it
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: this handle never spins before it sleeps
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
+};
+
+namespace detail {
+
+struct condition_calls {
+  using handle = mproc_condition_t;
+  using options = condition_options;
+  using levels = thread_levels;
+  using holder = unique_handle<handle, &::mproc_condition_close>;
+  static constexpr auto create = &::mproc_condition_create;
+  static constexpr auto open = &::mproc_condition_open;
+  static constexpr auto import = &::mproc_condition_import;
+  static constexpr auto export_to = &::mproc_condition_export;
+  static constexpr const char* create_name = "condition_create";
+  static constexpr const char* open_name = "condition_open";
+  static constexpr const char* import_name = "condition_import";
+  static constexpr const char* export_name = "condition_export";
+  static constexpr const char* lock_name = "condition_lock";
+  static constexpr const char* unlock_name = "condition_unlock";
+
+  static mproc_condition_options_t to_create(const options& options, bool exist_ok) noexcept {
+    mproc_condition_options_t o = MPROC_CONDITION_OPTIONS_INIT;
+    o.flags = common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
+    o.lock = options.bound_to.lock();
+    o.rlock = options.bound_to.rlock();
+    return o;
+  }
+  static mproc_condition_options_t to_open(const options& options) noexcept { return to_create(options, false); }
+  static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) {
+    return ::mproc_condition_lock(h, ns, c);
+  }
+  static int unlock(const handle* h) { return ::mproc_condition_unlock(h); }
+};
+
+template <class Predicate>
+using if_predicate = std::enable_if_t<std::is_invocable_r_v<bool, Predicate&>>;
+
+}  // namespace detail
+
+/// A condition to wait for, with the operations of std::condition_variable_any, between processes. It has its own
+/// recursive lock, mutex(), or is bound to a mutex or recursive_mutex when it is created; several can be bound to
+/// the same one.
+///
+///     mproc::condition ready;
+///     std::unique_lock lock(ready.mutex());
+///     ready.wait(lock, [&] { return !jobs.empty(); });
+///
+/// Waiting takes a std::unique_lock on mutex() or on the very mutex that it is bound to, gives that up, with all its
+/// levels, and holds it again when it returns or throws, in every case. Wake-ups may be spurious: look at what was
+/// waited for, in a loop, or give a predicate. A notification goes to the one who has waited longest; if that one
+/// dies before wait() has returned, it passes on to the next. If a process dies with the lock, the next holder is
+/// told by recovered() and on_recovered() of the mutex that it waited with, as after lock().
+class condition : public detail::object<condition, detail::condition_calls> {
+ public:
+  using mutex_type = detail::lockable<detail::condition_calls>;
+
+  /// Anonymous: for this process and the ones it forks.
+  explicit condition(const condition_options& options = {}) : condition(domain(), options) {}
+  explicit condition(const domain& in, const condition_options& options = {})
+      : condition(make(in, nullptr, options, false), options) {}
+
+  /// Anonymous and bound to that mutex or recursive_mutex, which is of the default domain.
+  explicit condition(lock_ref bound_to) : condition(condition_options{bound_to}) {}
+
+  /// Waits to be notified.
+  template <class Mutex>
+  void wait(std::unique_lock<Mutex>& guard, cancel_ref cancel = {}) {
+    wait_ns(guard, MPROC_FOREVER, cancel);
+  }
+
+  /// Waits until the predicate holds, which is asked with the lock held.
+  template <class Mutex, class Predicate, class = detail::if_predicate<Predicate>>
+  void wait(std::unique_lock<Mutex>& guard, Predicate predicate, cancel_ref cancel = {}) {
+    while (!predicate()) wait_ns(guard, MPROC_FOREVER, cancel);
+  }
+
+  /// Waits for at most that long; to take the lock again may exceed it. Without a predicate it tells whether the
+  /// time was up, with one whether that holds.
+  template <class Mutex, class Rep, class Period>
+  std::cv_status wait_for(std::unique_lock<Mutex>& guard, const std::chrono::duration<Rep, Period>& wait,
+                          cancel_ref cancel = {}) {
+    return wait_ns(guard, detail::to_ns(wait), cancel) ? std::cv_status::no_timeout : std::cv_status::timeout;
+  }
+  template <class Mutex, class Rep, class Period, class Predicate, class = detail::if_predicate<Predicate>>
+  bool wait_for(std::unique_lock<Mutex>& guard, const std::chrono::duration<Rep, Period>& wait, Predicate predicate,
+                cancel_ref cancel = {}) {
+    const detail::deadline deadline(detail::to_ns(wait));
+    while (!predicate()) {
+      if (!wait_ns(guard, deadline.left(), cancel)) return predicate();
+    }
+    return true;
+  }
+
+  /// The same until that time. (If the clock was set back meanwhile, it was no timeout.)
+  template <class Mutex, class Clock, class Duration>
+  std::cv_status wait_until(std::unique_lock<Mutex>& guard, const std::chrono::time_point<Clock, Duration>& when,
+                            cancel_ref cancel = {}) {
+    if (wait_ns(guard, detail::ns_until(when), cancel)) return std::cv_status::no_timeout;
+    return Clock::now() < when ? std::cv_status::no_timeout : std::cv_status::timeout;
+  }
+  template <class Mutex, class Clock, class Duration, class Predicate, class = detail::if_predicate<Predicate>>
+  bool wait_until(std::unique_lock<Mutex>& guard, const std::chrono::time_point<Clock, Duration>& when,
+                  Predicate predicate, cancel_ref cancel = {}) {
+    while (!predicate()) {
+      if (wait_until(guard, when, cancel) == std::cv_status::timeout) return predicate();
+    }
+    return true;
+  }
+
+  /// Notifies those who wait now: one, up to `n`, or all of them, the longest waiting first. Never waits for anybody,
+  /// needs no lock, and is not remembered.
+  void notify_one() { notify(1); }
+  void notify(std::uint32_t n) { detail::check(::mproc_condition_notify(handle_.get(), n), "condition_notify"); }
+  void notify_all() { detail::check(::mproc_condition_notify_all(handle_.get()), "condition_notify_all"); }
+
+  /// The condition's lock, a TimedLockable with recovered() and on_recovered() like mproc::mutex: its own, which is
+  /// recursive, or the one it is bound to. Lives in this object: do not move the condition while it is locked
+  /// through it.
+  mutex_type& mutex() const noexcept { return mutex_; }
+
+  condition_info info() const {
+    condition_info what{};
+    detail::check(::mproc_condition_info(handle_.get(), &what, sizeof what), "condition_info");
+    return what;
+  }
+
+ private:
+  friend object;
+  condition(made what, const condition_options& options) noexcept
+      : object(std::move(what)),
+        lock_(options.bound_to.lock()),
+        rlock_(options.bound_to.rlock()),
+        mutex_(handle_.get(), detail::thread_levels(lock_ == nullptr)) {}
+
+  // Whether it was notified, or woken up for no reason. The lock is held again, also when this throws.
+  template <class Mutex>
+  bool wait_ns(std::unique_lock<Mutex>& guard, std::int64_t timeout_ns, cancel_ref cancel) {
+    check_lock(guard);
+    const int status = guard.mutex()->given_up_during(
+        [&] { return ::mproc_condition_wait(detail::live(handle_.get()), timeout_ns, cancel.native_handle()); });
+    return detail::in_time(status, "condition_wait");
+  }
+
+  template <class Mutex>
+  void check_lock(const std::unique_lock<Mutex>& guard) const {
+    constexpr bool own = std::is_same_v<Mutex, mutex_type>;
+    constexpr bool plain = std::is_same_v<Mutex, mproc::mutex>;
+    static_assert(own || plain || std::is_same_v<Mutex, recursive_mutex>,
+                  "a condition is waited for with its mutex(), or with the mutex or recursive_mutex it is bound to");
+    detail::live(handle_.get());
+    bool right = guard.mutex() != nullptr;
+    if constexpr (own) {
+      right = right && guard.mutex() == &mutex_;
+    } else if constexpr (plain) {
+      right = right && lock_ != nullptr && guard.mutex()->native_handle() == lock_;
+    } else {
+      right = right && rlock_ != nullptr && guard.mutex()->native_handle() == rlock_;
+    }
+    if (!right) throw error(errc::invalid_argument, "the lock is on another mutex than the condition's");
+    if (!guard.owns_lock()) throw error(errc::not_owner, "a condition is waited for with its mutex locked");
+  }
+
+  // What it is bound to: to recognise it, not to use it.
+  const mproc_lock_t* lock_;
+  const mproc_rlock_t* rlock_;
+  mutable mutex_type mutex_;
+};
+
+// ---------------------------------------------------------------------------------------------
+// Event
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+struct event_calls {
+  using handle = mproc_event_t;
+  using options = sync_options;
+  using holder = unique_handle<handle, &::mproc_event_close>;
+  static constexpr auto create = &::mproc_event_create;
+  static constexpr auto open = &::mproc_event_open;
+  static constexpr auto import = &::mproc_event_import;
+  static constexpr auto export_to = &::mproc_event_export;
+  static constexpr const char* create_name = "event_create";
+  static constexpr const char* open_name = "event_open";
+  static constexpr const char* import_name = "event_import";
+  static constexpr const char* export_name = "event_export";
+
+  static mproc_event_options_t to_create(const options& options, bool exist_ok) noexcept {
+    return with_flags(mproc_event_options_t MPROC_EVENT_OPTIONS_INIT, options, exist_ok);
+  }
+  static mproc_event_options_t to_open(const options& options) noexcept { return to_create(options, false); }
+};
+
+}  // namespace detail
+
+/// A flag that processes can wait for.
+class event : public detail::object<event, detail::event_calls> {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit event(const sync_options& options = {}) : event(domain(), options) {}
+  explicit event(const domain& in, const sync_options& options = {})
+      : event(make(in, nullptr, options, false), options) {}
+
+  /// Sets the event and wakes everybody who waits for it, also if it is cleared again at once. This, clear() and
+  /// is_set() are allowed in a signal handler; of an empty handle they do nothing, and it is not set.
+  void set() noexcept { static_cast<void>(::mproc_event_set(handle_.get())); }
+  void clear() noexcept { static_cast<void>(::mproc_event_clear(handle_.get())); }
+
+  /// Whether it is set. What was written before it was set is visible then.
+  bool is_set() const noexcept {
+    int answer = 0;
+    return ::mproc_event_is_set(handle_.get(), &answer) == MPROC_OK && answer != 0;
+  }
+
+  /// Waits until the event is set, or was set since the call began; false when it was not in time.
+  void wait(cancel_ref cancel = {}) const { wait_ns(MPROC_FOREVER, cancel); }
+  template <class Rep, class Period>
+  bool wait_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) const {
+    return wait_ns(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool wait_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) const {
+    return detail::until(when, [&](std::int64_t ns) { return wait_ns(ns, cancel); });
+  }
+
+ private:
+  friend object;
+  event(made what, const sync_options&) noexcept : object(std::move(what)) {}
+
+  bool wait_ns(std::int64_t timeout_ns, cancel_ref cancel) const {
+    return detail::in_time(::mproc_event_wait(handle_.get(), timeout_ns, cancel.native_handle()), "event_wait");
+  }
+};
+
+// ---------------------------------------------------------------------------------------------
+// Barrier
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+struct barrier_calls {
+  using handle = mproc_barrier_t;
+  using options = sync_options;
+  using holder = shared_handle<handle, &::mproc_barrier_close>;
+  static constexpr auto create = &::mproc_barrier_create;
+  static constexpr auto open = &::mproc_barrier_open;
+  static constexpr auto import = &::mproc_barrier_import;
+  static constexpr auto export_to = &::mproc_barrier_export;
+  static constexpr const char* create_name = "barrier_create";
+  static constexpr const char* open_name = "barrier_open";
+  static constexpr const char* import_name = "barrier_import";
+  static constexpr const char* export_name = "barrier_export";
+
+  static mproc_barrier_options_t to_create(std::uint32_t parties, const options& options, bool exist_ok) noexcept {
+    mproc_barrier_options_t o = with_flags(to_open(options), options, exist_ok);
+    o.parties = parties;
+    return o;
+  }
+  static mproc_barrier_options_t to_open(const options& options) noexcept {
+    return with_flags(mproc_barrier_options_t MPROC_BARRIER_OPTIONS_INIT, options, false);
+  }
+};
+
+template <class Action>
+using if_action = std::enable_if_t<std::is_invocable_v<Action&>>;
+
+// Runs a barrier's action for the C interface, which no exception may pass through.
+template <class Action>
+struct barrier_action {
+  Action& action;
+  std::exception_ptr thrown{};
+
+  static int run(void* context) noexcept {
+    auto& self = *static_cast<barrier_action*>(context);
+    try {
+      self.action();
+      return 0;
+    } catch (...) {
+      self.thrown = std::current_exception();
+      return 1;
+    }
+  }
+};
+
+}  // namespace detail
+
+/// A place where a fixed number of parties (threads of any processes) wait for each other, again and again.
+///
+/// It breaks when a party gives up waiting (time, cancelling, a signal), calls abort(), or dies while it waits, and
+/// when a process dies that has registered. Then everybody who waits, and whoever comes until reset(), gets
+/// errc::broken_barrier.
+class barrier : public detail::object<barrier, detail::barrier_calls, std::uint32_t> {
+ public:
+  /// The promise of this process to come: if it dies before the registration is gone, the barrier breaks. Move-only;
+  /// keeps the handle it was made through open. A forked child has not registered, whatever it inherits.
+  class registration {
+   public:
+    registration(registration&&) noexcept = default;
+    registration& operator=(registration&& other) noexcept {
+      if (this == &other) return *this;
+      give_up();
+      handle_ = std::move(other.handle_);
+      return *this;
+    }
+    ~registration() { give_up(); }
+
+    /// Takes the registration back; so does the destructor. errc::not_owner in a forked child.
+    void end() {
+      detail::check(::mproc_barrier_unregister(handle_.get()), "barrier_unregister");
+      handle_.reset();
+    }
+
+    /// Whether it has not been taken back, nor moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+   private:
+    friend class barrier;
+    explicit registration(std::shared_ptr<const mproc_barrier_t> from) noexcept : handle_(std::move(from)) {}
+
+    // A failure leaves it to the close of the handle, and a forked child has not registered.
+    void give_up() noexcept {
+      if (handle_) static_cast<void>(::mproc_barrier_unregister(handle_.get()));
+      handle_.reset();
+    }
+
+    std::shared_ptr<const mproc_barrier_t> handle_;
+  };
+
+  /// Anonymous, for that many parties, 1 to 1022: for this process and the ones it forks. (To create() and
+  /// create_or_open() their number is given after the name.)
+  explicit barrier(std::uint32_t parties, const sync_options& options = {}) : barrier(domain(), parties, options) {}
+  explicit barrier(const domain& in, std::uint32_t parties, const sync_options& options = {})
+      : barrier(make(in, nullptr, parties, options, false), options) {}
+
+  /// Arrives, and waits until all parties have. Returns an index from 0 to parties - 1, another for each party of a
+  /// round. With an action, the last party to come runs its own before anybody passes; if that throws, the barrier
+  /// breaks, and this party gets the exception. The action must not wait for this barrier.
+  std::uint32_t arrive_and_wait(cancel_ref cancel = {}) { return *pass(MPROC_FOREVER, cancel); }
+  template <class Action, class = detail::if_action<Action>>
+  std::uint32_t arrive_and_wait(Action&& action, cancel_ref cancel = {}) {
+    return *pass(action, MPROC_FOREVER, cancel);
+  }
+
+  /// Passes if this is the last party to come; otherwise it is empty, has not arrived, and breaks nothing.
+  std::optional<std::uint32_t> try_arrive_and_wait() { return pass(0, {}); }
+  template <class Action, class = detail::if_action<Action>>
+  std::optional<std::uint32_t> try_arrive_and_wait(Action&& action) {
+    return pass(action, 0, {});
+  }
+
+  /// Waits for at most that long; empty if not all came in time: then this call broke the barrier. (If there was no
+  /// time at all, as try_arrive_and_wait().)
+  template <class Rep, class Period>
+  std::optional<std::uint32_t> arrive_and_wait_for(const std::chrono::duration<Rep, Period>& wait,
+                                                   cancel_ref cancel = {}) {
+    return pass(detail::to_ns(wait), cancel);
+  }
+  template <class Rep, class Period, class Action, class = detail::if_action<Action>>
+  std::optional<std::uint32_t> arrive_and_wait_for(const std::chrono::duration<Rep, Period>& wait, Action&& action,
+                                                   cancel_ref cancel = {}) {
+    return pass(action, detail::to_ns(wait), cancel);
+  }
+
+  /// The same until that time. (A clock that is set meanwhile changes nothing.)
+  template <class Clock, class Duration>
+  std::optional<std::uint32_t> arrive_and_wait_until(const std::chrono::time_point<Clock, Duration>& when,
+                                                     cancel_ref cancel = {}) {
+    return pass(detail::ns_until(when), cancel);
+  }
+  template <class Clock, class Duration, class Action, class = detail::if_action<Action>>
+  std::optional<std::uint32_t> arrive_and_wait_until(const std::chrono::time_point<Clock, Duration>& when,
+                                                     Action&& action, cancel_ref cancel = {}) {
+    return pass(action, detail::ns_until(when), cancel);
+  }
+
+  /// Breaks the barrier, until it is reset.
+  void abort() { detail::check(::mproc_barrier_abort(handle_.get()), "barrier_abort"); }
+
+  /// Makes the barrier as new: those who wait get errc::broken_barrier, whoever comes then begins a new round.
+  void reset() { detail::check(::mproc_barrier_reset(handle_.get()), "barrier_reset"); }
+
+  /// Promises that this process will come, as long as the registration lives.
+  [[nodiscard]] registration register_process() {
+    detail::check(::mproc_barrier_register(handle_.get()), "barrier_register");
+    return registration(handle_.share());
+  }
+
+  barrier_info info() const {
+    barrier_info what{};
+    detail::check(::mproc_barrier_info(handle_.get(), &what, sizeof what), "barrier_info");
+    return what;
+  }
+
+ private:
+  friend object;
+  barrier(made what, const sync_options&) noexcept : object(std::move(what)) {}
+
+  std::optional<std::uint32_t> pass(std::int64_t timeout_ns, cancel_ref cancel) {
+    std::uint32_t index = 0;
+    const int status = ::mproc_barrier_wait(handle_.get(), timeout_ns, cancel.native_handle(), &index);
+    if (!detail::in_time(status, "barrier_wait")) return std::nullopt;
+    return index;
+  }
+
+  template <class Action>
+  std::optional<std::uint32_t> pass(Action& action, std::int64_t timeout_ns, cancel_ref cancel) {
+    detail::barrier_action<Action> call{action};
+    std::uint32_t index = 0;
+    const int status = ::mproc_barrier_wait_action(handle_.get(), &detail::barrier_action<Action>::run, &call,
+                                                   timeout_ns, cancel.native_handle(), &index);
+    if (call.thrown) std::rethrow_exception(call.thrown);
+    if (!detail::in_time(status, "barrier_wait_action")) return std::nullopt;
+    return index;
+  }
+};
 
 // ---------------------------------------------------------------------------------------------
 // Types
@@ -980,9 +1926,10 @@ enum class storage {
 
 /// How to create a value, or what to expect when opening one.
 struct value_options {
-  bool persist = false;      ///< keep the name until it is unlinked, also when nobody uses it
-  bool spin = true;          ///< false: the value's lock never spins before it sleeps
-  std::uint64_t schema = 0;  ///< a number of your own for a struct's layout; two that are given must match
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: the value's lock never spins before it sleeps
+  std::uint64_t schema = 0;       ///< a number of your own for a struct's layout; two that are given must match
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
 };
 
 /// One shared value. Scalars behave like std::atomic<T> (every operation is sequentially consistent and
@@ -1231,7 +2178,8 @@ class value {
   static mproc_value_options_t native(const value_options& options, bool exist_ok) noexcept {
     mproc_value_options_t o = MPROC_VALUE_OPTIONS_INIT;
     o.type_code = detail::code_of<T>();
-    o.flags = detail::common_flags(options.persist, options.spin, exist_ok) | (is_raw ? std::uint32_t{MPROC_RAW} : 0u);
+    o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok) |
+              (is_raw ? std::uint32_t{MPROC_RAW} : 0u);
     o.elem_size = sizeof(T);
     o.elem_align = detail::align_of<T>;
     o.schema = options.schema;
@@ -1318,9 +2266,10 @@ class shape {
 
 /// How to create an array, or what to expect when opening one.
 struct array_options {
-  bool persist = false;      ///< keep the name until it is unlinked, also when nobody uses it
-  bool spin = true;          ///< false: the array's lock never spins before it sleeps
-  std::uint64_t schema = 0;  ///< a number of your own for a struct's layout; two that are given must match
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: the array's lock never spins before it sleeps
+  std::uint64_t schema = 0;       ///< a number of your own for a struct's layout; two that are given must match
+  bool return_on_signal = false;  ///< a signal handler that ran ends waits through this handle: errc::interrupted
 };
 
 /// A shared array of scalars or structs with 1 to 8 dimensions, row-major.
@@ -1592,7 +2541,7 @@ class array {
   static mproc_array_options_t native(const array_options& options, bool exist_ok) noexcept {
     mproc_array_options_t o = MPROC_ARRAY_OPTIONS_INIT;
     o.type_code = detail::code_of<T>();
-    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
     o.elem_size = sizeof(T);
     o.elem_align = detail::align_of<T>;
     o.schema = options.schema;
@@ -2011,6 +2960,7 @@ struct queue_options {
   std::uint64_t capacity_bytes = 0; ///< bytes for messages, 8 more for each; 0: 1 MiB
   bool lease = false;               ///< messages are taken by lease() or peek() only; get() is refused
   bool joinable = false;            ///< counts unfinished messages, for task_done() and join()
+  bool return_on_signal = false;    ///< a signal handler that ran ends waits through this handle: errc::interrupted
 };
 
 /// How queue::shutdown() ends the queue.
@@ -2118,8 +3068,7 @@ class queue : public detail::in_place<detail::queue_calls> {
   template <class Range = std::initializer_list<bytes>, class Clock, class Duration>
   std::size_t try_put_many_until(const Range& messages, const std::chrono::time_point<Clock, Duration>& when,
                                  cancel_ref cancel = {}) {
-    const auto now = Clock::now();
-    return put_all(list(messages), when <= now ? 0 : detail::to_ns(when - now), cancel);
+    return put_all(list(messages), detail::ns_until(when), cancel);
   }
 
   // Taking. Buffer is std::string or a std::vector of a one-byte type.
@@ -2351,7 +3300,7 @@ class queue : public detail::in_place<detail::queue_calls> {
 
   static mproc_queue_options_t native(const queue_options& options, bool exist_ok) noexcept {
     mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
-    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
     if (options.lease) o.flags |= MPROC_QUEUE_LEASE;
     if (options.joinable) o.flags |= MPROC_QUEUE_JOINABLE;
     o.max_items = options.max_items;
@@ -2484,6 +3433,7 @@ struct pipe_options {
   bool one_way = false;              ///< end 0 receives, end 1 sends
   bool exclusive = false;            ///< a promise: no two use the same end in the same direction at a time
   std::uint64_t capacity_bytes = 0;  ///< bytes for messages in each direction, 8 more for each; 0: 1 MiB
+  bool return_on_signal = false;     ///< a signal handler that ran ends waits through this handle: errc::interrupted
 };
 
 /// One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept. Made by mproc::pipe,
@@ -2685,7 +3635,7 @@ class pipe_end : public detail::in_place<detail::pipe_calls> {
 
   static mproc_pipe_options_t native(const pipe_options& options, bool exist_ok) noexcept {
     mproc_pipe_options_t o = MPROC_PIPE_OPTIONS_INIT;
-    o.flags = detail::common_flags(options.persist, options.spin, exist_ok);
+    o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
     if (options.one_way) o.flags |= MPROC_PIPE_ONEWAY;
     if (options.exclusive) o.flags |= MPROC_PIPE_EXCLUSIVE;
     o.capacity_bytes = options.capacity_bytes;
@@ -2909,6 +3859,8 @@ inline constexpr bool is_handle = std::is_nothrow_move_constructible_v<T> && std
                                   std::is_nothrow_destructible_v<T>;
 
 static_assert(is_handle<domain> && is_handle<cancel_token> && is_handle<mutex> && is_handle<queue>);
+static_assert(is_handle<recursive_mutex> && is_handle<shared_mutex> && is_handle<counting_semaphore>);
+static_assert(is_handle<condition> && is_handle<event> && is_handle<barrier> && is_handle<barrier::registration>);
 static_assert(is_handle<handle> && is_handle<process> && is_handle<pipe_end> && is_handle<pipe>);
 static_assert(is_handle<queue::reservation> && is_handle<queue::message> && is_handle<leased<>>);
 static_assert(is_handle<pipe_end::reservation> && is_handle<pipe_end::message>);

@@ -4,6 +4,7 @@
 #include <mproc.hpp>  // twice: the include guard
 
 #include <cstring>
+#include <mutex>
 
 const std::error_category* second_unit_category() { return &mproc::category(); }
 
@@ -17,6 +18,9 @@ int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mpr
   mproc::mutex own;
   own.lock();
   own.unlock();
+  mproc::condition ready;
+  std::unique_lock lock(ready.mutex());
+  ready.wait(lock, [&] { return mproc::barrier(1).arrive_and_wait([&] { ready.notify_one(); }) == 0; });
   return counter;
 }
 

@@ -23,6 +23,7 @@ var outputs = map[string]string{
 		`Final shared number: 5\n`,
 	"spawn_worker": `Received from worker: Hello from the spawned worker\nTotal after worker: 42\n`,
 	"pipe_worker":  `Received from worker: Data from worker\n`,
+	"glider":       `48 generations by 3 processes: the glider is back\n`,
 	"job_pool":     `200 jobs done, 5 workers killed\n`,
 }
 

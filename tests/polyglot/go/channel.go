@@ -23,8 +23,7 @@ type channel interface {
 	TryReserve(int) (*mproc.Reservation, error)
 	Peek(context.Context) (*mproc.Message, error)
 	TryPeek() (*mproc.Message, error)
-	handOver() (*mproc.Handle, error)
-	open(*mproc.Handle) error
+	traveller
 	Close() error
 }
 
@@ -81,12 +80,7 @@ func doChannel(c channel, w words) (string, error) {
 	case "spawn":
 		return spawn(c, w)
 	case "inherit":
-		handle, err := mproc.Inherited(given)
-		if err != nil {
-			return "", err
-		}
-		defer handle.Close()
-		return "ok", c.open(handle)
+		return "ok", inherit(c)
 	case "close":
 		clear(kept)
 		return "ok", c.Close()
@@ -303,6 +297,8 @@ func endKept(verb string, number uint64) error {
 
 var marks *mproc.Array[uint32]
 
+func countMark(i int) { must(marks.Set(i, need(marks.Get(i))+1)) }
+
 // doJob checks a job, and counts it as done.
 func doJob(m []byte) {
 	i := uint64(math.MaxUint64)
@@ -312,7 +308,7 @@ func doJob(m []byte) {
 	if i >= uint64(marks.Len()) || !bytes.Equal(m, job(i)) {
 		panic(fmt.Sprintf("wrong: %d bytes are no job", len(m)))
 	}
-	must(marks.Set(int(i), need(marks.Get(int(i)))+1))
+	countMark(int(i))
 }
 
 func work(c channel, way int64) (string, error) {

@@ -3,27 +3,41 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	mproc "github.com/libmproc/libmproc/bindings/go"
 )
 
-// locker is a lock, or a value or array with a lock of its own.
+// locker is a lock, an rlock with its owner, or a value or array with a lock of its own.
 type locker interface {
 	Lock(context.Context) (recovered bool, err error)
 	TryLock() (recovered bool, err error)
 	Unlock() error
 	With(context.Context, func(recovered bool) error) error
+	Export() (*mproc.Handle, error)
 	Close() error
 }
 
 var lock locker
+
+// me is who takes what belongs to an owner.
+var me = mproc.NewToken()
+
+type rlock struct{ *mproc.RLock }
+
+func (l rlock) Lock(ctx context.Context) (bool, error) { return l.RLock.Lock(ctx, me) }
+func (l rlock) TryLock() (bool, error)                 { return l.RLock.TryLock(me) }
+func (l rlock) Unlock() error                          { return l.RLock.Unlock(me) }
+func (l rlock) With(ctx context.Context, f func(bool) error) error {
+	return l.RLock.With(ctx, me, f)
+}
 
 func doLock(w words) (string, error) {
 	switch w.at(1) {
 	case "create", "open":
 		return "ok", makeLock(w)
 	case "take":
-		return take(w.number(2))
+		return held(waiting(w.number(2), lock.TryLock, lock.Lock))
 	case "give":
 		return "ok", lock.Unlock()
 	case "owner":
@@ -41,22 +55,54 @@ func doLock(w words) (string, error) {
 			must(lock.With(forever, func(bool) error { return plain.Store(need(plain.Load()) + 1) }))
 		}
 		return "ok", nil
+	case "count":
+		info, err := lock.(rlock).Info()
+		return strconv.Itoa(info.Count), err
+	case "close":
+		err := lock.Close()
+		lock = nil
+		return "ok", err
 	}
-	err := lock.Close()
-	lock = nil
-	return "ok", err
+	return travel(lock, importLock, w)
+}
+
+func importLock(handle *mproc.Handle) (err error) {
+	if lock != nil {
+		must(lock.Close())
+		lock = nil
+	}
+	var made locker
+	if handle.Kind() == mproc.KindRLock {
+		var l *mproc.RLock
+		l, err = mproc.ImportRLock(handle, nil)
+		made = rlock{l}
+	} else {
+		made, err = mproc.ImportLock(handle, nil)
+	}
+	if err == nil {
+		lock = made
+	}
+	return err
 }
 
 func makeLock(w words) error {
-	create, name := w.at(1) == "create", w.at(3)
+	create, name := w.at(1) == "create", strings.TrimPrefix(w.at(3), "-")
 	shape := &mproc.ArrayOptions{Shape: []int{4}}
 	var made locker
 	var err error
 	switch kind := w.at(2); {
-	case kind == "lock" && create:
-		made, err = mproc.CreateLock(nil, name, nil)
-	case kind == "lock":
+	case (kind == "lock" || kind == "any") && create:
+		made, err = mproc.CreateLock(nil, name, &mproc.LockOptions{AnyRelease: kind == "any"})
+	case kind == "lock" || kind == "any":
 		made, err = mproc.OpenLock(nil, name, nil)
+	case kind == "rlock":
+		open := mproc.OpenRLock
+		if create {
+			open = mproc.CreateRLock
+		}
+		var l *mproc.RLock
+		l, err = open(nil, name, nil)
+		made = rlock{l}
 	case kind == "value" && create:
 		made, err = mproc.CreateValue[int32](nil, name, 0, nil)
 	case kind == "value":
@@ -72,17 +118,8 @@ func makeLock(w words) error {
 	return err
 }
 
-func take(ms int64) (string, error) {
-	var recovered bool
-	var err error
-	if ms == 0 {
-		recovered, err = lock.TryLock()
-	} else {
-		err = within(ms, func(ctx context.Context) error {
-			recovered, err = lock.Lock(ctx)
-			return err
-		})
-	}
+// held is the answer to an attempt to take something.
+func held(recovered bool, err error) (string, error) {
 	if recovered {
 		return "recovered", err
 	}
@@ -95,6 +132,10 @@ func owner() (string, error) {
 	switch l := lock.(type) {
 	case *mproc.Lock:
 		who, err = l.Owner()
+	case rlock:
+		var info mproc.RLockInfo
+		info, err = l.Info()
+		who = info.Owner
 	case interface{ LockOwner() (mproc.Owner, error) }:
 		who, err = l.LockOwner()
 	}

@@ -39,7 +39,9 @@ func main() {
 }
 
 func closeAll() {
-	for _, c := range []interface{ Close() error }{queue, pipe, farEnd, block.data, block.done, record, cells, marks} {
+	for _, c := range []interface{ Close() error }{
+		rwlock, semaphore, condition, event, barrier, queue, pipe, farEnd, block.data, block.done, record, cells, marks,
+	} {
 		must(c.Close())
 	}
 	for _, c := range []interface{ Close() error }{lock, value, array} {
@@ -71,6 +73,7 @@ func init() {
 	commands = map[string]func(words) (string, error){
 		"lock": doLock, "value": doValue, "record": doRecord, "block": doBlock, "array": doArray, "cells": doCells,
 		"queue": doQueue, "pipe": doPipe, "marks": doMarks,
+		"rwlock": doRWLock, "semaphore": doSemaphore, "condition": doCondition, "event": doEvent, "barrier": doBarrier,
 		"unlink": func(w words) (string, error) { return "ok", mproc.Default().Unlink(w.at(1)) },
 		"sweep": func(words) (string, error) {
 			_, err := mproc.Default().Sweep()
@@ -116,6 +119,10 @@ func wordOf(err error) string {
 		return "eof"
 	case is(mproc.ErrPipe) && is(syscall.EPIPE):
 		return "broken"
+	case is(mproc.ErrBroken):
+		return "shattered"
+	case is(mproc.ErrOverflow):
+		return "overflow"
 	case is(mproc.ErrNotSupported) && is(errors.ErrUnsupported):
 		return "unsupported"
 	}

@@ -37,7 +37,13 @@ func worker(kind string) error {
 	if kind == "unsafe" {
 		return addOne(number)
 	}
-	return number.With(context.Background(), func(recovered bool) error { return addOne(number) })
+	lock, err := mproc.OpenLock(nil, "lock", nil)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	// recovered would tell that a process died under the lock: here, nothing is then half done.
+	return lock.With(context.Background(), func(recovered bool) error { return addOne(number) })
 }
 
 // addOne reads, thinks a millisecond, and writes: whoever comes in between is overwritten.
@@ -61,6 +67,11 @@ func parent() error {
 		return err
 	}
 	defer domain.Close()
+	lock, err := mproc.CreateLock(domain, "lock", nil)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	lossy, err := race(domain, dir, "unsafe")
 	if err != nil {
 		return err

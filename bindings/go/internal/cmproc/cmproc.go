@@ -103,6 +103,54 @@ package cmproc
 #cgo nocallback gomp_peek
 #cgo noescape gomp_settle
 #cgo nocallback gomp_settle
+#cgo noescape gomp_rlock_make
+#cgo nocallback gomp_rlock_make
+#cgo noescape gomp_rwlock_make
+#cgo nocallback gomp_rwlock_make
+#cgo noescape gomp_semaphore_make
+#cgo nocallback gomp_semaphore_make
+#cgo noescape gomp_condition_make
+#cgo nocallback gomp_condition_make
+#cgo noescape gomp_event_make
+#cgo nocallback gomp_event_make
+#cgo noescape gomp_barrier_make
+#cgo nocallback gomp_barrier_make
+#cgo noescape gomp_rlock_info
+#cgo nocallback gomp_rlock_info
+#cgo noescape gomp_rwlock_info
+#cgo nocallback gomp_rwlock_info
+#cgo noescape gomp_semaphore_release
+#cgo nocallback gomp_semaphore_release
+#cgo noescape gomp_semaphore_info
+#cgo nocallback gomp_semaphore_info
+#cgo noescape gomp_condition_wait
+#cgo nocallback gomp_condition_wait
+#cgo noescape gomp_condition_notify
+#cgo nocallback gomp_condition_notify
+#cgo noescape gomp_condition_notify_all
+#cgo nocallback gomp_condition_notify_all
+#cgo noescape gomp_condition_info
+#cgo nocallback gomp_condition_info
+#cgo noescape gomp_event_set
+#cgo nocallback gomp_event_set
+#cgo noescape gomp_event_clear
+#cgo nocallback gomp_event_clear
+#cgo noescape gomp_event_is_set
+#cgo nocallback gomp_event_is_set
+#cgo noescape gomp_event_wait
+#cgo nocallback gomp_event_wait
+#cgo noescape gomp_barrier_wait
+#cgo nocallback gomp_barrier_wait
+#cgo noescape gomp_barrier_abort
+#cgo nocallback gomp_barrier_abort
+#cgo noescape gomp_barrier_reset
+#cgo nocallback gomp_barrier_reset
+#cgo noescape gomp_barrier_register
+#cgo nocallback gomp_barrier_register
+#cgo noescape gomp_barrier_unregister
+#cgo nocallback gomp_barrier_unregister
+#cgo noescape gomp_barrier_info
+#cgo nocallback gomp_barrier_info
 #cgo noescape mproc_cancel_create
 #cgo nocallback mproc_cancel_create
 #cgo noescape mproc_cancel_set
@@ -150,6 +198,10 @@ const (
 	ESTALE    = C.MPROC_ESTALE
 	EPIPE     = C.MPROC_EPIPE
 	EOF       = C.MPROC_EOF
+	EINTR     = C.MPROC_EINTR
+	EBROKEN   = C.MPROC_EBROKEN
+	EOVERFLOW = C.MPROC_EOVERFLOW
+	EFULL     = C.MPROC_EFULL
 
 	Forever     = C.MPROC_FOREVER
 	UntilClosed = C.GOMP_UNTIL_CLOSED // Forever, with a token that Close alone sets
@@ -162,6 +214,18 @@ const (
 	ExistOK = C.MPROC_EXIST_OK
 	NoSpin  = C.MPROC_NO_SPIN
 	Raw     = C.MPROC_RAW
+
+	AnyRelease = C.MPROC_ANY_RELEASE
+
+	Writer = C.GOMP_WRITER // whom Acquire takes an rwlock for
+	Reader = C.GOMP_READER
+
+	SemaphoreBounded    = C.MPROC_SEMAPHORE_BOUNDED
+	SemaphoreAccounting = C.MPROC_SEMAPHORE_ACCOUNTING
+	SemaphoreMax        = C.MPROC_SEMAPHORE_MAX
+	ConditionWaiters    = C.MPROC_CONDITION_WAITERS
+	ConditionOwn        = C.MPROC_CONDITION_OWN
+	BarrierMax          = C.MPROC_BARRIER_MAX
 
 	QueueOpen     = C.MPROC_QUEUE_OPEN
 	QueueDraining = C.MPROC_QUEUE_DRAINING
@@ -216,13 +280,19 @@ type Kind int32
 
 // The kinds of handle.
 const (
-	KindDomain Kind = C.GOMP_DOMAIN
-	KindLock   Kind = C.GOMP_LOCK
-	KindValue  Kind = C.GOMP_VALUE
-	KindArray  Kind = C.GOMP_ARRAY
-	KindQueue  Kind = C.GOMP_QUEUE
-	KindPipe   Kind = C.GOMP_PIPE
-	KindHandle Kind = C.GOMP_HANDLE
+	KindDomain    Kind = C.GOMP_DOMAIN
+	KindLock      Kind = C.GOMP_LOCK
+	KindValue     Kind = C.GOMP_VALUE
+	KindArray     Kind = C.GOMP_ARRAY
+	KindQueue     Kind = C.GOMP_QUEUE
+	KindPipe      Kind = C.GOMP_PIPE
+	KindRLock     Kind = C.GOMP_RLOCK
+	KindRWLock    Kind = C.GOMP_RWLOCK
+	KindSemaphore Kind = C.GOMP_SEMAPHORE
+	KindCondition Kind = C.GOMP_CONDITION
+	KindEvent     Kind = C.GOMP_EVENT
+	KindBarrier   Kind = C.GOMP_BARRIER
+	KindHandle    Kind = C.GOMP_HANDLE
 )
 
 // How says where an object comes from.
@@ -293,6 +363,35 @@ type (
 		Capacity, MaxMessage, Incoming, Outgoing uint64
 		End, Flags, Peer, Steals                 uint32
 	}
+	// RLockInfo mirrors mproc_rlock_info_t.
+	RLockInfo struct {
+		Owner         Owner
+		Token         uint64
+		Count, Steals uint32
+	}
+	// RWLockInfo mirrors mproc_rwlock_info_t.
+	RWLockInfo struct {
+		Writer                Owner
+		Readers, Processes    uint32
+		Writing, Inconsistent int32
+		Steals                uint32
+		_                     uint32
+	}
+	// SemaphoreInfo mirrors mproc_semaphore_info_t.
+	SemaphoreInfo struct {
+		Value, Initial, Held, Holders, Flags, Reclaimed uint32
+	}
+	// ConditionInfo mirrors mproc_condition_info_t.
+	ConditionInfo struct {
+		Waiters, LockKind, Regranted uint32
+		_                            uint32
+	}
+	// BarrierInfo mirrors mproc_barrier_info_t.
+	BarrierInfo struct {
+		Parties, Waiting               uint32
+		Broken                         int32
+		Registered, Generation, Deaths uint32
+	}
 	// View mirrors mproc_view_t.
 	View struct {
 		Data unsafe.Pointer
@@ -308,25 +407,41 @@ type (
 )
 
 var (
-	_ [unsafe.Sizeof(Error{})]byte     = [C.sizeof_mproc_error_t]byte{}
-	_ [unsafe.Sizeof(Owner{})]byte     = [C.sizeof_mproc_owner_t]byte{}
-	_ [unsafe.Sizeof(ValueInfo{})]byte = [C.sizeof_mproc_value_info_t]byte{}
-	_ [unsafe.Sizeof(ArrayInfo{})]byte = [C.sizeof_mproc_array_info_t]byte{}
-	_ [unsafe.Sizeof(QueueInfo{})]byte = [C.sizeof_mproc_queue_info_t]byte{}
-	_ [unsafe.Sizeof(PipeInfo{})]byte  = [C.sizeof_mproc_pipe_info_t]byte{}
-	_ [unsafe.Sizeof(View{})]byte      = [C.sizeof_mproc_view_t]byte{}
-	_ [unsafe.Sizeof(Made{})]byte      = [C.sizeof_gomp_made_t]byte{}
+	_ [unsafe.Sizeof(Error{})]byte         = [C.sizeof_mproc_error_t]byte{}
+	_ [unsafe.Sizeof(Owner{})]byte         = [C.sizeof_mproc_owner_t]byte{}
+	_ [unsafe.Sizeof(ValueInfo{})]byte     = [C.sizeof_mproc_value_info_t]byte{}
+	_ [unsafe.Sizeof(ArrayInfo{})]byte     = [C.sizeof_mproc_array_info_t]byte{}
+	_ [unsafe.Sizeof(QueueInfo{})]byte     = [C.sizeof_mproc_queue_info_t]byte{}
+	_ [unsafe.Sizeof(PipeInfo{})]byte      = [C.sizeof_mproc_pipe_info_t]byte{}
+	_ [unsafe.Sizeof(RLockInfo{})]byte     = [C.sizeof_mproc_rlock_info_t]byte{}
+	_ [unsafe.Sizeof(RWLockInfo{})]byte    = [C.sizeof_mproc_rwlock_info_t]byte{}
+	_ [unsafe.Sizeof(SemaphoreInfo{})]byte = [C.sizeof_mproc_semaphore_info_t]byte{}
+	_ [unsafe.Sizeof(ConditionInfo{})]byte = [C.sizeof_mproc_condition_info_t]byte{}
+	_ [unsafe.Sizeof(BarrierInfo{})]byte   = [C.sizeof_mproc_barrier_info_t]byte{}
+	_ [unsafe.Sizeof(View{})]byte          = [C.sizeof_mproc_view_t]byte{}
+	_ [unsafe.Sizeof(Made{})]byte          = [C.sizeof_gomp_made_t]byte{}
 )
 
-func (e *Error) c() *C.mproc_error_t          { return (*C.mproc_error_t)(unsafe.Pointer(e)) }
-func (m *Made) c() *C.gomp_made_t             { return (*C.gomp_made_t)(unsafe.Pointer(m)) }
-func (o *Owner) c() *C.mproc_owner_t          { return (*C.mproc_owner_t)(unsafe.Pointer(o)) }
-func (i *ValueInfo) c() *C.mproc_value_info_t { return (*C.mproc_value_info_t)(unsafe.Pointer(i)) }
-func (i *ArrayInfo) c() *C.mproc_array_info_t { return (*C.mproc_array_info_t)(unsafe.Pointer(i)) }
-func (i *QueueInfo) c() *C.mproc_queue_info_t { return (*C.mproc_queue_info_t)(unsafe.Pointer(i)) }
-func (i *PipeInfo) c() *C.mproc_pipe_info_t   { return (*C.mproc_pipe_info_t)(unsafe.Pointer(i)) }
-func (v *View) c() *C.mproc_view_t            { return (*C.mproc_view_t)(unsafe.Pointer(v)) }
-func (k *Kind) c() *C.uint32_t                { return (*C.uint32_t)(unsafe.Pointer(k)) }
+func (e *Error) c() *C.mproc_error_t            { return (*C.mproc_error_t)(unsafe.Pointer(e)) }
+func (m *Made) c() *C.gomp_made_t               { return (*C.gomp_made_t)(unsafe.Pointer(m)) }
+func (o *Owner) c() *C.mproc_owner_t            { return (*C.mproc_owner_t)(unsafe.Pointer(o)) }
+func (i *ValueInfo) c() *C.mproc_value_info_t   { return (*C.mproc_value_info_t)(unsafe.Pointer(i)) }
+func (i *ArrayInfo) c() *C.mproc_array_info_t   { return (*C.mproc_array_info_t)(unsafe.Pointer(i)) }
+func (i *QueueInfo) c() *C.mproc_queue_info_t   { return (*C.mproc_queue_info_t)(unsafe.Pointer(i)) }
+func (i *PipeInfo) c() *C.mproc_pipe_info_t     { return (*C.mproc_pipe_info_t)(unsafe.Pointer(i)) }
+func (i *RLockInfo) c() *C.mproc_rlock_info_t   { return (*C.mproc_rlock_info_t)(unsafe.Pointer(i)) }
+func (i *RWLockInfo) c() *C.mproc_rwlock_info_t { return (*C.mproc_rwlock_info_t)(unsafe.Pointer(i)) }
+func (i *SemaphoreInfo) c() *C.mproc_semaphore_info_t {
+	return (*C.mproc_semaphore_info_t)(unsafe.Pointer(i))
+}
+func (i *ConditionInfo) c() *C.mproc_condition_info_t {
+	return (*C.mproc_condition_info_t)(unsafe.Pointer(i))
+}
+func (i *BarrierInfo) c() *C.mproc_barrier_info_t {
+	return (*C.mproc_barrier_info_t)(unsafe.Pointer(i))
+}
+func (v *View) c() *C.mproc_view_t { return (*C.mproc_view_t)(unsafe.Pointer(v)) }
+func (k *Kind) c() *C.uint32_t     { return (*C.uint32_t)(unsafe.Pointer(k)) }
 
 func str(s *byte) *C.char                      { return (*C.char)(unsafe.Pointer(s)) }
 func uchar(p unsafe.Pointer) *C.uchar          { return (*C.uchar)(p) }
@@ -400,6 +515,39 @@ func LockMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made
 	return int32(C.gomp_lock_make(C.int(how), from, str(name), C.uint32_t(flags), made.c(), e.c()))
 }
 
+// RLockMake creates, opens or imports an rlock.
+func RLockMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_rlock_make(C.int(how), from, str(name), C.uint32_t(flags), made.c(), e.c()))
+}
+
+// RWLockMake creates, opens or imports an rwlock.
+func RWLockMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_rwlock_make(C.int(how), from, str(name), C.uint32_t(flags), made.c(), e.c()))
+}
+
+// SemaphoreMake creates, opens or imports a semaphore.
+func SemaphoreMake(how How, from unsafe.Pointer, name *byte, flags, initial uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_semaphore_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint32_t(initial),
+		made.c(), e.c()))
+}
+
+// ConditionMake creates, opens or imports a condition; lock and rlock are what it is bound to, or nil.
+func ConditionMake(how How, from unsafe.Pointer, name *byte, flags uint32, lock, rlock unsafe.Pointer, made *Made,
+	e *Error) int32 {
+	return int32(C.gomp_condition_make(C.int(how), from, str(name), C.uint32_t(flags), lock, rlock, made.c(), e.c()))
+}
+
+// EventMake creates, opens or imports an event.
+func EventMake(how How, from unsafe.Pointer, name *byte, flags uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_event_make(C.int(how), from, str(name), C.uint32_t(flags), made.c(), e.c()))
+}
+
+// BarrierMake creates, opens or imports a barrier.
+func BarrierMake(how How, from unsafe.Pointer, name *byte, flags, parties uint32, made *Made, e *Error) int32 {
+	return int32(C.gomp_barrier_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint32_t(parties),
+		made.c(), e.c()))
+}
+
 // QueueMake creates, opens or imports a queue.
 func QueueMake(how How, from unsafe.Pointer, name *byte, flags, maxItems uint32, capacity uint64, made *Made, e *Error) int32 {
 	return int32(C.gomp_queue_make(C.int(how), from, str(name), C.uint32_t(flags), C.uint32_t(maxItems),
@@ -465,19 +613,107 @@ func RecvHandle(socket uintptr, timeout int64, cancel unsafe.Pointer, made *Made
 	return int32(C.gomp_recv_handle(C.int(socket), C.int64_t(timeout), token(cancel), made.c(), is.c(), e.c()))
 }
 
-// Acquire takes the lock of a lock, value or array.
-func Acquire(kind Kind, handle unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
-	return int32(C.gomp_acquire(C.int(kind), handle, C.int64_t(timeout), token(cancel), e.c()))
+// Acquire takes the lock of a lock, value, array or condition, or a permit of a semaphore. as is a token (rlock,
+// condition), or Writer or Reader (rwlock).
+func Acquire(kind Kind, handle unsafe.Pointer, as uint64, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_acquire(C.int(kind), handle, C.uint64_t(as), C.int64_t(timeout), token(cancel), e.c()))
 }
 
-// Release gives the lock of a lock, value or array back.
-func Release(kind Kind, handle unsafe.Pointer, e *Error) int32 {
-	return int32(C.gomp_release(C.int(kind), handle, e.c()))
+// Release gives back what Acquire took.
+func Release(kind Kind, handle unsafe.Pointer, as uint64, e *Error) int32 {
+	return int32(C.gomp_release(C.int(kind), handle, C.uint64_t(as), e.c()))
 }
 
 // LockOwner says who holds the lock of a lock, value or array.
 func LockOwner(kind Kind, handle unsafe.Pointer, o *Owner, e *Error) int32 {
 	return int32(C.gomp_owner(C.int(kind), handle, o.c(), e.c()))
+}
+
+// GetRLockInfo describes an rlock.
+func GetRLockInfo(rlock unsafe.Pointer, info *RLockInfo, e *Error) int32 {
+	return int32(C.gomp_rlock_info(rlock, info.c(), e.c()))
+}
+
+// GetRWLockInfo describes an rwlock.
+func GetRWLockInfo(rwlock unsafe.Pointer, info *RWLockInfo, e *Error) int32 {
+	return int32(C.gomp_rwlock_info(rwlock, info.c(), e.c()))
+}
+
+// SemaphoreRelease gives permits back.
+func SemaphoreRelease(semaphore unsafe.Pointer, n uint32, e *Error) int32 {
+	return int32(C.gomp_semaphore_release(semaphore, C.uint32_t(n), e.c()))
+}
+
+// GetSemaphoreInfo describes a semaphore.
+func GetSemaphoreInfo(semaphore unsafe.Pointer, info *SemaphoreInfo, e *Error) int32 {
+	return int32(C.gomp_semaphore_info(semaphore, info.c(), e.c()))
+}
+
+// ConditionWait waits to be notified.
+func ConditionWait(condition unsafe.Pointer, as uint64, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_condition_wait(condition, C.uint64_t(as), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// ConditionNotify notifies some.
+func ConditionNotify(condition unsafe.Pointer, n uint32, e *Error) int32 {
+	return int32(C.gomp_condition_notify(condition, C.uint32_t(n), e.c()))
+}
+
+// ConditionNotifyAll notifies everybody.
+func ConditionNotifyAll(condition unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_condition_notify_all(condition, e.c()))
+}
+
+// GetConditionInfo describes a condition.
+func GetConditionInfo(condition unsafe.Pointer, info *ConditionInfo, e *Error) int32 {
+	return int32(C.gomp_condition_info(condition, info.c(), e.c()))
+}
+
+// EventSet sets an event.
+func EventSet(event unsafe.Pointer, e *Error) int32 { return int32(C.gomp_event_set(event, e.c())) }
+
+// EventClear clears an event.
+func EventClear(event unsafe.Pointer, e *Error) int32 { return int32(C.gomp_event_clear(event, e.c())) }
+
+// EventIsSet says whether an event is set.
+func EventIsSet(event unsafe.Pointer, set *int32, e *Error) int32 {
+	return int32(C.gomp_event_is_set(event, (*C.int)(unsafe.Pointer(set)), e.c()))
+}
+
+// EventWait waits until an event is set.
+func EventWait(event unsafe.Pointer, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_event_wait(event, C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// BarrierWait waits until all have come.
+func BarrierWait(barrier unsafe.Pointer, timeout int64, cancel unsafe.Pointer, index *uint32, e *Error) int32 {
+	return int32(C.gomp_barrier_wait(barrier, C.int64_t(timeout), token(cancel), (*C.uint32_t)(unsafe.Pointer(index)),
+		e.c()))
+}
+
+// BarrierAbort breaks a barrier.
+func BarrierAbort(barrier unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_barrier_abort(barrier, e.c()))
+}
+
+// BarrierReset makes a barrier as new.
+func BarrierReset(barrier unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_barrier_reset(barrier, e.c()))
+}
+
+// BarrierRegister promises to come.
+func BarrierRegister(barrier unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_barrier_register(barrier, e.c()))
+}
+
+// BarrierUnregister takes a promise back.
+func BarrierUnregister(barrier unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_barrier_unregister(barrier, e.c()))
+}
+
+// GetBarrierInfo describes a barrier.
+func GetBarrierInfo(barrier unsafe.Pointer, info *BarrierInfo, e *Error) int32 {
+	return int32(C.gomp_barrier_info(barrier, info.c(), e.c()))
 }
 
 // GetValueInfo describes a value.

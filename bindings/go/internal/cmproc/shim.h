@@ -18,7 +18,13 @@ enum {
 	GOMP_VALUE = MPROC_KIND_VALUE,
 	GOMP_ARRAY = MPROC_KIND_ARRAY,
 	GOMP_QUEUE = MPROC_KIND_QUEUE,
-	GOMP_PIPE = MPROC_KIND_PIPE
+	GOMP_PIPE = MPROC_KIND_PIPE,
+	GOMP_RLOCK = MPROC_KIND_RLOCK,
+	GOMP_RWLOCK = MPROC_KIND_RWLOCK,
+	GOMP_SEMAPHORE = MPROC_KIND_SEMAPHORE,
+	GOMP_CONDITION = MPROC_KIND_CONDITION,
+	GOMP_EVENT = MPROC_KIND_EVENT,
+	GOMP_BARRIER = MPROC_KIND_BARRIER
 };
 
 /* Where an object comes from. The first two take a domain and a name, the third a mproc_handle_t and no name. */
@@ -64,6 +70,12 @@ static inline int gomp_end(int status, mproc_error_t *err)
 		(status) = (call);                                        \
 	} while (0)
 
+/* For what must be one wait: where a first round that timed out would leave something undone, or give something up. */
+static inline int64_t gomp_whole(int64_t timeout_ns)
+{
+	return timeout_ns == GOMP_UNTIL_CLOSED ? MPROC_FOREVER : timeout_ns;
+}
+
 static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 {
 	switch (kind) {
@@ -73,6 +85,12 @@ static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 	case GOMP_ARRAY: mproc_array_close((mproc_array_t *)handle); break;
 	case GOMP_QUEUE: mproc_queue_close((mproc_queue_t *)handle); break;
 	case GOMP_PIPE: mproc_pipe_close((mproc_pipe_t *)handle); break;
+	case GOMP_RLOCK: mproc_rlock_close((mproc_rlock_t *)handle); break;
+	case GOMP_RWLOCK: mproc_rwlock_close((mproc_rwlock_t *)handle); break;
+	case GOMP_SEMAPHORE: mproc_semaphore_close((mproc_semaphore_t *)handle); break;
+	case GOMP_CONDITION: mproc_condition_close((mproc_condition_t *)handle); break;
+	case GOMP_EVENT: mproc_event_close((mproc_event_t *)handle); break;
+	case GOMP_BARRIER: mproc_barrier_close((mproc_barrier_t *)handle); break;
 	case GOMP_HANDLE: mproc_handle_close((mproc_handle_t *)handle); break;
 	}
 	mproc_cancel_close(closing);
@@ -167,6 +185,84 @@ static inline int gomp_lock_make(int how, const void *from, const char *name, ui
 	options.flags = flags;
 	GOMP_MAKE(status, how, lock, from, name, &options, &lock);
 	return gomp_made(GOMP_LOCK, status, lock, NULL, made, err);
+}
+
+static inline int gomp_rlock_make(int how, const void *from, const char *name, uint32_t flags,
+				  gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_rlock_options_t options = MPROC_RLOCK_OPTIONS_INIT;
+	mproc_rlock_t *rlock = NULL;
+	int status;
+
+	options.flags = flags;
+	GOMP_MAKE(status, how, rlock, from, name, &options, &rlock);
+	return gomp_made(GOMP_RLOCK, status, rlock, NULL, made, err);
+}
+
+static inline int gomp_rwlock_make(int how, const void *from, const char *name, uint32_t flags,
+				   gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_rwlock_options_t options = MPROC_RWLOCK_OPTIONS_INIT;
+	mproc_rwlock_t *rwlock = NULL;
+	int status;
+
+	options.flags = flags;
+	GOMP_MAKE(status, how, rwlock, from, name, &options, &rwlock);
+	return gomp_made(GOMP_RWLOCK, status, rwlock, NULL, made, err);
+}
+
+static inline int gomp_semaphore_make(int how, const void *from, const char *name, uint32_t flags, uint32_t initial,
+				      gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_semaphore_options_t options = MPROC_SEMAPHORE_OPTIONS_INIT;
+	mproc_semaphore_t *semaphore = NULL;
+	int status;
+
+	options.flags = flags;
+	if (how == GOMP_CREATE)
+		options.initial = initial;
+	GOMP_MAKE(status, how, semaphore, from, name, &options, &semaphore);
+	return gomp_made(GOMP_SEMAPHORE, status, semaphore, NULL, made, err);
+}
+
+static inline int gomp_condition_make(int how, const void *from, const char *name, uint32_t flags, const void *lock,
+				      const void *rlock, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_condition_options_t options = MPROC_CONDITION_OPTIONS_INIT;
+	mproc_condition_t *condition = NULL;
+	int status;
+
+	options.flags = flags;
+	options.lock = (const mproc_lock_t *)lock;
+	options.rlock = (const mproc_rlock_t *)rlock;
+	GOMP_MAKE(status, how, condition, from, name, &options, &condition);
+	return gomp_made(GOMP_CONDITION, status, condition, NULL, made, err);
+}
+
+static inline int gomp_event_make(int how, const void *from, const char *name, uint32_t flags,
+				  gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_event_options_t options = MPROC_EVENT_OPTIONS_INIT;
+	mproc_event_t *event = NULL;
+	int status;
+
+	options.flags = flags;
+	GOMP_MAKE(status, how, event, from, name, &options, &event);
+	return gomp_made(GOMP_EVENT, status, event, NULL, made, err);
+}
+
+static inline int gomp_barrier_make(int how, const void *from, const char *name, uint32_t flags, uint32_t parties,
+				    gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_barrier_options_t options = MPROC_BARRIER_OPTIONS_INIT;
+	mproc_barrier_t *barrier = NULL;
+	int status;
+
+	options.flags = flags;
+	if (how == GOMP_CREATE)
+		options.parties = parties;
+	GOMP_MAKE(status, how, barrier, from, name, &options, &barrier);
+	return gomp_made(GOMP_BARRIER, status, barrier, NULL, made, err);
 }
 
 static inline int gomp_queue_make(int how, const void *from, const char *name, uint32_t flags,
@@ -310,6 +406,12 @@ static inline int gomp_export(int kind, const void *object, gomp_made_t *made, u
 	case GOMP_ARRAY: status = mproc_array_export((const mproc_array_t *)object, &handle); break;
 	case GOMP_QUEUE: status = mproc_queue_export((const mproc_queue_t *)object, &handle); break;
 	case GOMP_PIPE: status = mproc_pipe_export((const mproc_pipe_t *)object, &handle); break;
+	case GOMP_RLOCK: status = mproc_rlock_export((const mproc_rlock_t *)object, &handle); break;
+	case GOMP_RWLOCK: status = mproc_rwlock_export((const mproc_rwlock_t *)object, &handle); break;
+	case GOMP_SEMAPHORE: status = mproc_semaphore_export((const mproc_semaphore_t *)object, &handle); break;
+	case GOMP_CONDITION: status = mproc_condition_export((const mproc_condition_t *)object, &handle); break;
+	case GOMP_EVENT: status = mproc_event_export((const mproc_event_t *)object, &handle); break;
+	case GOMP_BARRIER: status = mproc_barrier_export((const mproc_barrier_t *)object, &handle); break;
 	}
 	return gomp_made_handle(status, handle, made, kind_out, err);
 }
@@ -335,12 +437,7 @@ static inline int gomp_handle_token(const void *handle, int registry_fd, int obj
 			err);
 }
 
-/* No GOMP_WAIT on sockets: a first round that timed out may have moved a part of the message. */
-static inline int64_t gomp_whole(int64_t timeout_ns)
-{
-	return timeout_ns == GOMP_UNTIL_CLOSED ? MPROC_FOREVER : timeout_ns;
-}
-
+/* On sockets a first round that timed out may have moved a part of the message. */
 static inline int gomp_send_handle(int socket, const void *handle, int64_t timeout_ns, const mproc_cancel_t *cancel,
 				   mproc_error_t *err)
 {
@@ -356,29 +453,48 @@ static inline int gomp_recv_handle(int socket, int64_t timeout_ns, const mproc_c
 	return gomp_made_handle(status, handle, made, kind_out, err);
 }
 
-/* ---- the lock of a lock, a value, an array ---- */
+/* ---- what is held: a lock of any kind, that of a value, an array, a condition; a permit of a semaphore ---- */
 
-static inline int gomp_acquire(int kind, const void *handle, int64_t timeout_ns, const mproc_cancel_t *cancel,
-			       mproc_error_t *err)
+/* Whom it is for: of an rlock or a condition, the owner of this token; of an rwlock, one of these. */
+enum { GOMP_WRITER, GOMP_READER };
+
+/* A writer keeps readers out while it waits, so its wait is in one piece. */
+static inline int gomp_acquire(int kind, const void *handle, uint64_t as, int64_t timeout_ns,
+			       const mproc_cancel_t *cancel, mproc_error_t *err)
 {
+	const mproc_rwlock_t *rwlock = (const mproc_rwlock_t *)handle;
 	int status = MPROC_EINVAL;
 
 	switch (kind) {
 	case GOMP_LOCK: GOMP_WAIT(status, timeout_ns, cancel, mproc_lock_lock((const mproc_lock_t *)handle, wait_ns, token)); break;
 	case GOMP_VALUE: GOMP_WAIT(status, timeout_ns, cancel, mproc_value_lock((const mproc_value_t *)handle, wait_ns, token)); break;
 	case GOMP_ARRAY: GOMP_WAIT(status, timeout_ns, cancel, mproc_array_lock((const mproc_array_t *)handle, wait_ns, token)); break;
+	case GOMP_RLOCK: GOMP_WAIT(status, timeout_ns, cancel, mproc_rlock_lock_as((const mproc_rlock_t *)handle, as, wait_ns, token)); break;
+	case GOMP_RWLOCK:
+		if (as == GOMP_READER)
+			GOMP_WAIT(status, timeout_ns, cancel, mproc_rwlock_read_lock(rwlock, wait_ns, token));
+		else
+			status = mproc_rwlock_write_lock(rwlock, gomp_whole(timeout_ns), cancel);
+		break;
+	case GOMP_SEMAPHORE: GOMP_WAIT(status, timeout_ns, cancel, mproc_semaphore_acquire((const mproc_semaphore_t *)handle, wait_ns, token)); break;
+	case GOMP_CONDITION: GOMP_WAIT(status, timeout_ns, cancel, mproc_condition_lock_as((const mproc_condition_t *)handle, as, wait_ns, token)); break;
 	}
 	return gomp_end(status, err);
 }
 
-static inline int gomp_release(int kind, const void *handle, mproc_error_t *err)
+static inline int gomp_release(int kind, const void *handle, uint64_t as, mproc_error_t *err)
 {
+	const mproc_rwlock_t *rwlock = (const mproc_rwlock_t *)handle;
 	int status = MPROC_EINVAL;
 
 	switch (kind) {
 	case GOMP_LOCK: status = mproc_lock_unlock((const mproc_lock_t *)handle); break;
 	case GOMP_VALUE: status = mproc_value_unlock((const mproc_value_t *)handle); break;
 	case GOMP_ARRAY: status = mproc_array_unlock((const mproc_array_t *)handle); break;
+	case GOMP_RLOCK: status = mproc_rlock_unlock_as((const mproc_rlock_t *)handle, as); break;
+	case GOMP_RWLOCK: status = as == GOMP_READER ? mproc_rwlock_read_unlock(rwlock) : mproc_rwlock_write_unlock(rwlock); break;
+	case GOMP_SEMAPHORE: status = mproc_semaphore_release((const mproc_semaphore_t *)handle, 1); break;
+	case GOMP_CONDITION: status = mproc_condition_unlock_as((const mproc_condition_t *)handle, as); break;
 	}
 	return gomp_end(status, err);
 }
@@ -393,6 +509,127 @@ static inline int gomp_owner(int kind, const void *handle, mproc_owner_t *owner_
 	case GOMP_ARRAY: status = mproc_array_lock_owner((const mproc_array_t *)handle, owner_out, sizeof *owner_out); break;
 	}
 	return gomp_end(status, err);
+}
+
+static inline int gomp_rlock_info(const void *rlock, mproc_rlock_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_rlock_info((const mproc_rlock_t *)rlock, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_rwlock_info(const void *rwlock, mproc_rwlock_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_rwlock_info((const mproc_rwlock_t *)rwlock, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_semaphore_release(const void *semaphore, uint32_t n, mproc_error_t *err)
+{
+	return gomp_end(mproc_semaphore_release((const mproc_semaphore_t *)semaphore, n), err);
+}
+
+static inline int gomp_semaphore_info(const void *semaphore, mproc_semaphore_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_semaphore_info((const mproc_semaphore_t *)semaphore, info_out, sizeof *info_out), err);
+}
+
+/* ---- condition ---- */
+
+/* In one piece: between two rounds a notification would be missed. */
+static inline int gomp_condition_wait(const void *condition, uint64_t as, int64_t timeout_ns,
+				      const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	return gomp_end(mproc_condition_wait_as((const mproc_condition_t *)condition, as, gomp_whole(timeout_ns), cancel),
+			err);
+}
+
+static inline int gomp_condition_notify(const void *condition, uint32_t n, mproc_error_t *err)
+{
+	return gomp_end(mproc_condition_notify((const mproc_condition_t *)condition, n), err);
+}
+
+static inline int gomp_condition_notify_all(const void *condition, mproc_error_t *err)
+{
+	return gomp_end(mproc_condition_notify_all((const mproc_condition_t *)condition), err);
+}
+
+static inline int gomp_condition_info(const void *condition, mproc_condition_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_condition_info((const mproc_condition_t *)condition, info_out, sizeof *info_out), err);
+}
+
+/* ---- event ---- */
+
+static inline int gomp_event_set(const void *event, mproc_error_t *err)
+{
+	return gomp_end(mproc_event_set((const mproc_event_t *)event), err);
+}
+
+static inline int gomp_event_clear(const void *event, mproc_error_t *err)
+{
+	return gomp_end(mproc_event_clear((const mproc_event_t *)event), err);
+}
+
+static inline int gomp_event_is_set(const void *event, int *set_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_event_is_set((const mproc_event_t *)event, set_out), err);
+}
+
+/* In one piece: an event that is set and cleared again between two rounds would be missed. */
+static inline int gomp_event_wait(const void *event, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				  mproc_error_t *err)
+{
+	return gomp_end(mproc_event_wait((const mproc_event_t *)event, gomp_whole(timeout_ns), cancel), err);
+}
+
+/* ---- barrier ---- */
+
+/* In one piece: a first round that timed out would break the barrier. */
+static inline int gomp_barrier_wait(const void *barrier, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				    uint32_t *index_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_wait((const mproc_barrier_t *)barrier, gomp_whole(timeout_ns), cancel, index_out),
+			err);
+}
+
+/* Go's part, in action.go. */
+extern int gompAction(uintptr_t action);
+
+static inline int gomp_action(void *context)
+{
+	return gompAction((uintptr_t)context);
+}
+
+/* `action` is a cgo.Handle: a number that Go may not keep in a pointer. */
+static inline int gomp_barrier_wait_action(const void *barrier, uintptr_t action, int64_t timeout_ns,
+					   const mproc_cancel_t *cancel, uint32_t *index_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_wait_action((const mproc_barrier_t *)barrier, gomp_action, (void *)action,
+						  gomp_whole(timeout_ns), cancel, index_out),
+			err);
+}
+
+static inline int gomp_barrier_abort(const void *barrier, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_abort((const mproc_barrier_t *)barrier), err);
+}
+
+static inline int gomp_barrier_reset(const void *barrier, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_reset((const mproc_barrier_t *)barrier), err);
+}
+
+static inline int gomp_barrier_register(const void *barrier, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_register((const mproc_barrier_t *)barrier), err);
+}
+
+static inline int gomp_barrier_unregister(const void *barrier, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_unregister((const mproc_barrier_t *)barrier), err);
+}
+
+static inline int gomp_barrier_info(const void *barrier, mproc_barrier_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_barrier_info((const mproc_barrier_t *)barrier, info_out, sizeof *info_out), err);
 }
 
 /* ---- value ---- */

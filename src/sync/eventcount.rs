@@ -1,18 +1,18 @@
 //! The eventcount on two words in shared memory.
 
-use super::mutex::{spinning_helps, Wait, EVENT_SLICE_NS};
 use super::raw::{self, Env};
+use super::wait::{spinning_helps, Manner, Wait};
 use super::Limits;
 use crate::shm::{Domain, Region, Word32};
 use crate::Result;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Sleep until something changes, without state that a killed sleeper could leave behind.
-pub(crate) struct Event {
+pub(crate) struct EventCount {
     sequence: Word32,
     hint: Word32,
-    spin: bool,
-    /// Pauses before the first look, in this process: see [`Event::spin`].
+    manner: Manner,
+    /// Pauses before the first look, in this process: see [`EventCount::spin`].
     distance: AtomicU32,
 }
 
@@ -20,16 +20,16 @@ pub(crate) struct Event {
 const SHORTEST: u32 = 1;
 const LONGEST: u32 = 128;
 const SPIN_PAUSES: u32 = 2000;
-/// See [`Event::expect`].
+/// See [`EventCount::expect`].
 const EAGER_LOOKS: u32 = 100;
 
-impl Event {
+impl EventCount {
     /// On the two words at `offset`, which begin as zero.
-    pub(crate) fn new(region: &Region, offset: usize, spin: bool) -> Result<Event> {
-        Ok(Event {
+    pub(crate) fn new(region: &Region, offset: usize, manner: Manner) -> Result<EventCount> {
+        Ok(EventCount {
             sequence: region.word32(offset)?,
             hint: region.word32(offset + 4)?,
-            spin,
+            manner,
             distance: AtomicU32::new(SHORTEST),
         })
     }
@@ -38,7 +38,7 @@ impl Event {
     /// that is about to come. Not if this handle does not spin, or nobody could answer meanwhile.
     #[inline]
     pub(crate) fn expect(&self, there: impl Fn() -> bool) {
-        if !there() && self.spin && spinning_helps() {
+        if !there() && self.manner.spin && spinning_helps() {
             for _ in 0..EAGER_LOOKS {
                 // Each look takes the line from whoever is writing there: not between two of its stores.
                 std::hint::spin_loop();
@@ -59,7 +59,7 @@ impl Event {
         ready: impl Fn() -> u32,
         mut attempt: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
-        let env = Wait::new(domain, limits, EVENT_SLICE_NS, self.spin);
+        let env = Wait::for_event(domain, limits, self.manner);
         let mut slept = false;
         loop {
             match attempt() {
@@ -120,24 +120,15 @@ impl Event {
     /// Wakes up to `n` sleepers, after a change that other processors may not have seen yet.
     #[inline]
     pub(crate) fn notify(&self, domain: &Domain, n: u32) {
-        self.notify_if(domain, n, false);
+        let env = Wait::never(domain, self.manner);
+        raw::notify(&self.sequence, &self.hint, n, false, &env);
     }
 
-    /// As [`Event::notify`], right after the release of a lock: on x86 that is a full fence already.
+    /// As [`EventCount::notify`], right after the release of a lock: on x86 that is a full fence already.
     #[inline]
     pub(crate) fn notify_after_unlock(&self, domain: &Domain, n: u32) {
-        // Every locked instruction of x86 orders earlier stores before later loads (Intel SDM 8.2.3.9);
-        // the compiler must keep the order too, which the fence of the language does for it elsewhere.
-        let fenced = cfg!(any(target_arch = "x86_64", target_arch = "x86"));
-        if fenced {
-            std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        }
-        self.notify_if(domain, n, fenced);
-    }
-
-    #[inline]
-    fn notify_if(&self, domain: &Domain, n: u32, fenced: bool) {
-        let env = Wait::new(domain, Limits::none(), 0, self.spin);
-        raw::notify(&self.sequence, &self.hint, n, fenced, &env);
+        let env = Wait::never(domain, self.manner);
+        env.fence_after_rmw();
+        raw::notify(&self.sequence, &self.hint, n, true, &env);
     }
 }

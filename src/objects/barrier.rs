@@ -1,0 +1,284 @@
+//! The barrier.
+
+use super::options::{create_or_open, every, ObjectOptions};
+use crate::shm::header::{self, Header};
+use crate::shm::{Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, Word64, TABLE};
+use crate::sync::raw::{self, BarrierWords, Env, Fail, Stop};
+use crate::sync::{Limits, Manner, Wait};
+use crate::sys::clock;
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The most parties.
+pub const BARRIER_MAX: u32 = 1022;
+
+/// How to create a barrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BarrierOptions {
+    /// What every object has.
+    pub object: ObjectOptions,
+    /// How many have to come.
+    pub parties: u32,
+}
+
+/// What a barrier is like: a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BarrierInfo {
+    /// How many have to come.
+    pub parties: u32,
+    /// How many wait.
+    pub waiting: u32,
+    /// Whether it is broken.
+    pub broken: bool,
+    /// Registrations of living processes.
+    pub registered: u32,
+    /// How often it was passed, broken or reset; wraps.
+    pub generation: u32,
+    /// Deaths that were noticed: of parties that waited, and of processes that had registered.
+    pub deaths: u32,
+}
+
+/// Where parties wait for each other. See [`raw::Barrier`].
+pub struct Barrier {
+    segment: Segment,
+    barrier: raw::Barrier<Word32, Table, Row64>,
+    looked: Word64,
+    parties: u32,
+    manner: Manner,
+    /// Registrations through this handle: the owner word and how many.
+    mine: AtomicU64,
+}
+
+const AT_PARTIES: usize = header::AT_PARAMS;
+const AT_LOCK: usize = header::AT_HOT;
+const AT_ROUND: usize = AT_LOCK + 4;
+const AT_BROKEN: usize = AT_LOCK + 8;
+const AT_ARRIVED: usize = AT_LOCK + 12;
+const AT_VERDICT: usize = AT_LOCK + 16;
+const AT_DEATHS: usize = AT_LOCK + 20;
+/// u64: when somebody last looked for the dead, in milliseconds.
+const AT_LOOKED: usize = AT_LOCK + 24;
+/// On a line of its own: those who wait look at it.
+const AT_PHASE: usize = AT_LOCK + 64;
+/// u64 for each slot.
+const AT_REGISTERED: usize = header::PAGE;
+/// Three rows of places.
+const AT_PLACES: usize = AT_REGISTERED + TABLE * 8;
+
+/// How many places: so many that the next round seldom has to wait for those who are slow to leave the last one.
+fn places(parties: u32) -> usize {
+    2 * parties as usize + 14
+}
+
+fn shape(parties: u32) -> Result<Shape> {
+    if parties == 0 || parties > BARRIER_MAX {
+        return Err(Error::invalid("a barrier has 1 to 1022 parties"));
+    }
+    Ok(Shape::plain((AT_PLACES + places(parties) * 24).next_multiple_of(header::PAGE) as u64))
+}
+
+impl From<Fail> for Error {
+    fn from(fail: Fail) -> Error {
+        match fail {
+            Fail::Stopped(stop) => stop.into(),
+            Fail::Broken => Error::Broken,
+            Fail::Busy => Error::Busy,
+            Fail::Full => Error::Full("too many parties of earlier rounds have not left the barrier"),
+        }
+    }
+}
+
+impl Barrier {
+    /// Creates a barrier, named or anonymous; the flag says whether an existing one was opened.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Exists`], [`Error::Type`], [`Error::Name`], [`Error::Kind`], [`Error::NoSpace`] …
+    pub fn create(domain: &Domain, name: Option<&str>, options: BarrierOptions) -> Result<(Barrier, bool)> {
+        let (object, parties) = (options.object, options.parties);
+        let shape = shape(parties)?;
+        let params = |h: &mut Header| h.put_u32(AT_PARTIES, parties);
+        create_or_open(
+            name,
+            object,
+            || Segment::create(domain, name, header::Kind::Barrier, object.header_flags(), shape, params, |_| Ok(())),
+            |name| {
+                let barrier = Barrier::open(domain, name, object)?;
+                if barrier.parties != parties {
+                    return Err(Error::Type("the barrier was made for another number of parties"));
+                }
+                Ok(barrier)
+            },
+            |segment| Barrier::on(segment, parties, object),
+        )
+    }
+
+    /// Opens a barrier by name.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`], [`crate::Error::Kind`], [`crate::Error::Name`] …
+    pub fn open(domain: &Domain, name: &str, options: ObjectOptions) -> Result<Barrier> {
+        Barrier::attach(Source::Name(domain, name), options)
+    }
+
+    /// Opens the barrier that a handle leads to.
+    ///
+    /// # Errors
+    /// [`crate::Error::Kind`], [`crate::Error::Access`], [`crate::Error::Corrupt`] …
+    pub fn import(handle: &Handle, options: ObjectOptions) -> Result<Barrier> {
+        Barrier::attach(Source::Handle(handle), options)
+    }
+
+    /// A handle that can travel to other processes.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotSupported`] if the file cannot be opened again, [`crate::Error::Sys`].
+    pub fn export(&self) -> Result<Handle> {
+        self.segment.export(None)
+    }
+
+    fn attach(source: Source, options: ObjectOptions) -> Result<Barrier> {
+        let mut parties = 0;
+        let segment = Segment::open(source, header::Kind::Barrier, |h| {
+            parties = h.u32(AT_PARTIES);
+            shape(parties).map_err(|_| Error::Corrupt("impossible parameters of a barrier"))
+        })?;
+        Barrier::on(segment, parties, options)
+    }
+
+    fn on(segment: Segment, parties: u32, options: ObjectOptions) -> Result<Barrier> {
+        let r = segment.region();
+        let words = BarrierWords {
+            lock: r.word32(AT_LOCK)?,
+            phase: r.word32(AT_PHASE)?,
+            round: r.word32(AT_ROUND)?,
+            broken: r.word32(AT_BROKEN)?,
+            arrived: r.word32(AT_ARRIVED)?,
+            verdict: r.word32(AT_VERDICT)?,
+            deaths: r.word32(AT_DEATHS)?,
+        };
+        let n = places(parties);
+        let row = |i: usize| r.row64(AT_PLACES + i * n * 8, n);
+        let barrier = raw::Barrier::new(parties, words, [row(0)?, row(1)?, row(2)?], r.table(AT_REGISTERED)?);
+        let looked = r.word64(AT_LOOKED)?;
+        Ok(Barrier { barrier, looked, parties, manner: options.manner(), mine: AtomicU64::new(0), segment })
+    }
+
+    /// Arrives, and waits until all parties have; the index of this arrival in its round. With a timeout of 0 it passes only
+    /// as the last.
+    ///
+    /// # Errors
+    /// [`Error::Broken`]; [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`]: this call has broken it;
+    /// [`Error::Busy`], [`Error::Full`], [`Error::Slots`].
+    pub fn wait(&self, limits: Limits) -> Result<u32> {
+        self.wait_for(limits, None::<fn() -> bool>)
+    }
+
+    /// As [`Barrier::wait`]; whoever comes last runs its `action` before anybody passes, and `false` breaks the barrier.
+    ///
+    /// # Errors
+    /// As [`Barrier::wait`].
+    pub fn wait_with(&self, limits: Limits, action: impl FnOnce() -> bool) -> Result<u32> {
+        self.wait_for(limits, Some(action))
+    }
+
+    fn wait_for(&self, limits: Limits, action: Option<impl FnOnce() -> bool>) -> Result<u32> {
+        let domain = self.segment.domain();
+        let me = domain.tenant()?;
+        let env = Wait::for_event(domain, limits, self.manner);
+        let mut action = action.map(|action| {
+            move || {
+                let good = action();
+                (domain.tenant_if_joined() == Some(me)).then_some(good)
+            }
+        });
+        loop {
+            let waited = self.barrier.wait(me, &env, limits.is_try(), || every(&self.looked, 50), &mut action);
+            if waited != Err(Fail::Full) {
+                return Ok(waited?);
+            }
+            match env.stop() {
+                Ok(()) => clock::nap(),
+                Err(Stop::TimedOut) => return Err(Fail::Full.into()),
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+
+    /// Breaks it, until it is reset.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Slots`].
+    pub fn abort(&self) -> Result<()> {
+        let domain = self.segment.domain();
+        Ok(self.barrier.abort(domain.tenant()?, &Wait::never(domain, self.manner))?)
+    }
+
+    /// Sends away who waits ([`Error::Broken`]), and makes it as new.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Slots`].
+    pub fn reset(&self) -> Result<()> {
+        let domain = self.segment.domain();
+        Ok(self.barrier.reset(domain.tenant()?, &Wait::never(domain, self.manner))?)
+    }
+
+    /// Promises that this process will come: its death breaks the barrier.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`], [`Error::Busy`], [`Error::Slots`].
+    pub fn register(&self) -> Result<()> {
+        let domain = self.segment.domain();
+        let me = domain.tenant()?;
+        if !self.barrier.register(me, &Wait::never(domain, self.manner))? {
+            return Err(Error::Overflow("a process registered 2^24 - 1 times"));
+        }
+        let own = u64::from(me.word()) << 32;
+        // What the parent of a forked child registered is not the child's.
+        let count = |seen: u64| if seen >> 32 == own >> 32 { seen & u64::from(u32::MAX) } else { 0 };
+        let _ = self.mine.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(own | (count(seen) + 1)));
+        Ok(())
+    }
+
+    /// Takes one registration back.
+    ///
+    /// # Errors
+    /// [`Error::NotOwner`] if none was made through this handle; [`Error::Slots`].
+    pub fn unregister(&self) -> Result<()> {
+        let me = self.segment.domain().tenant()?;
+        let own = u64::from(me.word()) << 32;
+        let one_less = |seen: u64| (seen > own && seen >> 32 == own >> 32).then(|| seen - 1);
+        let counted = self.mine.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        if counted.is_err() || self.barrier.registered().sub(me, 1).is_none() {
+            return Err(Error::NotOwner);
+        }
+        Ok(())
+    }
+
+    /// What it is like.
+    ///
+    /// # Errors
+    /// [`Error::Slots`].
+    pub fn info(&self) -> Result<BarrierInfo> {
+        let domain = self.segment.domain();
+        domain.me()?;
+        let (registered, _) = self.barrier.registered().living(&Wait::never(domain, self.manner));
+        Ok(BarrierInfo {
+            parties: self.parties,
+            waiting: self.barrier.waiting().min(self.parties),
+            broken: self.barrier.is_broken(),
+            registered: u32::try_from(registered).unwrap_or(u32::MAX),
+            generation: self.barrier.rounds(),
+            deaths: self.barrier.deaths(),
+        })
+    }
+}
+
+impl Drop for Barrier {
+    fn drop(&mut self) {
+        let mine = self.mine.load(Ordering::Relaxed);
+        let Some(me) = self.segment.domain().tenant_if_joined() else { return };
+        if mine >> 32 == u64::from(me.word()) {
+            self.barrier.registered().sub(me, mine & u64::from(u32::MAX));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The plain counting semaphore: a value, and an eventcount for those who find it zero.
+//!
+//! A permit is never on its way to anybody in particular: whoever is woken and dies leaves it where it is.
+
+use super::{eventcount, Env, Stop, Word};
+use std::sync::atomic::Ordering;
+
+/// The semaphore.
+pub struct Semaphore<W> {
+    value: W,
+    sequence: W,
+    hint: W,
+}
+
+impl<W: Word> Semaphore<W> {
+    /// On a value, and an eventcount's two words, which begin as zero.
+    pub fn new(value: W, sequence: W, hint: W) -> Semaphore<W> {
+        Semaphore { value, sequence, hint }
+    }
+
+    /// How many permits there are.
+    pub fn value(&self) -> u32 {
+        self.value.load(Ordering::Relaxed)
+    }
+
+    /// Takes a permit if there is one.
+    #[inline]
+    pub fn try_acquire(&self) -> bool {
+        let mut seen = self.value.load(Ordering::Relaxed);
+        while seen != 0 {
+            match self.value.compare_exchange(seen, seen - 1, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Takes a permit, waiting for one as `env` allows.
+    #[inline]
+    pub fn acquire<E: Env<Word = W>>(&self, env: &E) -> Result<(), Stop> {
+        if self.try_acquire() {
+            return Ok(());
+        }
+        eventcount::wait_until(&self.sequence, &self.hint, env, |_| self.try_acquire().then_some(()))
+    }
+
+    /// Gives permits back; `false`: there would be more than `most`.
+    #[inline]
+    pub fn release<E: Env<Word = W>>(&self, n: u32, most: u32, env: &E) -> bool {
+        let mut seen = self.value.load(Ordering::Relaxed);
+        loop {
+            if u64::from(seen) + u64::from(n) > u64::from(most) {
+                return false;
+            }
+            match self.value.compare_exchange(seen, seen + n, Ordering::Release) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+        env.fence_after_rmw();
+        eventcount::notify(&self.sequence, &self.hint, n, true, env);
+        true
+    }
+}
