@@ -153,8 +153,8 @@
 #define MPROC_KIND_BARRIER 12
 
 /**
- * Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock. Decided
- * when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
+ * Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock.
+ * Decided when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
  */
 #define MPROC_ANY_RELEASE 512
 
@@ -246,10 +246,10 @@
 #define MPROC_OK 0
 
 /**
- * Success with news: the lock is yours, and its previous holder died while holding it. What the lock
- * protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
- * had it before, and died or put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a
- * process that died came back. Of a readers-writer lock: a writer died inside.)
+ * Success with news: the lock is yours, and its previous holder died while holding it. What the lock protects may be
+ * half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody had it before, and died or
+ * put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a process that died
+ * came back. Of a readers-writer lock: a writer died inside.)
  */
 #define MPROC_RECOVERED 1
 
@@ -1632,8 +1632,8 @@ void mproc_barrier_close(mproc_barrier_t *barrier);
 /**
  * Arrives, and waits until all parties have.
  *
- * With timeout 0 it passes only if it is the last to come; otherwise it has not arrived, and nothing breaks. (Nor does it
- * if all had come already, and this call was waiting for the last one's action to end, to be in the next round.)
+ * With timeout 0 it passes only if it is the last to come; otherwise it has not arrived, and nothing breaks. (Nor does
+ * it if all had come already, and this call was waiting for the last one's action to end, to be in the next round.)
  *
  * @param timeout_ns      nanoseconds; MPROC_FOREVER waits, 0: see above
  * @param cancel          NULL or a token that ends the wait
@@ -1722,11 +1722,11 @@ int mproc_barrier_info(const mproc_barrier_t *barrier,
  * A handle on the barrier that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_barrier_export(const mproc_barrier_t *barrier,
-                         mproc_handle_t **handle_out);
+int mproc_barrier_export(const mproc_barrier_t *barrier, mproc_handle_t **handle_out);
 
 /**
  * Opens the barrier that a handle from another process leads to, and joins its domain.
@@ -1800,7 +1800,8 @@ void mproc_cancel_close(mproc_cancel_t *cancel);
  * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
  * @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
  * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
- * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it is bound to another lock    @retval MPROC_EDOMAIN  the lock is in another
+ * @retval MPROC_ETYPE  with MPROC_EXIST_OK: it is bound to another lock
+ * @retval MPROC_EDOMAIN  the lock is in another domain
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
  * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -1818,7 +1819,8 @@ int mproc_condition_create(const mproc_domain_t *domain,
  * @param options        NULL: defaults; but if it was bound to a lock: the same lock again
  * @param[out] condition_out  the handle; close it with mproc_condition_close()
  * @retval MPROC_OK      @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
- * @retval MPROC_ETYPE   it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+ * @retval MPROC_ETYPE   it is bound to another lock, or to none
+ * @retval MPROC_EDOMAIN the lock is in another domain
  * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
  * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -1835,10 +1837,11 @@ int mproc_condition_open(const mproc_domain_t *domain,
 void mproc_condition_close(mproc_condition_t *condition);
 
 /**
- * Takes the condition's lock, for the calling thread: as mproc_rlock_lock(), or mproc_lock_lock() on the lock that it is
- * bound to (which is the same lock).
+ * Takes the condition's lock, for the calling thread: as mproc_rlock_lock(), or mproc_lock_lock() on the lock that it
+ * is bound to (which is the same lock).
  *
- * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
  * @retval MPROC_ETIMEDOUT  still held by somebody else   @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
@@ -1869,8 +1872,8 @@ int mproc_condition_try(const mproc_condition_t *condition);
 int mproc_condition_unlock(const mproc_condition_t *condition);
 
 /**
- * As mproc_condition_lock(), for an owner that the caller names: see mproc_rlock_lock_as(). A condition that is bound to a
- * lock ignores the token.
+ * As mproc_condition_lock(), for an owner that the caller names: see mproc_rlock_lock_as(). A condition that is bound
+ * to a lock ignores the token.
  *
  * @param token  1 to 2^63 - 1    @param timeout_ns,cancel  as mproc_condition_lock()
  * @retval MPROC_EINVAL  NULL, bad token or timeout    @retval others  as mproc_condition_lock()
@@ -1893,7 +1896,8 @@ int mproc_condition_unlock_as(const mproc_condition_t *condition,
 
 /**
  * Gives the lock up, waits to be notified, and takes the lock again, with all its levels. The lock is held when this
- * returns one of the first five statuses; to take it again may exceed the timeout, and is not ended by cancel or signals.
+ * returns one of the first five statuses; to take it again may exceed the timeout, and is not ended by cancel or
+ * signals.
  *
  * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 gives the lock up for a moment
  * @param cancel      NULL or a token that ends the wait
@@ -1903,7 +1907,8 @@ int mproc_condition_unlock_as(const mproc_condition_t *condition,
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EPERM      the caller does not hold the lock
  * @retval MPROC_EFULL      MPROC_CONDITION_WAITERS wait already; the lock was not given up
- * @retval MPROC_EINVAL     NULL or bad timeout; the lock was not given up   @retval MPROC_ESLOTS  as mproc_condition_lock()
+ * @retval MPROC_EINVAL     NULL or bad timeout; the lock was not given up
+ * @retval MPROC_ESLOTS     as mproc_condition_lock()
  * Blocks: up to timeout_ns, and until the lock is free.  Threads: the owner.  Fork: yes.  Signals: no.
  */
 int mproc_condition_wait(const mproc_condition_t *condition,
@@ -1956,19 +1961,21 @@ int mproc_condition_info(const mproc_condition_t *condition,
  * A handle on the condition that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_condition_export(const mproc_condition_t *condition,
-                           mproc_handle_t **handle_out);
+int mproc_condition_export(const mproc_condition_t *condition, mproc_handle_t **handle_out);
 
 /**
  * Opens the condition that a handle from another process leads to, and joins its domain.
  *
  * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_condition_open()
  * @param[out] condition_out  close it with mproc_condition_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_EKIND  another kind of handle
- * @retval MPROC_ETYPE  it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or both locks
+ * @retval MPROC_EKIND  another kind of handle
+ * @retval MPROC_ETYPE  it is bound to another lock, or to none
+ * @retval MPROC_EDOMAIN the lock is in another domain
  * @retval others  as mproc_queue_import()
  * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
  */
@@ -2146,7 +2153,8 @@ int mproc_event_is_set(const mproc_event_t *event, int *set_out);
 /**
  * Waits until the event is set (or was set since the call began).
  *
- * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 asks once    @param cancel  NULL or a token that ends the wait
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 asks once
+ * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         set    @retval MPROC_ETIMEDOUT  not set   @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EINVAL     NULL or bad timeout
@@ -2160,11 +2168,11 @@ int mproc_event_wait(const mproc_event_t *event,
  * A handle on the event that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_event_export(const mproc_event_t *event,
-                       mproc_handle_t **handle_out);
+int mproc_event_export(const mproc_event_t *event, mproc_handle_t **handle_out);
 
 /**
  * Opens the event that a handle from another process leads to, and joins its domain.
@@ -2361,7 +2369,8 @@ int mproc_lock_try(const mproc_lock_t *lock);
  * Releases the lock. Any thread of the holding process may do it, through any handle; with MPROC_ANY_RELEASE any
  * process may.
  *
- * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)
+ * @retval MPROC_EINVAL  NULL
  * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
  */
 int mproc_lock_unlock(const mproc_lock_t *lock);
@@ -2381,11 +2390,11 @@ int mproc_lock_owner(const mproc_lock_t *lock,
  * A handle on the lock that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_lock_export(const mproc_lock_t *lock,
-                      mproc_handle_t **handle_out);
+int mproc_lock_export(const mproc_lock_t *lock, mproc_handle_t **handle_out);
 
 /**
  * Opens the lock that a handle from another process leads to, and joins its domain.
@@ -3156,7 +3165,8 @@ int mproc_rlock_unlock(const mproc_rlock_t *rlock);
  * is the same owner.
  *
  * @param token       1 to 2^63 - 1
- * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
  * @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
  * @retval MPROC_ETIMEDOUT  still held by another process or owner   @retval MPROC_ECANCELED  the cancel token was set
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
@@ -3192,11 +3202,11 @@ int mproc_rlock_info(const mproc_rlock_t *rlock, mproc_rlock_info_t *info_out, s
  * A handle on the rlock that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_rlock_export(const mproc_rlock_t *rlock,
-                       mproc_handle_t **handle_out);
+int mproc_rlock_export(const mproc_rlock_t *rlock, mproc_handle_t **handle_out);
 
 /**
  * Opens the rlock that a handle from another process leads to, and joins its domain.
@@ -3336,11 +3346,11 @@ int mproc_rwlock_info(const mproc_rwlock_t *rwlock,
  * A handle on the rwlock that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_rwlock_export(const mproc_rwlock_t *rwlock,
-                        mproc_handle_t **handle_out);
+int mproc_rwlock_export(const mproc_rwlock_t *rwlock, mproc_handle_t **handle_out);
 
 /**
  * Opens the rwlock that a handle from another process leads to, and joins its domain.
@@ -3394,7 +3404,8 @@ int mproc_semaphore_open(const mproc_domain_t *domain,
                          mproc_semaphore_t **semaphore_out);
 
 /**
- * Ends the handle. Permits that this process has stay its own while it has any handle in the domain. NULL does nothing.
+ * Ends the handle. Permits that this process has stay its own while it has any handle in the domain. NULL does
+ * nothing.
  */
 void mproc_semaphore_close(mproc_semaphore_t *semaphore);
 
@@ -3409,7 +3420,8 @@ void mproc_semaphore_close(mproc_semaphore_t *semaphore);
  * @retval MPROC_ETIMEDOUT  none was free   @retval MPROC_ECANCELED  the token was set
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
  * @retval MPROC_EINVAL     NULL or bad timeout
- * @retval MPROC_EOVERFLOW  accounting: this process has 2^24 - 1    @retval MPROC_EBUSY  accounting: internal lock held
+ * @retval MPROC_EOVERFLOW  accounting: this process has 2^24 - 1
+ * @retval MPROC_EBUSY      accounting: internal lock held
  * @retval MPROC_ESLOTS     accounting: 1022 processes have joined the domain
  * Blocks: up to timeout_ns.  Threads: any.  Fork: accounting: the child does not have them.  Signals: no.
  */
@@ -3454,11 +3466,11 @@ int mproc_semaphore_info(const mproc_semaphore_t *semaphore,
  * A handle on the semaphore that can travel to other processes: see mproc_handle_t.
  *
  * @param[out] handle_out  close it with mproc_handle_close()
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
-int mproc_semaphore_export(const mproc_semaphore_t *semaphore,
-                           mproc_handle_t **handle_out);
+int mproc_semaphore_export(const mproc_semaphore_t *semaphore, mproc_handle_t **handle_out);
 
 /**
  * Opens the semaphore that a handle from another process leads to, and joins its domain.

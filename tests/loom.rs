@@ -1,8 +1,8 @@
-//! Model checking of the algorithms that ship (`mproc::sync::raw`), with loom: every interleaving of two or three threads,
-//! with one death among them.
+//! Model checking of the algorithms that ship (`mproc::sync::raw`), with loom: every interleaving of two or three
+//! threads, with one death among them.
 //!
-//! Futexes are modelled by a mutex and a condition variable, with a queue for each word. Time is modelled as what it is used for: a
-//! sleeper's slice ends once for each death, and never otherwise, so that a lost wake-up is a deadlock.
+//! Futexes are modelled by a mutex and a condition variable, with a queue for each word. Time is modelled as what it is
+//! used for: a sleeper's slice ends once for each death, and never otherwise, so that a lost wake-up is a deadlock.
 
 use loom::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
@@ -517,7 +517,8 @@ fn semaphore_loses_no_permit() {
     });
 }
 
-/// Whoever gives up passes on the wake-up that it may have swallowed; whoever releases and dies before it wakes anybody is found.
+/// Whoever gives up passes on the wake-up that it may have swallowed; whoever releases and dies before it wakes anybody
+/// is found.
 #[test]
 fn semaphore_with_the_impatient_and_the_dead() {
     model(|| {
@@ -635,8 +636,8 @@ fn rwlock_drops_a_dead_reader() {
     });
 }
 
-/// A writer dies inside while a reader and a writer want in: both get it, and both are told if they come before a writer has
-/// left.
+/// A writer dies inside while a reader and a writer want in: both get it, and both are told if they come before a
+/// writer has left.
 #[test]
 fn rwlock_tells_of_a_dead_writer() {
     model_within(2, || {

@@ -121,8 +121,8 @@ pub unsafe extern "C" fn mproc_barrier_close(barrier: *mut mproc_barrier_t) {
 
 /// Arrives, and waits until all parties have.
 ///
-/// With timeout 0 it passes only if it is the last to come; otherwise it has not arrived, and nothing breaks. (Nor does it
-/// if all had come already, and this call was waiting for the last one's action to end, to be in the next round.)
+/// With timeout 0 it passes only if it is the last to come; otherwise it has not arrived, and nothing breaks. (Nor does
+/// it if all had come already, and this call was waiting for the last one's action to end, to be in the next round.)
 ///
 /// @param timeout_ns      nanoseconds; MPROC_FOREVER waits, 0: see above
 /// @param cancel          NULL or a token that ends the wait
@@ -265,7 +265,8 @@ pub unsafe extern "C" fn mproc_barrier_info(
 /// A handle on the barrier that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_barrier_export(

@@ -63,7 +63,8 @@ pub struct mproc_condition_info_t {
 /// @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
 /// @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
 /// @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
-/// @retval MPROC_ETYPE  with MPROC_EXIST_OK: it is bound to another lock    @retval MPROC_EDOMAIN  the lock is in another
+/// @retval MPROC_ETYPE  with MPROC_EXIST_OK: it is bound to another lock
+/// @retval MPROC_EDOMAIN  the lock is in another domain
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
 /// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -91,7 +92,8 @@ pub unsafe extern "C" fn mproc_condition_create(
 /// @param options        NULL: defaults; but if it was bound to a lock: the same lock again
 /// @param[out] condition_out  the handle; close it with mproc_condition_close()
 /// @retval MPROC_OK      @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_ENAME  not a name
-/// @retval MPROC_ETYPE   it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+/// @retval MPROC_ETYPE   it is bound to another lock, or to none
+/// @retval MPROC_EDOMAIN the lock is in another domain
 /// @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
 /// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -122,10 +124,11 @@ pub unsafe extern "C" fn mproc_condition_close(condition: *mut mproc_condition_t
     unsafe { free(condition) }
 }
 
-/// Takes the condition's lock, for the calling thread: as mproc_rlock_lock(), or mproc_lock_lock() on the lock that it is
-/// bound to (which is the same lock).
+/// Takes the condition's lock, for the calling thread: as mproc_rlock_lock(), or mproc_lock_lock() on the lock that it
+/// is bound to (which is the same lock).
 ///
-/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+/// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
 /// @retval MPROC_ETIMEDOUT  still held by somebody else   @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
@@ -168,8 +171,8 @@ pub unsafe extern "C" fn mproc_condition_unlock(condition: *const mproc_conditio
     })
 }
 
-/// As mproc_condition_lock(), for an owner that the caller names: see mproc_rlock_lock_as(). A condition that is bound to a
-/// lock ignores the token.
+/// As mproc_condition_lock(), for an owner that the caller names: see mproc_rlock_lock_as(). A condition that is bound
+/// to a lock ignores the token.
 ///
 /// @param token  1 to 2^63 - 1    @param timeout_ns,cancel  as mproc_condition_lock()
 /// @retval MPROC_EINVAL  NULL, bad token or timeout    @retval others  as mproc_condition_lock()
@@ -201,7 +204,8 @@ pub unsafe extern "C" fn mproc_condition_unlock_as(condition: *const mproc_condi
 }
 
 /// Gives the lock up, waits to be notified, and takes the lock again, with all its levels. The lock is held when this
-/// returns one of the first five statuses; to take it again may exceed the timeout, and is not ended by cancel or signals.
+/// returns one of the first five statuses; to take it again may exceed the timeout, and is not ended by cancel or
+/// signals.
 ///
 /// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 gives the lock up for a moment
 /// @param cancel      NULL or a token that ends the wait
@@ -211,7 +215,8 @@ pub unsafe extern "C" fn mproc_condition_unlock_as(condition: *const mproc_condi
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EPERM      the caller does not hold the lock
 /// @retval MPROC_EFULL      MPROC_CONDITION_WAITERS wait already; the lock was not given up
-/// @retval MPROC_EINVAL     NULL or bad timeout; the lock was not given up   @retval MPROC_ESLOTS  as mproc_condition_lock()
+/// @retval MPROC_EINVAL     NULL or bad timeout; the lock was not given up
+/// @retval MPROC_ESLOTS     as mproc_condition_lock()
 /// Blocks: up to timeout_ns, and until the lock is free.  Threads: the owner.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_condition_wait(
@@ -296,7 +301,8 @@ pub unsafe extern "C" fn mproc_condition_info(
 /// A handle on the condition that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_condition_export(
@@ -315,8 +321,10 @@ pub unsafe extern "C" fn mproc_condition_export(
 ///
 /// @param handle   stays the caller's    @param options  NULL: defaults; as mproc_condition_open()
 /// @param[out] condition_out  close it with mproc_condition_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or both locks   @retval MPROC_EKIND  another kind of handle
-/// @retval MPROC_ETYPE  it is bound to another lock, or to none    @retval MPROC_EDOMAIN  the lock is in another domain
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or both locks
+/// @retval MPROC_EKIND  another kind of handle
+/// @retval MPROC_ETYPE  it is bound to another lock, or to none
+/// @retval MPROC_EDOMAIN the lock is in another domain
 /// @retval others  as mproc_queue_import()
 /// Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
 #[no_mangle]

@@ -143,7 +143,8 @@ pub unsafe extern "C" fn mproc_event_is_set(event: *const mproc_event_t, set_out
 
 /// Waits until the event is set (or was set since the call began).
 ///
-/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 asks once    @param cancel  NULL or a token that ends the wait
+/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 asks once
+/// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         set    @retval MPROC_ETIMEDOUT  not set   @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EINVAL     NULL or bad timeout
@@ -163,7 +164,8 @@ pub unsafe extern "C" fn mproc_event_wait(
 /// A handle on the event that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_event_export(

@@ -11,8 +11,8 @@ use std::ffi::{c_char, c_int};
 /// A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
 pub struct mproc_lock_t(pub(crate) Lock);
 
-/// Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock. Decided
-/// when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
+/// Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock.
+/// Decided when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
 pub const MPROC_ANY_RELEASE: u32 = 512;
 
 /// How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
@@ -157,7 +157,8 @@ pub unsafe extern "C" fn mproc_lock_try(lock: *const mproc_lock_t) -> c_int {
 /// Releases the lock. Any thread of the holding process may do it, through any handle; with MPROC_ANY_RELEASE any
 /// process may.
 ///
-/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it (MPROC_ANY_RELEASE: nobody does)
+/// @retval MPROC_EINVAL  NULL
 /// Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_lock_unlock(lock: *const mproc_lock_t) -> c_int {
@@ -202,7 +203,8 @@ pub unsafe extern "C" fn mproc_lock_owner(
 /// A handle on the lock that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_lock_export(lock: *const mproc_lock_t, handle_out: *mut *mut mproc_handle_t) -> c_int {

@@ -188,7 +188,8 @@ unsafe extern "C" fn mproc_rlock_unlock_slow(rlock: *const mproc_rlock_t) -> c_i
 /// is the same owner.
 ///
 /// @param token       1 to 2^63 - 1
-/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once    @param cancel  NULL or a token that ends the wait
+/// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 tries once
+/// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         held    @retval MPROC_RECOVERED  held; the previous holder died inside
 /// @retval MPROC_ETIMEDOUT  still held by another process or owner   @retval MPROC_ECANCELED  the cancel token was set
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
@@ -245,7 +246,8 @@ pub unsafe extern "C" fn mproc_rlock_info(
 /// A handle on the rlock that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_rlock_export(

@@ -292,7 +292,8 @@ pub unsafe extern "C" fn mproc_rwlock_info(
 /// A handle on the rwlock that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_rwlock_export(

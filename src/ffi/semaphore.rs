@@ -114,7 +114,8 @@ pub unsafe extern "C" fn mproc_semaphore_open(
     })
 }
 
-/// Ends the handle. Permits that this process has stay its own while it has any handle in the domain. NULL does nothing.
+/// Ends the handle. Permits that this process has stay its own while it has any handle in the domain. NULL does
+/// nothing.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_semaphore_close(semaphore: *mut mproc_semaphore_t) {
     // SAFETY: NULL or a handle that is not closed yet.
@@ -131,7 +132,8 @@ pub unsafe extern "C" fn mproc_semaphore_close(semaphore: *mut mproc_semaphore_t
 /// @retval MPROC_ETIMEDOUT  none was free   @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EINVAL     NULL or bad timeout
-/// @retval MPROC_EOVERFLOW  accounting: this process has 2^24 - 1    @retval MPROC_EBUSY  accounting: internal lock held
+/// @retval MPROC_EOVERFLOW  accounting: this process has 2^24 - 1
+/// @retval MPROC_EBUSY      accounting: internal lock held
 /// @retval MPROC_ESLOTS     accounting: 1022 processes have joined the domain
 /// Blocks: up to timeout_ns.  Threads: any.  Fork: accounting: the child does not have them.  Signals: no.
 #[no_mangle]
@@ -185,11 +187,24 @@ pub unsafe extern "C" fn mproc_semaphore_try(semaphore: *const mproc_semaphore_t
 pub unsafe extern "C" fn mproc_semaphore_release(semaphore: *const mproc_semaphore_t, n: u32) -> c_int {
     // As mproc_semaphore_acquire().
     // SAFETY: NULL or a live handle.
-    if unsafe { semaphore.as_ref() }.is_some_and(|l| l.0.release_at_once(n)) {
-        return 0;
+    match unsafe { semaphore.as_ref() }.and_then(|s| s.0.release_at_once(n)) {
+        Some(false) => 0,
+        // SAFETY: live, as was just seen.
+        Some(true) => unsafe { mproc_semaphore_release_wake(semaphore, n) },
+        // SAFETY: as documented.
+        None => unsafe { mproc_semaphore_release_slow(semaphore, n) },
     }
-    // SAFETY: as documented.
-    unsafe { mproc_semaphore_release_slow(semaphore, n) }
+}
+
+/// The permits are there; somebody waits for them.
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn mproc_semaphore_release_wake(semaphore: *const mproc_semaphore_t, n: u32) -> c_int {
+    // SAFETY: live, as the caller has seen.
+    if let Some(semaphore) = unsafe { semaphore.as_ref() } {
+        semaphore.0.wake(n);
+    }
+    0
 }
 
 #[cold]
@@ -233,7 +248,8 @@ pub unsafe extern "C" fn mproc_semaphore_info(
 /// A handle on the semaphore that can travel to other processes: see mproc_handle_t.
 ///
 /// @param[out] handle_out  close it with mproc_handle_close()
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ENOTSUP MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
 /// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_semaphore_export(

@@ -4,10 +4,10 @@ use std::ffi::c_char;
 
 /// Done.
 pub const MPROC_OK: i32 = 0;
-/// Success with news: the lock is yours, and its previous holder died while holding it. What the lock
-/// protects may be half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody
-/// had it before, and died or put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a
-/// process that died came back. Of a readers-writer lock: a writer died inside.)
+/// Success with news: the lock is yours, and its previous holder died while holding it. What the lock protects may be
+/// half done; repair it, then go on. The lock itself is sound. (Of a message taken: somebody had it before, and died or
+/// put it back. Of a join: consumers died with messages they had taken. Of a semaphore: permits of a process that died
+/// came back. Of a readers-writer lock: a writer died inside.)
 pub const MPROC_RECOVERED: i32 = 1;
 /// Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
 pub const MPROC_EXISTED: i32 = 2;

@@ -163,8 +163,8 @@ impl Barrier {
         Ok(Barrier { barrier, looked, parties, manner: options.manner(), mine: AtomicU64::new(0), segment })
     }
 
-    /// Arrives, and waits until all parties have; the index of this arrival in its round. With a timeout of 0 it passes only
-    /// as the last.
+    /// Arrives, and waits until all parties have; the index of this arrival in its round. With a timeout of 0 it passes
+    /// only as the last.
     ///
     /// # Errors
     /// [`Error::Broken`]; [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`]: this call has broken it;
@@ -173,7 +173,8 @@ impl Barrier {
         self.wait_for(limits, None::<fn() -> bool>)
     }
 
-    /// As [`Barrier::wait`]; whoever comes last runs its `action` before anybody passes, and `false` breaks the barrier.
+    /// As [`Barrier::wait`]; whoever comes last runs its `action` before anybody passes, and `false` breaks the
+    /// barrier.
     ///
     /// # Errors
     /// As [`Barrier::wait`].

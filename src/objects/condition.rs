@@ -229,8 +229,8 @@ impl Condition {
         }
     }
 
-    /// Gives the lock up, waits to be notified, and takes the lock again; [`Acquired::Recovered`] if a process died with
-    /// it, whether this one was notified or not.
+    /// Gives the lock up, waits to be notified, and takes the lock again; [`Acquired::Recovered`] if a process died
+    /// with it, whether this one was notified or not.
     ///
     /// # Errors
     /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`] with the lock held again;

@@ -6,8 +6,8 @@ use crate::sync::raw::Flag;
 use crate::sync::{Limits, Manner, Wait};
 use crate::Result;
 
-/// A flag that processes wait for. Setting, clearing and asking take no lock, allocate nothing, join no domain, and leave
-/// errno alone: they may be used in signal handlers.
+/// A flag that processes wait for. Setting, clearing and asking take no lock, allocate nothing, join no domain, and
+/// leave errno alone: they may be used in signal handlers.
 pub struct Event {
     segment: Segment,
     flag: Flag<Word32>,

@@ -1,4 +1,5 @@
-//! Lock, value, array, queue, pipe and the lock family. No unsafe code: all access to shared memory is checked by [`crate::shm`].
+//! Lock, value, array, queue, pipe and the lock family. No unsafe code: all access to shared memory is checked by
+//! [`crate::shm`].
 
 mod array;
 mod barrier;

@@ -5,7 +5,8 @@ use crate::shm::{header, Domain, Handle, Segment, Shape, Source};
 use crate::sync::{Limits, RecursiveMutex, Token};
 use crate::{Acquired, Owner, Result};
 
-/// A robust recursive lock, owned by a process together with a token: the calling thread's, or one that the caller names.
+/// A robust recursive lock, owned by a process together with a token: the calling thread's, or one that the caller
+/// names.
 pub struct RLock {
     segment: Segment,
     lock: RecursiveMutex,
@@ -105,12 +106,12 @@ impl RLock {
         }
     }
 
-    /// Takes the lock, or one more level of it, for the calling thread; [`Acquired::Recovered`] if the previous holder's process
-    /// died while holding it.
+    /// Takes the lock, or one more level of it, for the calling thread; [`Acquired::Recovered`] if the previous
+    /// holder's process died while holding it.
     ///
     /// # Errors
-    /// [`crate::Error::TimedOut`], [`crate::Error::Canceled`], [`crate::Error::Interrupted`], [`crate::Error::Overflow`],
-    /// [`crate::Error::Slots`].
+    /// [`crate::Error::TimedOut`], [`crate::Error::Canceled`], [`crate::Error::Interrupted`],
+    /// [`crate::Error::Overflow`], [`crate::Error::Slots`].
     #[inline]
     pub fn lock(&self, limits: Limits) -> Result<Acquired> {
         self.lock_owned(Token::of_thread(), limits)

@@ -132,11 +132,12 @@ impl RwLock {
         me.is_some_and(|me| self.lock.read_unlock(me, &self.never()))
     }
 
-    /// Takes the lock for reading; [`Acquired::Recovered`] if a writer died inside and none has released the lock since.
+    /// Takes the lock for reading; [`Acquired::Recovered`] if a writer died inside and none has released the lock
+    /// since.
     ///
     /// # Errors
-    /// [`crate::Error::TimedOut`], [`crate::Error::Canceled`], [`crate::Error::Interrupted`], [`crate::Error::Overflow`],
-    /// [`crate::Error::Slots`].
+    /// [`crate::Error::TimedOut`], [`crate::Error::Canceled`], [`crate::Error::Interrupted`],
+    /// [`crate::Error::Overflow`], [`crate::Error::Slots`].
     #[inline]
     pub fn read_lock(&self, limits: Limits) -> Result<Acquired> {
         let me = self.segment.domain().tenant()?;

@@ -214,18 +214,23 @@ impl Semaphore {
         self.account.is_none() && self.plain.try_acquire()
     }
 
-    /// [`Semaphore::release`] if that is possible at once.
+    /// [`Semaphore::release`] if that is possible at once; `Some(true)`: now [`Semaphore::wake`] has to follow.
     #[inline(always)]
-    pub(crate) fn release_at_once(&self, n: u32) -> bool {
-        let wake = Wait::never(self.segment.domain(), self.manner);
-        self.account.is_none() && self.plain.release(n, self.most, &wake)
+    pub(crate) fn release_at_once(&self, n: u32) -> Option<bool> {
+        let added = self.account.is_none() && self.plain.add(n, self.most);
+        added.then(|| self.plain.has_sleepers(&Wait::never(self.segment.domain(), self.manner)))
+    }
+
+    /// Wakes those who may have waited for permits that were given back.
+    pub(crate) fn wake(&self, n: u32) {
+        self.plain.wake(n, &Wait::never(self.segment.domain(), self.manner));
     }
 
     /// Takes a permit; [`Acquired::Recovered`] if an accounting semaphore just got permits back from the dead.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`]; accounting: [`Error::Overflow`], [`Error::Busy`],
-    /// [`Error::Slots`].
+    /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`]; accounting: [`Error::Overflow`],
+    /// [`Error::Busy`], [`Error::Slots`].
     #[inline]
     pub fn acquire(&self, limits: Limits) -> Result<Acquired> {
         match &self.account {
@@ -251,7 +256,8 @@ impl Semaphore {
             if account.value.load(Ordering::Acquire) != 0 {
                 return self.take(account, me, false).transpose();
             }
-            // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is stale.
+            // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is
+            // stale.
             let ask = match look {
                 Look::First => !is_try || account.may_look(),
                 Look::Again => false,

@@ -124,7 +124,8 @@ impl Domain {
         !self.registry().is_tenant(tenant) || self.is_vacant(tenant.slot(), me.slot())
     }
 
-    /// Whether nobody lives in a slot. Since the generation was looked at it may have been claimed anew: vacated as well.
+    /// Whether nobody lives in a slot. Since the generation was looked at it may have been claimed anew: vacated as
+    /// well.
     fn is_vacant(&self, slot: usize, own: usize) -> bool {
         self.probe().is_held(&self.registry().stat, slot, own, || self.open_registry()) == Some(false)
     }

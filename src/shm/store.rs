@@ -85,21 +85,21 @@ impl<A> Row<A> {
         self.len
     }
 
-    /// Does something with one of the words; if there is no such, which is a bug of the caller's, with the first: a panic
-    /// would cost the fast paths their lightness.
+    /// Does something with one of the words; if there is no such, which is a bug of the caller's, with the first: a
+    /// panic would cost the fast paths their lightness.
     #[inline(always)]
     pub(crate) fn with<R>(&self, index: usize, f: impl FnOnce(&Word<A>) -> R) -> R {
         debug_assert!(index < self.len, "no such word");
         let index = if index < self.len { index } else { 0 };
-        // SAFETY: within the row, which is not empty (new's contract). The hold is lent, not owned: self keeps the mapping alive meanwhile, and what is
-        // lent is never dropped.
+        // SAFETY: within the row, which is not empty (new's contract). The hold is lent, not owned: self keeps the
+        // mapping alive meanwhile, and what is lent is never dropped.
         let word = unsafe { ManuallyDrop::new(Word { at: self.first.add(index), _hold: std::ptr::read(&self.hold) }) };
         f(&word)
     }
 }
 
-/// A word for each slot of the domain, behind one that is not used. Neighbours in number are not neighbours in memory: processes
-/// that joined one after the other do not share a cache line.
+/// A word for each slot of the domain, behind one that is not used. Neighbours in number are not neighbours in memory:
+/// processes that joined one after the other do not share a cache line.
 pub(crate) struct Table {
     first: NonNull<[AtomicU64; TABLE]>,
     hold: Hold,

@@ -4,8 +4,8 @@ const SLOT_BITS: u32 = 10;
 /// The bits of a generation that are recorded.
 const GENERATIONS: u64 = (1 << 40) - 1;
 
-/// A slot's tenant: slot + 1 in the low 10 bits, 40 bits of its generation above. Never 0. The low 31 bits are the owner
-/// word of lock words, which repeats after some 2·10⁹ joins; this one does not.
+/// A slot's tenant: slot + 1 in the low 10 bits, 40 bits of its generation above. Never 0. The low 31 bits are the
+/// owner word of lock words, which repeats after some 2·10⁹ joins; this one does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tenant(pub u64);
 

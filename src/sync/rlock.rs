@@ -1,9 +1,9 @@
 //! The recursive lock: a robust lock, and beside it whose it is and how often.
 //!
-//! Owner, token and count are written only by the holder. Tokens are unique within a process only, so that owner and token go
-//! together: the token is 0 whenever the owner beside it may be another's. It is cleared before the lock is released, and by
-//! whoever takes the lock over from the dead before anything else. So whoever reads its own process and its own token there,
-//! while its process has the lock, is the one that has it.
+//! Owner, token and count are written only by the holder. Tokens are unique within a process only, so that owner and
+//! token go together: the token is 0 whenever the owner beside it may be another's. It is cleared before the lock is
+//! released, and by whoever takes the lock over from the dead before anything else. So whoever reads its own process
+//! and its own token there, while its process has the lock, is the one that has it.
 
 use super::raw::Acquired;
 use super::{Limits, Manner, Mutex};

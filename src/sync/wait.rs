@@ -129,7 +129,8 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// For a lock, with slices after which a dead holder is looked for. `asked`: when a `try` on it last asked who lives.
+    /// For a lock, with slices after which a dead holder is looked for. `asked`: when a `try` on it last asked who
+    /// lives.
     #[inline]
     pub(crate) fn for_lock(domain: &'a Domain, limits: Limits<'a>, manner: Manner, asked: &'a AtomicU64) -> Wait<'a> {
         Wait { asked: Some(asked), ..Wait::new(domain, limits, LOCK_SLICE_NS, manner) }

@@ -35,8 +35,8 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, ns: u64) -> Woken {
     outcome(result)
 }
 
-/// As [`wait`], and also ends when `cancel` is no longer 0; then it sleeps through signals whose handlers were installed
-/// with SA_RESTART, unless `interruptible`, which makes it look at `cancel` every now and then instead.
+/// As [`wait`], and also ends when `cancel` is no longer 0; then it sleeps through signals whose handlers were
+/// installed with SA_RESTART, unless `interruptible`, which makes it look at `cancel` every now and then instead.
 pub(crate) fn wait_or_cancel(
     word: &AtomicU32,
     expected: u32,
@@ -64,7 +64,8 @@ pub(crate) fn wait_or_cancel(
         WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 },
     ];
     let until = timespec(clock::now_ns().saturating_add(ns)); // futex_waitv takes an absolute time
-                                                              // SAFETY: both addresses are valid for the call (references), the array and timespec too.
+                                                              // SAFETY: both addresses are valid for the call
+                                                              // (references), the array and timespec too.
     let result =
         unsafe { libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC) };
     if result < 0 && matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EINVAL) {

@@ -1,9 +1,9 @@
 //! Which thread this is: a number that no other thread of the process ever has, as fast as can be.
 //!
-//! The number lives in a thread-local variable, which in a shared library costs a call. So it also stands in a small table under
-//! the address of the thread's control block, which a register holds. An entry belongs to one thread until that thread ends, so
-//! that a thread which gets the same control block later does not find its predecessor's number; what finds no room in
-//! the table uses the variable.
+//! The number lives in a thread-local variable, which in a shared library costs a call. So it also stands in a small
+//! table under the address of the thread's control block, which a register holds. An entry belongs to one thread until
+//! that thread ends, so that a thread which gets the same control block later does not find its predecessor's number;
+//! what finds no room in the table uses the variable.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

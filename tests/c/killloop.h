@@ -188,8 +188,12 @@ static inline bool kl_condemned(uint64_t who)
 void crew_start(struct crew *crew);
 /* Kills and replaces `kills` workers. False when the run has failed or was interrupted. */
 bool crew_kills(struct crew *crew, uint64_t kills);
+/* Kills one worker for good: nobody comes in its place. */
+bool crew_kill_unreplaced(struct crew *crew, unsigned worker);
 /* Nobody dies any more: everyone (or at least someone) must still get work done. */
 bool crew_quiet(struct crew *crew);
+/* The run has failed: nothing moves. Says what everybody was doing. */
+void crew_stalled(const struct crew *crew, const char *what);
 /* Waits for the end of workers first..last-1, which were told to stop. */
 bool crew_join(struct crew *crew, unsigned first, unsigned last);
 /* Kills whoever is left, without replacement. */
@@ -206,6 +210,13 @@ bool scene_inplace(uint64_t kills, struct tally *tally);
 bool scene_lease(uint64_t kills, struct tally *tally);
 bool scene_join(uint64_t kills, struct tally *tally);
 bool scene_pipe(uint64_t kills, struct tally *tally);
+bool scene_rlock(uint64_t kills, struct tally *tally);
+bool scene_rwlock(uint64_t kills, struct tally *tally);
+bool scene_semaphore(uint64_t kills, struct tally *tally);
+bool scene_permits(uint64_t kills, struct tally *tally);
+bool scene_condition(uint64_t kills, struct tally *tally);
+bool scene_event(uint64_t kills, struct tally *tally);
+bool scene_barrier(uint64_t kills, struct tally *tally);
 bool scene_lifecycle(uint64_t kills, struct tally *tally);
 
 #endif

@@ -26,7 +26,10 @@ static const char unlinking[] = "unlinking a name";
 static const char sweeping[] = "sweeping the domain";
 static const char *const targets[] = { joining, creating, creating, opening, closing, unlinking, sweeping, NULL };
 
-enum kind { LOCK, SCALAR, SNAPSHOT, RAW, ARRAY, STRUCTS, QUEUE, PIPE, KINDS };
+enum kind { LOCK, SCALAR, SNAPSHOT, RAW, ARRAY, STRUCTS, QUEUE, PIPE, RLOCK, RWLOCK, PERMITS, CONDITION, EVENT, BARRIER, KINDS };
+
+#define PERMITS_INITIAL 3
+#define PARTIES 2
 
 struct object {
     enum kind kind;
@@ -37,6 +40,12 @@ struct object {
         mproc_array_t *array;
         mproc_queue_t *queue;
         mproc_pipe_t *pipe;
+        mproc_rlock_t *rlock;
+        mproc_rwlock_t *rwlock;
+        mproc_semaphore_t *semaphore;
+        mproc_condition_t *condition;
+        mproc_event_t *event;
+        mproc_barrier_t *barrier;
     } as;
 };
 
@@ -83,7 +92,14 @@ static int create(const mproc_domain_t *domain, const char *name, uint32_t flags
     mproc_array_options_t array = MPROC_ARRAY_OPTIONS_INIT;
     mproc_queue_options_t queue = MPROC_QUEUE_OPTIONS_INIT;
     mproc_pipe_options_t pipe = MPROC_PIPE_OPTIONS_INIT;
+    mproc_rlock_options_t rlock = MPROC_RLOCK_OPTIONS_INIT;
+    mproc_rwlock_options_t rwlock = MPROC_RWLOCK_OPTIONS_INIT;
+    mproc_semaphore_options_t semaphore = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_condition_options_t condition = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_event_options_t event = MPROC_EVENT_OPTIONS_INIT;
+    mproc_barrier_options_t barrier = MPROC_BARRIER_OPTIONS_INIT;
     lock.flags = value.flags = array.flags = queue.flags = pipe.flags = flags;
+    rlock.flags = rwlock.flags = condition.flags = event.flags = barrier.flags = flags;
     switch (o->kind) {
     case LOCK:
         return mproc_lock_create(domain, name, &lock, &o->as.lock);
@@ -122,10 +138,25 @@ static int create(const mproc_domain_t *domain, const char *name, uint32_t flags
     case QUEUE:
         queue.capacity_bytes = 8192;
         return mproc_queue_create(domain, name, &queue, &o->as.queue);
-    default:
+    case PIPE:
         pipe.capacity_bytes = 8192;
         return mproc_pipe_create(domain, name, &pipe, o->end == 0 ? &o->as.pipe : NULL,
                                  o->end == 1 ? &o->as.pipe : NULL);
+    case RLOCK:
+        return mproc_rlock_create(domain, name, &rlock, &o->as.rlock);
+    case RWLOCK:
+        return mproc_rwlock_create(domain, name, &rwlock, &o->as.rwlock);
+    case PERMITS:
+        semaphore.flags = flags | MPROC_SEMAPHORE_ACCOUNTING;
+        semaphore.initial = PERMITS_INITIAL;
+        return mproc_semaphore_create(domain, name, &semaphore, &o->as.semaphore);
+    case CONDITION:
+        return mproc_condition_create(domain, name, &condition, &o->as.condition);
+    case EVENT:
+        return mproc_event_create(domain, name, &event, &o->as.event);
+    default:
+        barrier.parties = PARTIES;
+        return mproc_barrier_create(domain, name, &barrier, &o->as.barrier);
     }
 }
 
@@ -154,8 +185,20 @@ static int open_it(const mproc_domain_t *domain, const char *name, struct object
         return mproc_array_open(domain, name, &array, &o->as.array);
     case QUEUE:
         return mproc_queue_open(domain, name, NULL, &o->as.queue);
-    default:
+    case PIPE:
         return mproc_pipe_open(domain, name, NULL, o->end, &o->as.pipe);
+    case RLOCK:
+        return mproc_rlock_open(domain, name, NULL, &o->as.rlock);
+    case RWLOCK:
+        return mproc_rwlock_open(domain, name, NULL, &o->as.rwlock);
+    case PERMITS:
+        return mproc_semaphore_open(domain, name, NULL, &o->as.semaphore);
+    case CONDITION:
+        return mproc_condition_open(domain, name, NULL, &o->as.condition);
+    case EVENT:
+        return mproc_event_open(domain, name, NULL, &o->as.event);
+    default:
+        return mproc_barrier_open(domain, name, NULL, &o->as.barrier);
     }
 }
 
@@ -248,6 +291,83 @@ static void use_pipe(struct job *job, mproc_pipe_t *pipe)
     }
 }
 
+/* What is taken may stay so, until the last handle in the domain is closed or this process is dead. */
+static void use_lock_of_the_family(struct job *job, struct lifecycle *l, struct object *o)
+{
+    mproc_semaphore_info_t info = { 0 };
+    bool keep = rng_below(&job->rng, 4) == 0;
+    int status;
+    switch (o->kind) {
+    case RLOCK:
+        status = mproc_rlock_lock(o->as.rlock, 5 * MS, NULL);
+        if (status >= 0 && !keep) {
+            KL_OK(mproc_rlock_unlock(o->as.rlock)); /* this thread's: nobody else can have released it */
+        }
+        break;
+    case RWLOCK:
+        status = mproc_rwlock_read_lock(o->as.rwlock, 5 * MS, NULL);
+        if (status >= 0 && !keep) {
+            int unlock = mproc_rwlock_read_unlock(o->as.rwlock);
+            EXPECT("read_unlock", unlock, MPROC_OK, MPROC_EPERM);
+        }
+        if (status >= 0 && rng_below(&job->rng, 2)) {
+            int write = mproc_rwlock_write_lock(o->as.rwlock, 1 * MS, NULL); /* in vain if we have kept that */
+            EXPECT("write_lock", write, MPROC_OK, MPROC_RECOVERED, MPROC_ETIMEDOUT);
+            if (write >= 0 && !keep) {
+                int unlock = mproc_rwlock_write_unlock(o->as.rwlock);
+                EXPECT("write_unlock", unlock, MPROC_OK, MPROC_EPERM);
+            }
+        }
+        break;
+    case PERMITS:
+        KL_OK(mproc_semaphore_info(o->as.semaphore, &info, sizeof info));
+        if (info.initial != PERMITS_INITIAL || info.value > PERMITS_INITIAL || info.held > PERMITS_INITIAL) {
+            kl_fail("lifecycle: of %d permits %u are free, and %u are mine", PERMITS_INITIAL, (unsigned)info.value,
+                    (unsigned)info.held);
+        }
+        status = mproc_semaphore_acquire(o->as.semaphore, 5 * MS, NULL);
+        if (status >= 0 && !keep) {
+            int release = mproc_semaphore_release(o->as.semaphore, 1);
+            EXPECT("release", release, MPROC_OK, MPROC_EPERM);
+        }
+        break;
+    default:
+        status = mproc_condition_lock(o->as.condition, 5 * MS, NULL);
+        if (status >= 0) {
+            KL_OK(mproc_condition_notify(o->as.condition, 1));
+            int wait = mproc_condition_wait(o->as.condition, (int64_t)rng_below(&job->rng, 1 * MS), NULL);
+            EXPECT("wait", wait, MPROC_OK, MPROC_RECOVERED, MPROC_ETIMEDOUT);
+            if (!keep) {
+                KL_OK(mproc_condition_unlock(o->as.condition));
+            }
+        }
+    }
+    EXPECT("taking a lock or permit", status, MPROC_OK, MPROC_RECOVERED, MPROC_ETIMEDOUT);
+    atomic_fetch_add(&l->recovered, status == MPROC_RECOVERED);
+}
+
+static void use_barrier(struct job *job, const mproc_barrier_t *barrier)
+{
+    mproc_barrier_info_t info = { 0 };
+    uint32_t index = PARTIES;
+    KL_OK(mproc_barrier_info(barrier, &info, sizeof info));
+    if (info.parties != PARTIES || info.waiting > PARTIES) {
+        kl_fail("lifecycle: a barrier for %d has %u parties, %u wait", PARTIES, (unsigned)info.parties,
+                (unsigned)info.waiting);
+    }
+    if (rng_below(&job->rng, 4) == 0) {
+        KL_OK(mproc_barrier_register(barrier)); /* until the handle is closed, or this process is dead */
+    }
+    int status = mproc_barrier_wait(barrier, (int64_t)rng_below(&job->rng, 2) * MS, NULL, &index);
+    EXPECT("wait", status, MPROC_OK, MPROC_ETIMEDOUT, MPROC_EBROKEN);
+    if (status == MPROC_OK && index >= PARTIES) {
+        kl_fail("lifecycle: of %d parties this is number %u", PARTIES, (unsigned)index);
+    }
+    if (status == MPROC_EBROKEN) {
+        KL_OK(mproc_barrier_reset(barrier));
+    }
+}
+
 /* Is it whole? Everybody creates the same content and writes the same bytes again. */
 static void use(struct job *job, struct lifecycle *l, struct object *o)
 {
@@ -303,8 +423,19 @@ static void use(struct job *job, struct lifecycle *l, struct object *o)
     case QUEUE:
         use_queue(job, o->as.queue);
         break;
-    default:
+    case PIPE:
         use_pipe(job, o->as.pipe);
+        break;
+    case EVENT:
+        status = mproc_event_wait(o->as.event, (int64_t)rng_below(&job->rng, 1 * MS), NULL);
+        EXPECT("wait", status, MPROC_OK, MPROC_ETIMEDOUT);
+        KL_OK(status == MPROC_OK ? mproc_event_clear(o->as.event) : mproc_event_set(o->as.event));
+        break;
+    case BARRIER:
+        use_barrier(job, o->as.barrier);
+        break;
+    default:
+        use_lock_of_the_family(job, l, o);
     }
 }
 
@@ -328,8 +459,31 @@ static void close_it(struct job *job, struct object *o)
     case QUEUE:
         mproc_queue_close(o->as.queue);
         break;
-    default:
+    case PIPE:
         mproc_pipe_close(o->as.pipe);
+        break;
+    case RLOCK:
+        mproc_rlock_unlock(o->as.rlock); /* held or not */
+        mproc_rlock_close(o->as.rlock);
+        break;
+    case RWLOCK:
+        mproc_rwlock_read_unlock(o->as.rwlock);
+        mproc_rwlock_write_unlock(o->as.rwlock);
+        mproc_rwlock_close(o->as.rwlock);
+        break;
+    case PERMITS:
+        mproc_semaphore_release(o->as.semaphore, 1);
+        mproc_semaphore_close(o->as.semaphore);
+        break;
+    case CONDITION:
+        mproc_condition_unlock(o->as.condition);
+        mproc_condition_close(o->as.condition);
+        break;
+    case EVENT:
+        mproc_event_close(o->as.event);
+        break;
+    default:
+        mproc_barrier_close(o->as.barrier);
     }
 }
 
@@ -360,6 +514,10 @@ static void short_lived_child(struct job *job, struct lifecycle *l, const mproc_
         EXPECT("create in a forked child", status, MPROC_OK, MPROC_EEXIST);
         if (status == MPROC_OK && o.kind == LOCK) {
             mproc_lock_try(o.as.lock);
+        } else if (status == MPROC_OK && o.kind == RWLOCK) {
+            mproc_rwlock_write_try(o.as.rwlock);
+        } else if (status == MPROC_OK && o.kind == BARRIER) {
+            mproc_barrier_register(o.as.barrier);
         }
         kill(getpid(), SIGKILL);
     }

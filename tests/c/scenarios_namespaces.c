@@ -161,6 +161,80 @@ static void two_pid_namespaces(void)
     JOIN(inside);
 }
 
+/* Waits, permits and registrations across pid namespaces, where everybody may be process 1. */
+static void take_part_as_one(void)
+{
+    mproc_rwlock_t *rwlock;
+    mproc_semaphore_t *permits;
+    mproc_condition_t *condition;
+    mproc_barrier_t *barrier;
+    mproc_rwlock_info_t info;
+    CHECK(getpid() == 1);
+    OK(mproc_rwlock_open(NULL, "rwlock", NULL, &rwlock));
+    OK(mproc_semaphore_open(NULL, "permits", NULL, &permits));
+    OK(mproc_condition_open(NULL, "condition", NULL, &condition));
+    OK(mproc_barrier_open(NULL, "barrier", NULL, &barrier));
+    bool first = atomic_load(&stage->flag[0]) == 0;
+    if (first) {
+        OK(mproc_rwlock_read_lock(rwlock, 0, NULL));
+        OK(mproc_semaphore_try(permits));
+        OK(mproc_barrier_register(barrier));
+        OK(mproc_condition_lock(condition, 10 * SEC, NULL));
+        atomic_store(&stage->flag[0], 1);
+        OK(mproc_condition_wait(condition, MPROC_FOREVER, NULL)); /* killed in it */
+        fail_at(__FILE__, __LINE__, "the first one came back from its wait");
+    }
+    EXPECT(mproc_rwlock_read_unlock(rwlock), MPROC_EPERM); /* the same pid, another process */
+    EXPECT(mproc_semaphore_release(permits, 1), MPROC_EPERM);
+    EXPECT(mproc_barrier_unregister(barrier), MPROC_EPERM);
+    for (int i = 0; i < 3; i++) {
+        EXPECT(mproc_rwlock_write_lock(rwlock, 100 * MS, NULL), MPROC_ETIMEDOUT);
+        EXPECT(mproc_semaphore_acquire(permits, 100 * MS, NULL), MPROC_ETIMEDOUT);
+    }
+    OK(mproc_rwlock_info(rwlock, &info, sizeof info));
+    CHECK(info.readers == 1 && info.reading_processes == 1);
+    atomic_store(&stage->flag[0], 2);
+    EXPECT(mproc_barrier_wait(barrier, MPROC_FOREVER, NULL, NULL), MPROC_EBROKEN); /* the first one is killed */
+    OK(mproc_rwlock_write_lock(rwlock, 20 * SEC, NULL));
+    OK(mproc_rwlock_write_unlock(rwlock));
+    EXPECT(mproc_semaphore_acquire(permits, 20 * SEC, NULL), MPROC_RECOVERED);
+    OK(mproc_semaphore_release(permits, 1));
+    OK(mproc_condition_lock(condition, 10 * SEC, NULL));
+    atomic_store(&stage->flag[0], 3);
+    OK(mproc_condition_wait(condition, MPROC_FOREVER, NULL));
+    OK(mproc_condition_unlock(condition));
+}
+
+static void family_across_pid_namespaces(void)
+{
+    mproc_rwlock_t *rwlock;
+    mproc_semaphore_t *permits;
+    mproc_condition_t *condition;
+    mproc_barrier_t *barrier;
+    mproc_semaphore_options_t so = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_barrier_options_t bo = MPROC_BARRIER_OPTIONS_INIT;
+    so.flags = MPROC_SEMAPHORE_ACCOUNTING;
+    bo.parties = 2;
+    OK(mproc_rwlock_create(NULL, "rwlock", NULL, &rwlock));
+    OK(mproc_semaphore_create(NULL, "permits", &so, &permits));
+    OK(mproc_condition_create(NULL, "condition", NULL, &condition));
+    OK(mproc_barrier_create(NULL, "barrier", &bo, &barrier));
+    pid_t first = start_in_pid_namespace(take_part_as_one);
+    AWAIT(stage->flag[0], 1);
+    start_in_pid_namespace(take_part_as_one);
+    pid_t second_helper = last_helper();
+    AWAIT(stage->flag[0], 2);
+    EXPECT(mproc_rwlock_write_try(rwlock), MPROC_ETIMEDOUT); /* seen from outside, too */
+    EXPECT(mproc_semaphore_acquire(permits, 100 * MS, NULL), MPROC_ETIMEDOUT);
+    kill(first, SIGKILL);
+    AWAIT(stage->flag[0], 3);
+    /* The ticket of the dead goes before that of the living: the notification passes on. */
+    OK(mproc_condition_lock(condition, 10 * SEC, NULL)); /* when the second one waits */
+    OK(mproc_condition_notify(condition, 1));
+    OK(mproc_condition_unlock(condition));
+    JOIN(second_helper);
+}
+
 /* ---- users ---- */
 
 static void become_nobody(void)
@@ -378,6 +452,7 @@ static void registry_behind_a_link(void)
 
 const struct scenario namespace_scenarios[] = {
     { .name = "two-pid-namespaces", .play = two_pid_namespaces, .limit_s = 60 },
+    { .name = "family-across-pid-namespaces", .play = family_across_pid_namespaces, .limit_s = 60 },
     { .name = "ordinary-user", .play = ordinary_user },
     { .name = "default-domain-of-a-user", .play = default_domain },
     { .name = "other-users-domain-is-refused", .play = other_users_domain },

@@ -1,11 +1,11 @@
 //! The barrier: places for those who have arrived, under the robust lock.
 //!
-//! A place is its owner (64 bits) and a mark: the round, the index within it, and a state. Whoever arrives takes a place that
-//! is empty; whoever comes last, or breaks the barrier, writes the verdict (one store: from there on it holds), then the
-//! outcome into each place of the round, and begins the next one. Who waits finds the outcome in its own place, whatever
-//! has happened since: rounds do not mix, and a party that is slow to leave (there are more places than parties) does not
-//! hold up the next round. If a process dies while it has the lock, the next one to have it finishes the verdict, or
-//! counts the places anew.
+//! A place is its owner (64 bits) and a mark: the round, the index within it, and a state. Whoever arrives takes a
+//! place that is empty; whoever comes last, or breaks the barrier, writes the verdict (one store: from there on it
+//! holds), then the outcome into each place of the round, and begins the next one. Who waits finds the outcome in its
+//! own place, whatever has happened since: rounds do not mix, and a party that is slow to leave (there are more places
+//! than parties) does not hold up the next round. If a process dies while it has the lock, the next one to have it
+//! finishes the verdict, or counts the places anew.
 
 use super::{lock, Acquired, Env, Holders, Row, Slept, Stop, Word};
 use crate::shm::Tenant;
@@ -85,7 +85,8 @@ fn arrival_of(mark: u64) -> u32 {
 }
 
 impl<W: Word, T: Row, R: Row> Barrier<W, T, R> {
-    /// For so many parties; the rows of places have the same length, twice that at least, `registered` one word for each slot.
+    /// For so many parties; the rows of places have the same length, twice that at least, `registered` one word for
+    /// each slot.
     pub fn new(parties: u32, words: BarrierWords<W>, places: [R; 3], registered: T) -> Barrier<W, T, R> {
         let [owners, marks, since] = places;
         Barrier { words, owners, marks, since, registered: Holders::new(registered), parties }
@@ -157,8 +158,9 @@ impl<W: Word, T: Row, R: Row> Barrier<W, T, R> {
         env.wake(&self.words.phase, u32::MAX);
     }
 
-    /// Arrives and waits until all have; the index. `action` is run by whoever comes last, before anybody passes, and says
-    /// whether they may; or nothing, if it has come back in a forked child, who is none of the parties. `due` says whether it is time to look for the dead.
+    /// Arrives and waits until all have; the index. `action` is run by whoever comes last, before anybody passes, and
+    /// says whether they may; or nothing, if it has come back in a forked child, who is none of the parties. `due` says
+    /// whether it is time to look for the dead.
     pub fn wait<E: Env<Word = W>>(
         &self,
         me: Tenant,

@@ -1,15 +1,16 @@
-//! The condition: who waits for it, in tickets, so that a notification goes to somebody in particular and does not get lost with
-//! them.
+//! The condition: who waits for it, in tickets, so that a notification goes to somebody in particular and does not get
+//! lost with them.
 //!
-//! A ticket is an owner (64 bits, so that it is known for dead however long it lies there), a word that its waiter sleeps on, and
-//! a bit that says where to look. Whoever waits enrols under the user's lock, and only then gives that lock up. Notifying
-//! looks for the longest waiting ticket and grants it with one compare-and-swap on its word; there is no lock that a
-//! stopped waiter could hold. A granted ticket stays until its waiter has the user's lock again. So if a waiter dies
-//! before that, whoever looks finds a granted ticket of somebody dead, and grants another one in its place.
+//! A ticket is an owner (64 bits, so that it is known for dead however long it lies there), a word that its waiter
+//! sleeps on, and a bit that says where to look. Whoever waits enrols under the user's lock, and only then gives that
+//! lock up. Notifying looks for the longest waiting ticket and grants it with one compare-and-swap on its word; there
+//! is no lock that a stopped waiter could hold. A granted ticket stays until its waiter has the user's lock again. So
+//! if a waiter dies before that, whoever looks finds a granted ticket of somebody dead, and grants another one in its
+//! place.
 //!
-//! The word is the low 30 bits of the ticket's number in order of enrolment, and its state, so that a ticket that was given back and taken
-//! again meanwhile is not mistaken. Each step is one store in an order in which a death between two of them leaves a
-//! ticket that the next sweep understands.
+//! The word is the low 30 bits of the ticket's number in order of enrolment, and its state, so that a ticket that was
+//! given back and taken again meanwhile is not mistaken. Each step is one store in an order in which a death between
+//! two of them leaves a ticket that the next sweep understands.
 
 use super::{Env, Row, Slept, Stop, Word, Words};
 use crate::shm::Tenant;
@@ -129,8 +130,8 @@ impl<R: Row, S: Words> Condition<R, S> {
         self.free(ticket.index);
     }
 
-    /// Waits until the ticket is granted; the user's lock is not held. If the wait ends otherwise, the ticket has been given
-    /// back. `due` says whether it is time to look for the dead, at the end of a slice.
+    /// Waits until the ticket is granted; the user's lock is not held. If the wait ends otherwise, the ticket has been
+    /// given back. `due` says whether it is time to look for the dead, at the end of a slice.
     pub fn wait<E: Env<Word = S::Word>>(
         &self,
         ticket: &Ticket,

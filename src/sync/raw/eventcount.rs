@@ -28,6 +28,12 @@ pub fn sleep<E: Env>(sequence: &E::Word, seen: u32, env: &E) -> Slept {
     env.sleep(sequence, seen)
 }
 
+/// Whether somebody may be asleep. The change of the condition must be ordered before, as for [`notify`].
+#[inline]
+pub fn has_sleepers<W: Word>(hint: &W) -> bool {
+    hint.load(Ordering::SeqCst) & 1 != 0
+}
+
 /// Wakes up to `n` sleepers after their condition was changed. The change must be ordered before the hint
 /// is read: by a fence here, or (`fenced`) by one that the caller knows to lie in between.
 #[inline]

@@ -1,8 +1,8 @@
 //! The flag that can be waited for: one word, no lock, nothing to repair.
 //!
 //! Bit 0: set. Bit 1: somebody may be asleep. Above: how often it was set, so that whoever waits notices a flag that
-//! was set and cleared again meanwhile. Every change is one compare-and-swap, so all of it may happen in a signal handler
-//! that interrupted any of it.
+//! was set and cleared again meanwhile. Every change is one compare-and-swap, so all of it may happen in a signal
+//! handler that interrupted any of it.
 
 use super::{Env, Stop, Word};
 use std::sync::atomic::Ordering;

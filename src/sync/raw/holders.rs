@@ -1,8 +1,8 @@
 //! What processes hold, counted for each: a dense table with an entry for every slot of the domain.
 //!
-//! An entry is the low 40 bits of its slot's generation and a count of 24 bits, changed by one compare-and-swap. Only the
-//! slot's tenant changes its entry, but for whoever finds it dead. So a dead process's count is recognised as such for
-//! as long as it stays there, and a new tenant of the slot does not inherit it.
+//! An entry is the low 40 bits of its slot's generation and a count of 24 bits, changed by one compare-and-swap. Only
+//! the slot's tenant changes its entry, but for whoever finds it dead. So a dead process's count is recognised as such
+//! for as long as it stays there, and a new tenant of the slot does not inherit it.
 
 use super::{Env, Row};
 use crate::shm::Tenant;
@@ -35,13 +35,13 @@ impl<R: Row> Holders<R> {
         Holders::<R>::own(self.entries.load(me.entry(), Ordering::Relaxed), me).unwrap_or(0)
     }
 
-    /// Adds 1 to what `me` holds, if it has an entry and not very much: `None`: ask [`Holders::add`]; `Some(false)`: take it back
-    /// and do so ([`Holders::take_back`]).
+    /// Adds 1 to what `me` holds, if it has an entry and not very much: `None`: ask [`Holders::add`]; `Some(false)`:
+    /// take it back and do so ([`Holders::take_back`]).
     #[inline(always)]
     pub fn add_one(&self, me: Tenant) -> Option<bool> {
         let entry = me.entry();
-        // One look for both: an entry of somebody else's is far away. Only this process's threads change its own, and they are
-        // not so many that they could get past the bound together.
+        // One look for both: an entry of somebody else's is far away. Only this process's threads change its own, and
+        // they are not so many that they could get past the bound together.
         let base = me.generation() << COUNT_BITS;
         if self.entries.load(entry, Ordering::Relaxed).wrapping_sub(base) > MOST_HELD / 2 {
             return None;
@@ -55,8 +55,8 @@ impl<R: Row> Holders<R> {
         self.entries.fetch_add(me.entry(), u64::MAX, Ordering::SeqCst);
     }
 
-    /// Adds to what `me` holds, in place of what its slot's former tenant may have left; `first` runs before its first entry is
-    /// made. `false`: it would be too much.
+    /// Adds to what `me` holds, in place of what its slot's former tenant may have left; `first` runs before its first
+    /// entry is made. `false`: it would be too much.
     #[cold]
     #[inline(never)]
     pub fn add(&self, me: Tenant, n: u64, first: impl FnOnce()) -> bool {
@@ -92,8 +92,8 @@ impl<R: Row> Holders<R> {
         }
     }
 
-    /// As [`Holders::sub`] of 1, without the loop. (Two threads that give the same one up at the same time, which only one of
-    /// them had, both succeed; the entry that they leave belongs to nobody, and is dropped as a dead one's.)
+    /// As [`Holders::sub`] of 1, without the loop. (Two threads that give the same one up at the same time, which only
+    /// one of them had, both succeed; the entry that they leave belongs to nobody, and is dropped as a dead one's.)
     #[inline(always)]
     pub fn sub_one(&self, me: Tenant) -> Option<u64> {
         let entry = me.entry();

@@ -12,7 +12,8 @@ use std::sync::atomic::Ordering;
 /// Takes the lock if it is free.
 #[inline]
 pub fn try_lock<W: Word>(word: &W, me: u32) -> bool {
-    // Also a release: another thread of this process that sees its owner word here sees what this one saw of the last holder.
+    // Also a release: another thread of this process that sees its owner word here sees what this one saw of the last
+    // holder.
     word.compare_exchange(0, me, Ordering::AcqRel).is_ok()
 }
 

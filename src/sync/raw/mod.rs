@@ -1,5 +1,5 @@
-//! The algorithms of the lock family, generic over words and sleeping, so that the loom models in `tests/loom.rs` run the
-//! very code that ships. Nothing here allocates, makes a system call or trusts what it reads.
+//! The algorithms of the lock family, generic over words and sleeping, so that the loom models in `tests/loom.rs` run
+//! the very code that ships. Nothing here allocates, makes a system call or trusts what it reads.
 
 mod barrier;
 mod condition;

@@ -1,17 +1,17 @@
 //! The readers-writer lock: a word for the writer, a count for each process that reads.
 //!
-//! A reader counts itself in its own slot's entry, a line that no other process writes, and then looks whether there is a
-//! writer; if so it takes that back and waits at the gate. A writer takes the writer's word, and then waits until nobody is
-//! counted any more, dropping the dead. Both write before they look (Dekker), so one of them sees the other; and
-//! since the writer's word is taken while the writer still waits, new readers stay out: writers are preferred.
+//! A reader counts itself in its own slot's entry, a line that no other process writes, and then looks whether there is
+//! a writer; if so it takes that back and waits at the gate. A writer takes the writer's word, and then waits until
+//! nobody is counted any more, dropping the dead. Both write before they look (Dekker), so one of them sees the other;
+//! and since the writer's word is taken while the writer still waits, new readers stay out: writers are preferred.
 //!
-//! Among themselves writers take the word like a lock. If another writer sleeps, the one that leaves does not open the gate but
-//! leaves the word as [`WAITERS`], owned by nobody: kept for a writer. If that one does not come, because it was
-//! killed, the readers take the mark away after a slice of their sleep.
+//! Among themselves writers take the word like a lock. If another writer sleeps, the one that leaves does not open the
+//! gate but leaves the word as [`WAITERS`], owned by nobody: kept for a writer. If that one does not come, because it
+//! was killed, the readers take the mark away after a slice of their sleep.
 //!
-//! `inside` is set while a writer is really inside. Found set by whoever comes after a dead writer, it says that what the lock
-//! protects may be half done; it stays so until a writer leaves.
-//! (A count per processor or process: Hsieh & Weihl, IPPS 1992; Calciu et al., PPoPP 2013.)
+//! `inside` is set while a writer is really inside. Found set by whoever comes after a dead writer, it says that what
+//! the lock protects may be half done; it stays so until a writer leaves. (A count per processor or process: Hsieh &
+//! Weihl, IPPS 1992; Calciu et al., PPoPP 2013.)
 
 use super::{eventcount, lock, Acquired, Env, Holders, Look, Row, Stop, Word, WAITERS};
 use crate::shm::Tenant;
@@ -242,7 +242,8 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
         }
         let clean = self.inside.load(Ordering::Relaxed) == 0;
         self.inside.store(if clean { INSIDE } else { DIRTY }, Ordering::Relaxed);
-        // Before whatever is written inside: of one that dies only the order of its instructions matters, not what others see.
+        // Before whatever is written inside: of one that dies only the order of its instructions matters, not what
+        // others see.
         compiler_fence(Ordering::SeqCst);
         Ok(if clean { Acquired::Clean } else { Acquired::Recovered })
     }
@@ -304,7 +305,8 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
         eventcount::notify(sequence, hint, u32::MAX, true, env);
     }
 
-    /// The writer's owner word, 0: none; whether somebody is inside or died there; whether somebody had died there before.
+    /// The writer's owner word, 0: none; whether somebody is inside or died there; whether somebody had died there
+    /// before.
     pub fn writer(&self) -> (u32, bool, bool) {
         let inside = self.inside.load(Ordering::Relaxed);
         (self.writer.load(Ordering::Relaxed) & !WAITERS, inside != 0, inside == DIRTY)

@@ -46,20 +46,38 @@ impl<W: Word> Semaphore<W> {
     }
 
     /// Gives permits back; `false`: there would be more than `most`.
-    #[inline]
     pub fn release<E: Env<Word = W>>(&self, n: u32, most: u32, env: &E) -> bool {
+        let added = self.add(n, most);
+        if added && self.has_sleepers(env) {
+            self.wake(n, env);
+        }
+        added
+    }
+
+    /// The first half of [`Semaphore::release`].
+    #[inline(always)]
+    pub fn add(&self, n: u32, most: u32) -> bool {
         let mut seen = self.value.load(Ordering::Relaxed);
         loop {
             if u64::from(seen) + u64::from(n) > u64::from(most) {
                 return false;
             }
             match self.value.compare_exchange(seen, seen + n, Ordering::Release) {
-                Ok(_) => break,
+                Ok(_) => return true,
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// After [`Semaphore::add`]: whether somebody may have to be woken.
+    #[inline(always)]
+    pub fn has_sleepers<E: Env<Word = W>>(&self, env: &E) -> bool {
         env.fence_after_rmw();
+        eventcount::has_sleepers(&self.hint)
+    }
+
+    /// The second half of [`Semaphore::release`].
+    pub fn wake<E: Env<Word = W>>(&self, n: u32, env: &E) {
         eventcount::notify(&self.sequence, &self.hint, n, true, env);
-        true
     }
 }
