@@ -1676,7 +1676,7 @@ int mproc_barrier_wait_action(const mproc_barrier_t *barrier,
  * Breaks the barrier, until it is reset.
  *
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
- * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ * Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_barrier_abort(const mproc_barrier_t *barrier);
 
@@ -1684,7 +1684,7 @@ int mproc_barrier_abort(const mproc_barrier_t *barrier);
  * Makes the barrier as new: those who wait get MPROC_EBROKEN, whoever comes then begins a new round.
  *
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
- * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ * Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_barrier_reset(const mproc_barrier_t *barrier);
 
@@ -1694,7 +1694,8 @@ int mproc_barrier_reset(const mproc_barrier_t *barrier);
  *
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
  * @retval MPROC_EOVERFLOW  2^24 - 1 times
- * Blocks: no.  Threads: any.  Fork: the child has not registered.  Signals: no.
+ * Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: the child has not registered.
+ * Signals: no.
  */
 int mproc_barrier_register(const mproc_barrier_t *barrier);
 
@@ -3434,7 +3435,7 @@ int mproc_semaphore_acquire(const mproc_semaphore_t *semaphore,
  *
  * @retval MPROC_OK  @retval MPROC_RECOVERED  as above   @retval MPROC_ETIMEDOUT  none was free
  * @retval MPROC_EINVAL  NULL   @retval MPROC_EOVERFLOW MPROC_EBUSY MPROC_ESLOTS  as above
- * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ * Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_semaphore_try(const mproc_semaphore_t *semaphore);
 
@@ -3446,7 +3447,8 @@ int mproc_semaphore_try(const mproc_semaphore_t *semaphore);
  * @retval MPROC_EOVERFLOW  the value would exceed MPROC_SEMAPHORE_MAX, or (bounded) the initial one; nothing was given
  * @retval MPROC_EPERM      accounting: this process has fewer; nothing was given
  * @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY MPROC_ESLOTS  accounting: as above
- * Blocks: no.  Threads: any.  Fork: accounting: a child cannot release its parent's.  Signals: no.
+ * Blocks: no, but for an internal lock (busy_timeout).  Threads: any.
+ * Fork: accounting: a child cannot release its parent's.  Signals: no.
  */
 int mproc_semaphore_release(const mproc_semaphore_t *semaphore,
                             uint32_t n);

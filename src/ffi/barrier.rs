@@ -186,7 +186,7 @@ pub unsafe extern "C" fn mproc_barrier_wait_action(
 /// Breaks the barrier, until it is reset.
 ///
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
-/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+/// Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_barrier_abort(barrier: *const mproc_barrier_t) -> c_int {
     run(|| {
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn mproc_barrier_abort(barrier: *const mproc_barrier_t) ->
 /// Makes the barrier as new: those who wait get MPROC_EBROKEN, whoever comes then begins a new round.
 ///
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
-/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+/// Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_barrier_reset(barrier: *const mproc_barrier_t) -> c_int {
     run(|| {
@@ -212,7 +212,8 @@ pub unsafe extern "C" fn mproc_barrier_reset(barrier: *const mproc_barrier_t) ->
 ///
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
 /// @retval MPROC_EOVERFLOW  2^24 - 1 times
-/// Blocks: no.  Threads: any.  Fork: the child has not registered.  Signals: no.
+/// Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: the child has not registered.
+/// Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_barrier_register(barrier: *const mproc_barrier_t) -> c_int {
     run(|| {

@@ -168,7 +168,7 @@ unsafe extern "C" fn mproc_semaphore_acquire_slow(
 ///
 /// @retval MPROC_OK  @retval MPROC_RECOVERED  as above   @retval MPROC_ETIMEDOUT  none was free
 /// @retval MPROC_EINVAL  NULL   @retval MPROC_EOVERFLOW MPROC_EBUSY MPROC_ESLOTS  as above
-/// Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+/// Blocks: no, but for an internal lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_semaphore_try(semaphore: *const mproc_semaphore_t) -> c_int {
     // SAFETY: NULL or a live handle.
@@ -182,7 +182,8 @@ pub unsafe extern "C" fn mproc_semaphore_try(semaphore: *const mproc_semaphore_t
 /// @retval MPROC_EOVERFLOW  the value would exceed MPROC_SEMAPHORE_MAX, or (bounded) the initial one; nothing was given
 /// @retval MPROC_EPERM      accounting: this process has fewer; nothing was given
 /// @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY MPROC_ESLOTS  accounting: as above
-/// Blocks: no.  Threads: any.  Fork: accounting: a child cannot release its parent's.  Signals: no.
+/// Blocks: no, but for an internal lock (busy_timeout).  Threads: any.
+/// Fork: accounting: a child cannot release its parent's.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_semaphore_release(semaphore: *const mproc_semaphore_t, n: u32) -> c_int {
     // As mproc_semaphore_acquire().

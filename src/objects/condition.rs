@@ -291,7 +291,7 @@ impl Condition {
             _ if mutant(Mutant::OneLevel) => self.unlock_owned(token),
             Bound::Own(mutex) => mutex.unlock_levels(domain),
             Bound::RLock(rlock) => rlock.mutex().unlock_levels(domain),
-            Bound::Lock(lock) => lock.unlock(),
+            Bound::Lock(lock) => lock.unlock_own(),
         }
     }
 

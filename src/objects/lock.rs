@@ -130,6 +130,11 @@ impl Lock {
         self.lock.unlock(&self.segment)
     }
 
+    /// Releases the lock that this process holds, whoever else may.
+    pub(super) fn unlock_own(&self) -> Result<()> {
+        self.lock.unlock(&self.segment)
+    }
+
     /// Who holds it.
     pub fn owner(&self) -> Result<Option<Owner>> {
         self.lock.owner(self.segment.domain())

@@ -273,7 +273,11 @@ impl Semaphore {
     /// Takes a permit if there is one; with `reclaim`, first what the dead had.
     fn take(&self, account: &Account, me: Tenant, reclaim: bool) -> Result<Option<Acquired>> {
         let domain = self.segment.domain();
-        let inside = account.lock.enter(domain, || self.recount(account))?;
+        let mut recounted = false;
+        let inside = account.lock.enter(domain, || {
+            recounted = true; // somebody died who may have been about to tell
+            self.recount(account)
+        })?;
         // Before this process's entry takes the place of what its slot's former tenant had.
         let mut reclaimed = account.holders.former(me).map_or(0, |(who, count)| account.reclaim(who, count));
         if reclaim {
@@ -291,7 +295,7 @@ impl Semaphore {
             self.notify(account, reclaimed - u32::from(taken));
         }
         match taken {
-            true if reclaimed > 0 => Ok(Some(Acquired::Recovered)),
+            true if reclaimed > 0 || recounted => Ok(Some(Acquired::Recovered)),
             true => Ok(Some(Acquired::Clean)),
             false if value == 0 => Ok(None),
             false => Err(Error::Overflow("a process has 2^24 - 1 permits")),

@@ -27,9 +27,10 @@ impl Descriptor {
         })
     }
 
-    /// The file's number, which no other file of the domain has while this one exists.
-    pub(super) fn inode(&self) -> u64 {
-        self.stat.ino
+    /// What no other file of the domain has while this one exists: its number, and that of its file system, which for
+    /// memory without a name is another.
+    pub(super) fn identity(&self) -> u64 {
+        self.stat.ino ^ self.stat.dev.rotate_left(40)
     }
 
     /// Keeps the descriptor of the mapping's description.

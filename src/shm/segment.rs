@@ -260,7 +260,7 @@ impl Segment {
 
     /// What tells this object from all others in the domain, as long as it exists.
     pub(crate) fn identity(&self) -> u64 {
-        self.file.inode()
+        self.file.identity()
     }
 
     pub(crate) fn is_persistent(&self) -> bool {

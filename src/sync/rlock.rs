@@ -108,11 +108,17 @@ impl RecursiveMutex {
     /// Takes the lock, or one more level of it.
     pub(crate) fn lock(&self, domain: &Domain, token: Token, limits: Limits) -> Result<Acquired> {
         let me = domain.me()?;
-        if self.lock_at_once(me, token) {
-            return Ok(Acquired::Clean);
-        }
-        if self.is_held(me.word(), token) {
-            return Err(Error::Overflow("an rlock was taken 2^31 times"));
+        loop {
+            if self.lock_at_once(me, token) {
+                return Ok(Acquired::Clean);
+            }
+            if !self.is_held(me.word(), token) {
+                break;
+            }
+            // Otherwise the same owner was just taking it, in another thread.
+            if self.count.load(Ordering::Relaxed) >= MOST {
+                return Err(Error::Overflow("an rlock was taken 2^31 times"));
+            }
         }
         self.lock_levels(domain, token, 1, limits)
     }

@@ -248,30 +248,28 @@ impl<R: Row, S: Words> Condition<R, S> {
                 living = owner; // most have several, or none
                 continue;
             }
-            // Ours from here on: if this process dies, too, the next one goes on with it.
-            if self.owners.compare_exchange(index, owner, me.0, Ordering::AcqRel).is_err() {
-                continue;
-            }
+            // Without having the ticket: if this process is stopped, others can do the same.
             self.clear(index, env);
-            self.free(index);
+            if self.owners.compare_exchange(index, owner, me.0, Ordering::AcqRel).is_ok() {
+                self.free(index);
+            }
         }
     }
 
-    /// Makes sure that nothing was granted to the dead owner of a ticket, and nothing will be.
+    /// Makes sure that nothing is granted to the owner of a ticket, and nothing will be: what was, is granted to
+    /// another.
     fn clear<E: Env<Word = S::Word>>(&self, index: usize, env: &E) {
         for _ in 0..4 {
             let seen = self.states.with(index, |word| word.load(Ordering::Acquire));
-            match seen & STATE {
-                GRANTED => {
-                    // First the other, then this one: a death in between repeats it, and a wake-up too many is legal.
-                    if !mutant(Mutant::NoRegrant) && self.notify(1, env) > 0 {
-                        self.count_up(self.at_next() + 1);
-                    }
-                    return;
-                }
-                FREE => return,
-                _ if self.states.with(index, |w| w.compare_exchange(seen, FREE, Ordering::AcqRel).is_ok()) => return,
-                _ => {} // granted meanwhile
+            if seen & STATE == FREE {
+                return;
+            }
+            // First the other, then this one: a death in between repeats it, and a wake-up too many is legal.
+            if seen & STATE == GRANTED && !mutant(Mutant::NoRegrant) && self.notify(1, env) > 0 {
+                self.count_up(self.at_next() + 1);
+            }
+            if self.states.with(index, |word| word.compare_exchange(seen, seen & !STATE, Ordering::AcqRel).is_ok()) {
+                return;
             }
         }
     }

@@ -39,7 +39,7 @@ fn lock_slow<E: Env>(word: &E::Word, me: u32, env: &E) -> Result<Acquired, Stop>
     let mut slept = false;
     let mut probe = true; // ask once before the first sleep: the holder may be long dead
     loop {
-        let seen = word.load(Ordering::Relaxed);
+        let seen = word.load(Ordering::Acquire); // before the owner is looked up
         let owner = seen & !WAITERS;
         if owner == 0 {
             // Whoever comes after a sleep keeps the bit set: there may be more sleepers.

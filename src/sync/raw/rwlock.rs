@@ -90,6 +90,10 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
     /// Takes the lock for reading if that is possible at once.
     #[inline(always)]
     pub fn read_at_once<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> AtOnce {
+        // A look first: who tries in vain must not keep a writer waiting by being counted.
+        if self.writer.load(Ordering::Relaxed) != 0 {
+            return AtOnce::No;
+        }
         match self.readers.add_one(me) {
             Some(true) => self.inside(env).map_or(AtOnce::Counted, AtOnce::In),
             Some(false) => AtOnce::Counted,
@@ -201,7 +205,7 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
 
     /// Takes the word from a dead writer, or from one that did not come for it.
     fn pass_over<E: Env<Word = W>>(&self, look: Look, env: &E) {
-        let seen = self.writer.load(Ordering::Relaxed);
+        let seen = self.writer.load(Ordering::Acquire); // before the owner is looked up
         let owner = seen & !WAITERS;
         if owner == 0 {
             // Whoever slept a slice has given it time enough; whoever comes anew wakes another one, if there is one.
