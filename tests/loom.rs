@@ -56,6 +56,18 @@ impl Row for Cells {
     }
 }
 
+impl raw::Places for Cells {
+    fn place(entry: usize) -> usize {
+        entry
+    }
+    fn load_at(&self, i: usize, o: Ordering) -> u64 {
+        self.load(i, o)
+    }
+    fn fetch_add_at(&self, i: usize, v: u64, o: Ordering) -> u64 {
+        self.fetch_add(i, v, o)
+    }
+}
+
 /// Words side by side that can be waited on.
 struct Waitable(Vec<W>);
 
@@ -601,7 +613,7 @@ fn rwlock_excludes_and_wakes() {
                     } else {
                         assert_eq!(lock.read_lock(me, &me_here), Ok(Acquired::Clean));
                         data.read();
-                        assert!(lock.read_unlock(me, &me_here));
+                        assert!(lock.read_unlock(lock.seat(me), &me_here));
                     }
                 })
             })
@@ -649,7 +661,7 @@ fn rwlock_tells_of_a_dead_writer() {
         let reader = thread::spawn(move || {
             let got = l.read_lock(tenant(1), &process(&w)).unwrap();
             let repaired = done.load(Ordering::SeqCst) == 1;
-            assert!(l.read_unlock(tenant(1), &process(&w)));
+            assert!(l.read_unlock(l.seat(tenant(1)), &process(&w)));
             assert!(got == Acquired::Recovered || repaired, "read half done data without being told");
         });
         let (w, l, done) = (world.clone(), lock.clone(), left.clone());

@@ -112,8 +112,8 @@ impl RwLock {
     /// [`RwLock::read_lock`] if that is possible at once.
     #[inline(always)]
     pub(crate) fn read_at_once(&self) -> AtOnce {
-        match self.segment.domain().tenant_if_joined() {
-            Some(me) => self.lock.read_at_once(me, &self.never()),
+        match self.segment.domain().seat_if_joined() {
+            Some(seat) => self.lock.read_at_once(seat, &self.never()),
             None => AtOnce::No,
         }
     }
@@ -128,8 +128,8 @@ impl RwLock {
     /// [`RwLock::read_unlock`] if this process reads.
     #[inline(always)]
     pub(crate) fn read_unlock_at_once(&self) -> bool {
-        let me = self.segment.domain().tenant_if_joined();
-        me.is_some_and(|me| self.lock.read_unlock(me, &self.never()))
+        let seat = self.segment.domain().seat_if_joined();
+        seat.is_some_and(|seat| self.lock.read_unlock(seat, &self.never()))
     }
 
     /// Takes the lock for reading; [`Acquired::Recovered`] if a writer died inside and none has released the lock
@@ -153,7 +153,8 @@ impl RwLock {
     /// [`crate::Error::NotOwner`].
     #[inline]
     pub fn read_unlock(&self) -> Result<()> {
-        if self.lock.read_unlock(self.segment.domain().tenant()?, &self.never()) {
+        let seat = self.lock.seat(self.segment.domain().tenant()?);
+        if self.lock.read_unlock(seat, &self.never()) {
             Ok(())
         } else {
             Err(Error::NotOwner)

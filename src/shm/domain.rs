@@ -3,7 +3,7 @@
 use super::header::Header;
 use super::liveness::Probe;
 use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE, REGISTRY_LEN};
-use super::tenant::Tenant;
+use super::tenant::{Seat, Tenant};
 use crate::sys::file::{self, FileLock, Stat};
 use crate::sys::{clock, fork, process};
 use crate::{Error, Result};
@@ -180,6 +180,14 @@ impl Domain {
     #[inline(always)]
     pub(crate) fn tenant_if_joined(&self) -> Option<Tenant> {
         self.me_if_joined().map(|_| Tenant(self.words().tenant.load(Ordering::Relaxed)))
+    }
+
+    /// The same, as tables know it.
+    #[inline(always)]
+    pub(crate) fn seat_if_joined(&self) -> Option<Seat> {
+        let words = self.words();
+        self.me_if_joined()?;
+        Some(Seat { place: words.place.load(Ordering::Relaxed), empty: words.empty.load(Ordering::Relaxed) })
     }
 
     #[inline]

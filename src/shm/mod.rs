@@ -25,4 +25,5 @@ pub(crate) use registry::{owner_slot, SLOTS, TABLE};
 pub(crate) use role::{Holding, Role};
 pub(crate) use segment::{Created, Segment, Shape, Source};
 pub(crate) use store::{Row32, Row64, Table, Word16, Word32, Word64, Word8};
-pub use tenant::Tenant;
+pub(crate) use tenant::COUNT_BITS;
+pub use tenant::{Seat, Tenant};

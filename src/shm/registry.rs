@@ -7,8 +7,8 @@
 
 use super::header::{Header, Kind, PAGE};
 use super::region::Region;
-use super::store::{Word32, Word64};
-use super::tenant::Tenant;
+use super::store::{Table, Word32, Word64};
+use super::tenant::{Seat, Tenant};
 use crate::sys::{file, fork, mapping, process};
 use crate::{Error, Result};
 use std::os::fd::{AsFd, OwnedFd};
@@ -136,7 +136,10 @@ impl Registry {
             let (word, tenant) = self.announce(slot)?;
             let carrier = mapping::carrier(fd.as_fd(), false)?;
             words.carrier.store(carrier, Ordering::Relaxed);
+            let seat = Seat::new(tenant, Table::place);
             words.tenant.store(tenant.0, Ordering::Relaxed);
+            words.place.store(seat.place, Ordering::Relaxed);
+            words.empty.store(seat.empty, Ordering::Relaxed);
             words.me.store(word, Ordering::Release);
             Ok(Me { word })
         })

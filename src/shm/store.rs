@@ -117,18 +117,29 @@ impl Table {
         Table { first, hold }
     }
 
-    /// Does something with one of the words.
+    /// Where an entry is.
     #[inline(always)]
-    pub(crate) fn with<R>(&self, entry: usize, f: impl FnOnce(&Word64) -> R) -> R {
-        debug_assert!(entry < TABLE, "no such word");
+    pub(crate) fn place(entry: usize) -> usize {
         const LINE: usize = 8;
-        let place = ((entry * LINE) | ((entry % TABLE) / (TABLE / LINE))) % TABLE;
+        debug_assert!(entry < TABLE, "no such word");
+        ((entry * LINE) | ((entry % TABLE) / (TABLE / LINE))) % TABLE
+    }
+
+    /// Does something with the word at a place.
+    #[inline(always)]
+    pub(crate) fn at<R>(&self, place: usize, f: impl FnOnce(&Word64) -> R) -> R {
         // SAFETY: below TABLE, so within the table; the hold is lent as in Row.
         let word = unsafe {
-            let at = self.first.cast::<AtomicU64>().add(place);
+            let at = self.first.cast::<AtomicU64>().add(place % TABLE);
             ManuallyDrop::new(Word { at, _hold: std::ptr::read(&self.hold) })
         };
         f(&word)
+    }
+
+    /// Does something with an entry.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, entry: usize, f: impl FnOnce(&Word64) -> R) -> R {
+        self.at(Table::place(entry), f)
     }
 }
 

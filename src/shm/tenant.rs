@@ -40,3 +40,24 @@ impl Tenant {
         self.0 as u32 & !(1 << 31)
     }
 }
+
+/// Where a tenant's entry is in a [`super::store::Table`], and what it is when it holds nothing: worked out once, for the
+/// fastest paths.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat {
+    /// The place in memory, in words.
+    pub place: usize,
+    /// The entry.
+    pub empty: u64,
+}
+
+/// The bits of an entry that count.
+pub(crate) const COUNT_BITS: u32 = 24;
+
+impl Seat {
+    /// In a table of which this says where its entries are.
+    #[inline(always)]
+    pub fn new(tenant: Tenant, place: impl FnOnce(usize) -> usize) -> Seat {
+        Seat { place: place(tenant.entry()), empty: tenant.generation() << COUNT_BITS }
+    }
+}

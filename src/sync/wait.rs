@@ -1,6 +1,6 @@
 //! How this process waits: the real [`Env`].
 
-use super::raw::{Env, Row, Slept, Stop, Word, Words};
+use super::raw::{Env, Places, Row, Slept, Stop, Word, Words};
 use super::{Cancel, Limits, Timeout};
 use crate::shm::{Domain, Row32, Row64, Table, Tenant, Word32, TABLE};
 use crate::sys::{clock, crash, fence, futex, process};
@@ -60,6 +60,21 @@ macro_rules! row {
 
 row!(Row64, Row64::len);
 row!(Table, |_| TABLE);
+
+impl Places for Table {
+    #[inline(always)]
+    fn place(entry: usize) -> usize {
+        Table::place(entry)
+    }
+    #[inline(always)]
+    fn load_at(&self, place: usize, order: Ordering) -> u64 {
+        self.at(place, |word| word.load(order))
+    }
+    #[inline(always)]
+    fn fetch_add_at(&self, place: usize, value: u64, order: Ordering) -> u64 {
+        self.at(place, |word| word.fetch_add(value, order))
+    }
+}
 
 impl Words for Row32 {
     type Word = Word32;

@@ -67,6 +67,9 @@ pub(crate) struct Words {
     pub me: AtomicU32,
     /// The same with more of the generation; written before `me`.
     pub tenant: AtomicU64,
+    /// Where it has its entry in tables, and what that is when empty; as well.
+    pub place: AtomicUsize,
+    pub empty: AtomicU64,
     /// Address of the mapping that carries the slot's lock, which a child does not inherit either.
     pub carrier: AtomicUsize,
 }

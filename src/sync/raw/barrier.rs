@@ -7,7 +7,7 @@
 //! than parties) does not hold up the next round. If a process dies while it has the lock, the next one to have it
 //! finishes the verdict, or counts the places anew.
 
-use super::{lock, Acquired, Env, Holders, Row, Slept, Stop, Word};
+use super::{lock, Acquired, Env, Holders, Places, Row, Slept, Stop, Word};
 use crate::shm::Tenant;
 use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
@@ -84,7 +84,7 @@ fn arrival_of(mark: u64) -> u32 {
     mark as u32 >> 3
 }
 
-impl<W: Word, T: Row, R: Row> Barrier<W, T, R> {
+impl<W: Word, T: Places, R: Row> Barrier<W, T, R> {
     /// For so many parties; the rows of places have the same length, twice that at least, `registered` one word for
     /// each slot.
     pub fn new(parties: u32, words: BarrierWords<W>, places: [R; 3], registered: T) -> Barrier<W, T, R> {

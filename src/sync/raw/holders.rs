@@ -4,11 +4,10 @@
 //! the slot's tenant changes its entry, but for whoever finds it dead. So a dead process's count is recognised as such
 //! for as long as it stays there, and a new tenant of the slot does not inherit it.
 
-use super::{Env, Row};
-use crate::shm::Tenant;
+use super::{Env, Places};
+use crate::shm::{Seat, Tenant, COUNT_BITS};
 use std::sync::atomic::Ordering;
 
-const COUNT_BITS: u32 = 24;
 /// The most that one process can hold.
 pub(crate) const MOST_HELD: u64 = (1 << COUNT_BITS) - 1;
 
@@ -17,7 +16,7 @@ pub struct Holders<R> {
     entries: R,
 }
 
-impl<R: Row> Holders<R> {
+impl<R: Places> Holders<R> {
     /// On a row with a word for each slot, behind one that is not used; all begin as zero.
     pub fn new(entries: R) -> Holders<R> {
         Holders { entries }
@@ -29,25 +28,30 @@ impl<R: Row> Holders<R> {
         (entry >> COUNT_BITS == me.generation()).then_some(entry & MOST_HELD)
     }
 
+    /// Where `me` has its entry.
+    #[inline(always)]
+    pub fn seat(&self, me: Tenant) -> Seat {
+        Seat::new(me, R::place)
+    }
+
     /// How much `me` holds.
     #[inline]
     pub fn held(&self, me: Tenant) -> u64 {
         Holders::<R>::own(self.entries.load(me.entry(), Ordering::Relaxed), me).unwrap_or(0)
     }
 
-    /// Adds 1 to what `me` holds, if it has an entry and not very much: `None`: ask [`Holders::add`]; `Some(false)`:
-    /// take it back and do so ([`Holders::take_back`]).
+    /// Adds 1 to what the tenant of a seat holds, if it has an entry and not very much: `None`: ask [`Holders::add`];
+    /// `Some(false)`: take it back and do so ([`Holders::take_back`]).
     #[inline(always)]
-    pub fn add_one(&self, me: Tenant) -> Option<bool> {
-        let entry = me.entry();
+    pub fn add_one(&self, seat: Seat) -> Option<bool> {
         // One look for both: an entry of somebody else's is far away. Only this process's threads change its own, and
         // they are not so many that they could get past the bound together.
-        let base = me.generation() << COUNT_BITS;
-        if self.entries.load(entry, Ordering::Relaxed).wrapping_sub(base) > MOST_HELD / 2 {
+        if self.entries.load_at(seat.place, Ordering::Relaxed).wrapping_sub(seat.empty) > MOST_HELD / 2 {
             return None;
         }
         // See sub_one(): it may have become nobody's meanwhile.
-        Some(self.entries.fetch_add(entry, 1, Ordering::SeqCst).wrapping_sub(base) <= MOST_HELD)
+        let before = self.entries.fetch_add_at(seat.place, 1, Ordering::SeqCst);
+        Some(before.wrapping_sub(seat.empty) <= MOST_HELD)
     }
 
     /// Undoes [`Holders::add_one`].
@@ -95,13 +99,12 @@ impl<R: Row> Holders<R> {
     /// As [`Holders::sub`] of 1, without the loop. (Two threads that give the same one up at the same time, which only
     /// one of them had, both succeed; the entry that they leave belongs to nobody, and is dropped as a dead one's.)
     #[inline(always)]
-    pub fn sub_one(&self, me: Tenant) -> Option<u64> {
-        let entry = me.entry();
-        let count = self.entries.load(entry, Ordering::Relaxed).wrapping_sub(me.generation() << COUNT_BITS);
+    pub fn sub_one(&self, seat: Seat) -> Option<u64> {
+        let count = self.entries.load_at(seat.place, Ordering::Relaxed).wrapping_sub(seat.empty);
         if count.wrapping_sub(1) >= MOST_HELD {
             return None;
         }
-        let before = self.entries.fetch_add(entry, u64::MAX, Ordering::SeqCst);
+        let before = self.entries.fetch_add_at(seat.place, u64::MAX, Ordering::SeqCst);
         Some((before & MOST_HELD).saturating_sub(1))
     }
 

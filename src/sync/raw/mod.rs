@@ -57,6 +57,16 @@ pub trait Row {
     }
 }
 
+/// A row with a word for each slot, which may stand elsewhere than in their order.
+pub trait Places: Row {
+    /// Where a word is.
+    fn place(entry: usize) -> usize;
+    /// Reads the word at a place.
+    fn load_at(&self, place: usize, order: Ordering) -> u64;
+    /// Adds to the word at a place, wrapping; returns the old value.
+    fn fetch_add_at(&self, place: usize, value: u64, order: Ordering) -> u64;
+}
+
 /// A row of 32-bit words that can be waited on.
 pub trait Words {
     /// The words.

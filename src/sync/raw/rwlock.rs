@@ -13,8 +13,8 @@
 //! the lock protects may be half done; it stays so until a writer leaves. (A count per processor or process: Hsieh &
 //! Weihl, IPPS 1992; Calciu et al., PPoPP 2013.)
 
-use super::{eventcount, lock, Acquired, Env, Holders, Look, Row, Stop, Word, WAITERS};
-use crate::shm::Tenant;
+use super::{eventcount, lock, Acquired, Env, Holders, Look, Places, Row, Stop, Word, WAITERS};
+use crate::shm::{Seat, Tenant};
 use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::{compiler_fence, Ordering};
 
@@ -80,7 +80,7 @@ pub enum Refused {
     TooOften,
 }
 
-impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
+impl<W: Word, T: Places, R: Row> RwLock<W, T, R> {
     /// On these words, a row with one for each slot, and one with a bit for each slot; all begin as zero.
     pub fn new(words: RwWords<W>, readers: T, seen: R) -> RwLock<W, T, R> {
         let RwWords { writer, inside, gate, drained, groups, steals } = words;
@@ -89,12 +89,12 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
 
     /// Takes the lock for reading if that is possible at once.
     #[inline(always)]
-    pub fn read_at_once<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> AtOnce {
+    pub fn read_at_once<E: Env<Word = W>>(&self, seat: Seat, env: &E) -> AtOnce {
         // A look first: who tries in vain must not keep a writer waiting by being counted.
         if self.writer.load(Ordering::Relaxed) != 0 {
             return AtOnce::No;
         }
-        match self.readers.add_one(me) {
+        match self.readers.add_one(seat) {
             Some(true) => self.inside(env).map_or(AtOnce::Counted, AtOnce::In),
             Some(false) => AtOnce::Counted,
             None => AtOnce::No,
@@ -115,7 +115,7 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
         match self.inside(env) {
             Some(acquired) => Attempt::In(acquired),
             None => {
-                self.read_unlock(me, env);
+                self.read_unlock(self.readers.seat(me), env);
                 Attempt::Out
             }
         }
@@ -221,8 +221,8 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
 
     /// Gives up one read lock; `false`: this process holds none.
     #[inline(always)]
-    pub fn read_unlock<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> bool {
-        let Some(rest) = self.readers.sub_one(me) else { return false };
+    pub fn read_unlock<E: Env<Word = W>>(&self, seat: Seat, env: &E) -> bool {
+        let Some(rest) = self.readers.sub_one(seat) else { return false };
         env.fence_after_rmw();
         if rest == 0 {
             self.left(env);
@@ -314,6 +314,11 @@ impl<W: Word, T: Row, R: Row> RwLock<W, T, R> {
     pub fn writer(&self) -> (u32, bool, bool) {
         let inside = self.inside.load(Ordering::Relaxed);
         (self.writer.load(Ordering::Relaxed) & !WAITERS, inside != 0, inside == DIRTY)
+    }
+
+    /// Where `me` has its entry.
+    pub fn seat(&self, me: Tenant) -> Seat {
+        self.readers.seat(me)
     }
 
     /// How many read locks living processes hold, and how many processes.
