@@ -52,11 +52,17 @@ pub enum Mutant {
     ReaderStays,
     /// A condition gives up one level of its lock only.
     OneLevel,
+    /// An rlock does not ask for the token.
+    AnyToken,
+    /// Who waits for an event looks at the flag only, not at how often it was set.
+    PulseLost,
+    /// A semaphore is released above its bound.
+    NoBound,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 19] = [
+    pub const ALL: [(&'static str, Mutant); 22] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -76,6 +82,9 @@ impl Mutant {
         ("no-reclaim", Mutant::NoReclaim),
         ("reader-stays", Mutant::ReaderStays),
         ("one-level", Mutant::OneLevel),
+        ("any-token", Mutant::AnyToken),
+        ("pulse-lost", Mutant::PulseLost),
+        ("no-bound", Mutant::NoBound),
     ];
 }
 

@@ -23,6 +23,7 @@ pub const TESTS: &[Test] = &[
     ("family_semaphore_reclaim", semaphore_reclaim),
     ("family_semaphore_slot_reused", semaphore_slot_reused),
     ("family_event_set", event_set),
+    ("family_event_pulse", event_pulse),
     ("family_condition_wait", condition_wait),
     ("family_condition_passed_on", condition_passed_on),
     ("family_condition_sweep", condition_sweep),
@@ -415,6 +416,27 @@ fn event_set() {
             break;
         }
     }
+}
+
+/// Set and cleared again before the sleeper can look: it has been woken all the same.
+fn event_pulse() {
+    let e = Event::create(&domain(), None, options()).expect("create").0;
+    let waiter = Beside::run(0, || e.wait(soon()).expect("set meanwhile"));
+    std::thread::sleep(Duration::from_millis(3));
+    // Stopped while it sleeps, most probably; if it had not begun to wait, it is set once more below.
+    for _ in 0..100 {
+        // SAFETY: our own child.
+        unsafe { libc::kill(waiter.0, libc::SIGSTOP) };
+        e.set();
+        e.clear();
+        // SAFETY: our own child.
+        unsafe { libc::kill(waiter.0, libc::SIGCONT) };
+        std::thread::sleep(Duration::from_millis(5));
+        if waiter.has_ended() {
+            break;
+        }
+    }
+    assert_eq!(waiter.end(), End::Returned);
 }
 
 /// What is waited for, under a condition.

@@ -45,7 +45,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 19] = [
+const KILLERS: [(&str, &str); 22] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -65,6 +65,9 @@ const KILLERS: [(&str, &str); 19] = [
     ("no-reclaim", "family_semaphore_reclaim"),
     ("reader-stays", "family_rwlock_dead_reader"),
     ("one-level", "family_condition_levels"),
+    ("any-token", "family_rlock_levels"),
+    ("pulse-lost", "family_event_pulse"),
+    ("no-bound", "family_semaphore_plain"),
 ];
 
 fn main() -> ExitCode {

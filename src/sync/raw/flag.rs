@@ -5,6 +5,7 @@
 //! handler that interrupted any of it.
 
 use super::{Env, Stop, Word};
+use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
 const SET: u32 = 1;
@@ -70,7 +71,7 @@ impl<W: Word> Flag<W> {
     #[cold]
     #[inline(never)]
     fn wait_slow<E: Env<Word = W>>(&self, first: u32, env: &E) -> Result<(), Stop> {
-        let done = |seen: u32| seen & SET != 0 || seen / ROUND != first;
+        let done = |seen: u32| seen & SET != 0 || seen / ROUND != first && !mutant(Mutant::PulseLost);
         let mut round = 0;
         while env.spin(round) {
             round += 1;
