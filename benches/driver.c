@@ -32,9 +32,9 @@ struct settings {
 static void usage(FILE *to)
 {
     fputs("usage: run.sh [options]\n"
-          "  --quick          a rough picture in about 25 seconds (15 rounds of 12 ms)\n"
+          "  --quick          a rough picture in about 40 seconds (15 rounds of 12 ms)\n"
           "  --only PATTERN   only rows whose name contains PATTERN or matches it as a glob\n"
-          "  --rounds N       rounds of each comparison (default 60)\n"
+          "  --rounds N       rounds of each comparison with a target (default 40); half of them for one without\n"
           "  --window MS      length of one measurement (default 20)\n"
           "  --out DIR        where report.json and report.svg go (default target/bench; with --only: nowhere)\n"
           "  --strict         exit with 1 when a target is missed\n"
@@ -67,7 +67,7 @@ static struct settings settings_parse(int argc, char **argv)
         {"side", required_argument, NULL, 'S'},   {"seconds", required_argument, NULL, 't'},
         {"list", no_argument, NULL, 'l'},    {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
-    struct settings s = {.rounds = 60, .window_ms = 20, .seconds = 5};
+    struct settings s = {.rounds = 40, .window_ms = 20, .seconds = 5};
     bool out_given = false;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -223,6 +223,15 @@ static void case_finish(struct prepared *p)
             p->run[i].side->teardown(&p->run[i]);
 }
 
+/* A case that is only shown, without a target, takes half the rounds: what it says need not be that sharp. */
+static int case_round_count(const struct bench_case *c, const struct settings *s)
+{
+    for (int i = 0; i < MAX_ROWS && c->rows[i].name; i++)
+        if (c->rows[i].goal != GOAL_NONE)
+            return s->rounds;
+    return (s->rounds + 1) / 2;
+}
+
 /*
  * One sample. A member that lost its CPU to another program measured that program: try again, and keep the
  * least disturbed one. The budget bounds what a busy machine can add to the run.
@@ -244,15 +253,15 @@ static bool sample_best(struct run *run, uint64_t window_ns, struct sample *out,
     return true;
 }
 
-static bool case_rounds(struct prepared *p, const struct settings *s, struct progress *progress)
+static bool case_rounds(struct prepared *p, const struct settings *s, int rounds, struct progress *progress)
 {
     const uint64_t window_ns = (uint64_t)s->window_ms * 1000000u;
     for (int i = 0; i < p->sides; i++)
         if (!p->absent[i] && !team_calibrate(&p->run[i], window_ns))
             return false;
-    int retries = s->rounds * p->sides / 2;
-    for (int round = 0; round < s->rounds; round++) {
-        progress_round(progress, round + 1, s->rounds);
+    int retries = rounds * p->sides / 2;
+    for (int round = 0; round < rounds; round++) {
+        progress_round(progress, round + 1, rounds);
         for (int turn = 0; turn < p->sides; turn++) {
             const int i = round % 2 ? p->sides - 1 - turn : turn;
             if (!p->absent[i] && !sample_best(&p->run[i], window_ns, &samples[i][round], &retries))
@@ -268,7 +277,8 @@ static bool case_run(const struct bench_case *c, const struct settings *s, int c
 {
     struct prepared p;
     case_prepare(&p, c, cpus);
-    const bool ok = p.absent[0] || case_rounds(&p, s, progress);
+    const int rounds = case_round_count(c, s);
+    const bool ok = p.absent[0] || case_rounds(&p, s, rounds, progress);
     case_finish(&p);
     if (!ok)
         return false;
@@ -286,7 +296,7 @@ static bool case_run(const struct bench_case *c, const struct settings *s, int c
             snprintf(out->note, sizeof out->note, "skipped: %s", absent);
             continue;
         }
-        result_fill(out, row, c, s->rounds);
+        result_fill(out, row, c, rounds);
         result_note(out, row->note);
         result_note(out, p.run[row->reference].note);
     }

@@ -11,7 +11,12 @@
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
 
-enum { WARM_UP = 32 * BATCH, WARM_UP_BYTES = 64 << 20, LONG_MESSAGE = 1024 };
+enum {
+    WARM_UP = 32 * BATCH,
+    WARM_UP_MEETINGS = 4 * BATCH, /* of two processes that sleep: a thousand would last longer than what is measured */
+    WARM_UP_BYTES = 64 << 20,
+    LONG_MESSAGE = 1024
+};
 
 /* How many messages to warm up with: long ones have touched everything after a few. */
 BENCH_INLINE uint64_t warm_up(size_t len)
@@ -59,6 +64,27 @@ BENCH_INLINE void loop_contend(struct run *run, void *ctx, void (*lock)(void *),
             __asm__ volatile("" ::: "memory");
     }
     run_stop(run, done);
+}
+
+/* Two processes that read under the same lock all the time. Each counts what it did when it is through, writing. */
+BENCH_INLINE void loop_read(struct run *run, void *ctx, void (*lock)(void *), void (*unlock)(void *),
+                            void (*write_lock)(void *), void (*write_unlock)(void *))
+{
+    volatile uint64_t *counter = run_guarded_counter(run);
+    uint64_t done = 0;
+
+    lock(ctx);
+    unlock(ctx);
+    run_start(run);
+    while (run_goes_on(run)) {
+        lock(ctx);
+        unlock(ctx);
+        done++;
+    }
+    run_stop(run, done);
+    write_lock(ctx);
+    *counter = *counter + done;
+    write_unlock(ctx);
 }
 
 static inline void message_number(unsigned char *message, uint64_t number)
@@ -174,6 +200,56 @@ BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, re
 BENCH_INLINE void loop_round_trip(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
 {
     loop_back_and_forth(run, ctx, send, receive, false);
+}
+
+/* Two processes that wait under a lock for their turn: a counter that its holder raises says whose it is. */
+BENCH_INLINE void loop_turns(struct run *run, void *ctx, void (*lock)(void *), void (*unlock)(void *),
+                             void (*wait)(void *), void (*notify)(void *))
+{
+    volatile uint64_t *counter = run_guarded_counter(run);
+    const uint64_t role = (uint64_t)run->role;
+    uint64_t due = role; /* what the counter says at our next turn */
+
+    for (int phase = 0; phase < 2; phase++) {
+        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP_MEETINGS;
+        if (phase)
+            run_start(run);
+        for (uint64_t i = 0; i < n; i++, due += 2) {
+            lock(ctx);
+            while (*counter % 2 != role)
+                wait(ctx);
+            if (*counter != due)
+                die("turn %llu came where %llu was due", (unsigned long long)*counter, (unsigned long long)due);
+            *counter = due + 1;
+            unlock(ctx);
+            notify(ctx);
+        }
+    }
+    run_stop(run, run->n);
+}
+
+/*
+ * Two processes that meet again and again. In every 32nd round each counts that it comes, and sees when it passes that
+ * the other has come, too; in the rounds between, no line moves but the barrier's own.
+ */
+BENCH_INLINE void loop_meet(struct run *run, void *ctx, void (*meet)(void *))
+{
+    volatile uint64_t *counter = run_guarded_counter(run);
+    uint64_t came = 0; /* what the counter has to say at least: both of us, in each of the counted rounds */
+
+    for (int phase = 0; phase < 2; phase++) {
+        const uint64_t n = phase ? run->n : (uint64_t)WARM_UP_MEETINGS;
+        if (phase)
+            run_start(run);
+        for (uint64_t i = 0; i < n; i++) {
+            if (i % BATCH == 0)
+                __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
+            meet(ctx);
+            if (i % BATCH == 0 && __atomic_load_n(counter, __ATOMIC_RELAXED) < (came += 2))
+                die("passed a barrier that the other process had not reached");
+        }
+    }
+    run_stop(run, run->n);
 }
 
 #endif

@@ -1,4 +1,7 @@
-/* References: pthread mutexes in shared memory, plain and robust; and the two atomic instructions that any lock pays. */
+/*
+ * References: pthread mutexes in shared memory, plain, recursive, and each of them robust; and the two atomic
+ * instructions that any lock pays.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -12,7 +15,7 @@ struct shared_lock {
     uint32_t word __attribute__((aligned(128)));
 };
 
-static const char *setup(struct run *run, bool robust)
+static const char *setup(struct run *run, int type, bool robust)
 {
     pthread_mutexattr_t attr;
     struct shared_lock *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -21,6 +24,7 @@ static const char *setup(struct run *run, bool robust)
     pthread_mutexattr_init(&attr);
     if (pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) != 0)
         return "no process-shared mutexes here";
+    pthread_mutexattr_settype(&attr, type);
     if (robust && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) != 0)
         return "no robust mutexes here";
     pthread_mutex_init(&s->mutex, &attr);
@@ -29,8 +33,10 @@ static const char *setup(struct run *run, bool robust)
     return NULL;
 }
 
-static const char *setup_plain(struct run *run) { return setup(run, false); }
-static const char *setup_robust(struct run *run) { return setup(run, true); }
+static const char *setup_plain(struct run *run) { return setup(run, PTHREAD_MUTEX_DEFAULT, false); }
+static const char *setup_robust(struct run *run) { return setup(run, PTHREAD_MUTEX_DEFAULT, true); }
+static const char *setup_recursive(struct run *run) { return setup(run, PTHREAD_MUTEX_RECURSIVE, false); }
+static const char *setup_recursive_robust(struct run *run) { return setup(run, PTHREAD_MUTEX_RECURSIVE, true); }
 
 static void teardown(struct run *run) { munmap(run->state, sizeof(struct shared_lock)); }
 
@@ -67,6 +73,14 @@ static void word_pair(void *ctx, uint64_t i)
 }
 
 static void body_mutex(struct run *run) { loop_op(run, run->state, mutex_pair); }
+
+static void body_inner(struct run *run)
+{
+    mutex_lock(run->state);
+    loop_op(run, run->state, mutex_pair);
+    mutex_unlock(run->state);
+}
+
 static void body_word(struct run *run) { loop_op(run, run->state, word_pair); }
 static void body_contend(struct run *run) { loop_contend(run, run->state, mutex_lock, mutex_unlock); }
 
@@ -74,6 +88,21 @@ const struct side ref_mutex = {
     .name = "process-shared pthread mutex", .members = 1, .setup = setup_plain, .body = body_mutex, .teardown = teardown};
 const struct side ref_mutex_robust = {
     .name = "robust pthread mutex", .members = 1, .setup = setup_robust, .body = body_mutex, .teardown = teardown};
+const struct side ref_recursive = {.name = "recursive pthread mutex",
+                                   .members = 1,
+                                   .setup = setup_recursive,
+                                   .body = body_mutex,
+                                   .teardown = teardown};
+const struct side ref_recursive_robust = {.name = "robust recursive mutex",
+                                          .members = 1,
+                                          .setup = setup_recursive_robust,
+                                          .body = body_mutex,
+                                          .teardown = teardown};
+const struct side ref_recursive_inner = {.name = "recursive pthread mutex",
+                                         .members = 1,
+                                         .setup = setup_recursive,
+                                         .body = body_inner,
+                                         .teardown = teardown};
 const struct side ref_lock_word = {
     .name = "two compare-exchanges, inline", .members = 1, .setup = setup_plain, .body = body_word, .teardown = teardown};
 const struct side ref_mutex_contend = {.name = "process-shared pthread mutex",

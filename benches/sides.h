@@ -32,9 +32,30 @@ extern const struct side ours_hand_off, ours_hand_off_spinning;
 /* ours_pipe.c */
 extern const struct side ours_pipe_exclusive, ours_pipe_shared, ours_pipe_exclusive_64, ours_pipe_shared_64,
     ours_pipe_blocking, ours_pipe_64k, ours_pipe_1m, ours_pipe_in_place;
+/* ours_rlock.c */
+extern const struct side ours_rlock, ours_rlock_inner;
+/* ours_rwlock.c */
+extern const struct side ours_rwlock_read, ours_rwlock_write, ours_rwlock_readers;
+/* ours_semaphore.c */
+extern const struct side ours_semaphore, ours_semaphore_accounting;
+/* ours_condition.c */
+extern const struct side ours_condition, ours_condition_spinning;
+/* ours_event.c */
+extern const struct side ours_event, ours_event_is_set;
+/* ours_barrier.c */
+extern const struct side ours_barrier, ours_barrier_spinning;
 
 /* ref_lock.c */
-extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work;
+extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work,
+    ref_recursive, ref_recursive_robust, ref_recursive_inner;
+/* ref_rwlock.c */
+extern const struct side ref_rwlock_read, ref_rwlock_write, ref_rwlock_readers;
+/* ref_semaphore.c */
+extern const struct side ref_semaphore;
+/* ref_condition.c */
+extern const struct side ref_condition, ref_event, ref_event_is_set;
+/* ref_barrier.c */
+extern const struct side ref_barrier;
 /* ref_value.c */
 extern const struct side ref_add, ref_load, ref_store, ref_structure_load, ref_structure_store, ref_array_get,
     ref_array_set, ref_array_read;

@@ -6,7 +6,7 @@
  */
 #include "hostile.h"
 
-struct options options = { 0, 2000, -1, NULL, NULL, false };
+struct options options = { 0, 1000, -1, NULL, NULL, false };
 struct stage *stage;
 check_counts_t *all_counts;
 
@@ -14,8 +14,9 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    { "cases", part_cases },       { "objects", part_objects }, { "rings", part_rings },   { "passing", part_passing },
-    { "registry", part_registry }, { "full", part_full },       { "random", part_random }, { "live", part_live },
+    { "cases", part_cases },     { "objects", part_objects },   { "family", part_family },
+    { "rings", part_rings },     { "passing", part_passing },   { "registry", part_registry },
+    { "full", part_full },       { "random", part_random },     { "live", part_live },
 };
 
 struct stage *new_stage(void)
@@ -42,7 +43,7 @@ static void against(const char *file, int line, const char *text, const char *fo
 int judge(int status, uint64_t allowed, const char *call, const char *file, int line)
 {
     atomic_store(&stage->call, NULL);
-    if (status < -30 || status > 20 || !(allowed & S(status))) {
+    if (status < MPROC_EFULL || status > 20 || !(allowed & S(status))) {
         mproc_error_t error;
         char found[400];
         memset(&error, 0, sizeof error);
@@ -128,8 +129,9 @@ bool watched(struct stage *its, const char *title, void (*work)(void *), void *a
 static void usage(void)
 {
     fprintf(stderr, "usage: hostile [--seed N] [--iterations N] [--only I] [--subject NAME] [--part NAME] [--verbose]\n"
-                    "parts: cases objects rings passing registry full random live\n"
-                    "subjects: lock scalar snapshot raw numbers structs queue jobs leases pipe oneway registry\n");
+                    "parts: cases objects family rings passing registry full random live\n"
+                    "subjects: lock scalar snapshot raw numbers structs queue jobs leases pipe oneway rlock rwlock\n"
+                    "          semaphore permits condition bound event barrier registry\n");
     exit(2);
 }
 

@@ -5,8 +5,8 @@
  * truncates a file that others have mapped, or punches holes into it on a full file system, sends them
  * SIGBUS. Truncation is therefore tested at open, where the library can see it.
  *
- * Each part (cases, objects, rings, passing, registry, full, random, live) works in processes of its own, watched by
- * their parent.
+ * Each part (cases, objects, family, rings, passing, registry, full, random, live) works in processes of its own,
+ * watched by their parent.
  */
 #ifndef MPROC_TESTS_HOSTILE_H
 #define MPROC_TESTS_HOSTILE_H
@@ -77,6 +77,50 @@ enum {
     RING_WORDS = 1024,
     AT_DATA = PAGE, /* ring, structs; elements of an array of scalars */
 
+    AT_ANY_RELEASE = AT_PARAMS, /* lock */
+    AT_LEVELS = AT_USER_LOCK + 4, /* rlock; condition with a lock of its own */
+    AT_TOKEN = AT_USER_LOCK + 8,
+    AT_TOKEN_OWNER = AT_USER_LOCK + 16,
+    AT_WRITER = AT_HOT, /* rwlock */
+    AT_INSIDE = AT_WRITER + 4,
+    AT_GROUPS = AT_WRITER + 8,
+    AT_GATE = AT_WRITER + 64,
+    AT_DRAINED = AT_WRITER + 128,
+    AT_SEEN = AT_WRITER + 192,
+    SEEN_WORDS = 16,
+    AT_READERS = PAGE,
+    AT_INITIAL = AT_PARAMS, /* semaphore */
+    AT_SEMAPHORE_MODE = AT_PARAMS + 4,
+    AT_VALUE = AT_HOT,
+    AT_PERMITS_EVENT = AT_VALUE + 4,
+    AT_PERMITS_LOCK = AT_VALUE + 64,
+    AT_RECLAIMED = AT_PERMITS_LOCK + 4,
+    AT_PERMITS_SWEPT = AT_PERMITS_LOCK + 8,
+    AT_HOLDERS = PAGE,
+    AT_LOCK_KIND = AT_PARAMS, /* condition */
+    AT_LOCK_IDENTITY = AT_PARAMS + 8,
+    AT_TICKETS_SWEPT = AT_HOT,
+    AT_TICKET_BITS = AT_HOT + 64,
+    AT_TICKETS_NEXT = AT_TICKET_BITS + 8 * 16,
+    AT_TICKET_OWNERS = PAGE,
+    AT_TICKET_NUMBERS = AT_TICKET_OWNERS + 8 * 1024,
+    AT_TICKET_STATES = AT_TICKET_NUMBERS + 8 * 1024,
+    AT_EVENT = AT_HOT, /* event */
+    AT_PARTIES = AT_PARAMS, /* barrier */
+    AT_BARRIER_LOCK = AT_HOT,
+    AT_ROUND = AT_BARRIER_LOCK + 4,
+    AT_BROKEN = AT_BARRIER_LOCK + 8,
+    AT_ARRIVED = AT_BARRIER_LOCK + 12,
+    AT_VERDICT = AT_BARRIER_LOCK + 16,
+    AT_DEATHS = AT_BARRIER_LOCK + 20,
+    AT_BARRIER_LOOKED = AT_BARRIER_LOCK + 24,
+    AT_PHASE = AT_BARRIER_LOCK + 64,
+    AT_REGISTERED = PAGE,
+    BARRIER_PLACES = 2 * 3 + 14, /* of one with PARTIES parties */
+    AT_PLACE_OWNERS = AT_REGISTERED + TABLE_LEN,
+    AT_PLACE_MARKS = AT_PLACE_OWNERS + 8 * BARRIER_PLACES,
+    AT_PLACE_SINCE = AT_PLACE_MARKS + 8 * BARRIER_PLACES,
+
     SLOTS = 1022, /* registry */
     AT_JOINS = 64,
     AT_SWEPT = 72,
@@ -101,8 +145,8 @@ enum record_state { VACANT, WHOLE, AGAIN, CLAIMED, PASSED, HELD, FREE, REST, STA
 
 /* --- the kinds of object ------------------------------------------------------------------------------- */
 
-/* What stands at a place, and with it which values are worth trying there. */
-enum meaning { NUMBER, OWNER, POSITION, PREFIX, ENTRY };
+/* What stands at a place, and with it which values are worth trying there. From HELD_COUNT on it is a table. */
+enum meaning { NUMBER, OWNER, POSITION, PREFIX, ENTRY, HELD_COUNT, TENANT, TICKET_NUMBER, TICKET_STATE, PLACE };
 
 struct field {
     int at, width;
@@ -115,7 +159,7 @@ struct ring {
 };
 
 /* Largest segment of a subject. */
-#define IMAGE_MAX (5 * PAGE)
+#define IMAGE_MAX (6 * PAGE)
 
 struct subject {
     const char *name;
@@ -131,7 +175,28 @@ struct subject {
     int rings_count;
 };
 
-enum { LOCK, SCALAR, SNAPSHOT, RAW, NUMBERS, STRUCTS, QUEUE, JOBS, LEASES, PIPE, ONEWAY, SUBJECTS };
+enum {
+    LOCK,
+    SCALAR,
+    SNAPSHOT,
+    RAW,
+    NUMBERS,
+    STRUCTS,
+    QUEUE,
+    JOBS,
+    LEASES,
+    PIPE,
+    ONEWAY,
+    RLOCK,
+    RWLOCK,
+    SEMAPHORE,
+    PERMITS, /* a semaphore that accounts for them */
+    CONDITION,
+    BOUND, /* a condition that is bound to a lock */
+    EVENT,
+    BARRIER,
+    SUBJECTS
+};
 extern const struct subject subjects[SUBJECTS];
 
 /* Uses it, closes it, and checks that nobody complained. */
@@ -143,6 +208,34 @@ enum { STRUCT_SIZE = 3000, ELEMENTS = 3, ELEM_SIZE = 1000, QUEUE_BYTES = PAGE, N
 struct both {
     mproc_pipe_t *end[2];
 };
+
+/* What a process holds, in its slot's place of a table: 40 bits of its generation, 24 of a count. */
+#define MOST_COUNTED UINT64_C(0xffffff)
+#define GENERATION_BITS ((UINT64_C(1) << 40) - 1)
+#define HELD_ENTRY(generation, count) ((((uint64_t)(generation)) & GENERATION_BITS) << 24 | ((count) & MOST_COUNTED))
+enum { ENTRIES = 1024 };
+/* Where in such a table a slot's entry is: neighbours on different lines. */
+static inline size_t entry_of_slot(size_t slot)
+{
+    size_t entry = (slot + 1) % ENTRIES;
+    return (entry * 8 | entry / (ENTRIES / 8)) % ENTRIES;
+}
+/* A ticket of a condition: its number's low bits, its state. */
+enum ticket { UNUSED, WAITS, SLEEPS, GRANTED, TICKET_STATES };
+#define TICKET(number, state) ((uint32_t)(number) << 2 | (uint32_t)(state))
+/* A place of a barrier: round, index of arrival, state. */
+enum mark { EMPTY, ARRIVED, PASSED_ON, SENT_AWAY, GAVE_UP, MARKS };
+#define PLACE_MARK(round, arrival, state) \
+    ((uint64_t)(uint32_t)(round) << 32 | (uint64_t)((uint32_t)(arrival) << 3) | (uint64_t)(state))
+
+/* The handle of a condition: with the lock that it is bound to, or NULL. */
+struct waiting_room {
+    mproc_condition_t *condition;
+    mproc_lock_t *lock;
+};
+
+/* What every semaphore begins with, and how many a barrier waits for. */
+enum { PERMIT_COUNT = 3, PARTIES = 3 };
 
 /* What is in every ring of a good image: six messages of 0, 40, .. 200 bytes, the last around the ring's end. */
 enum { UNITS = QUEUE_BYTES / 8, MESSAGES = 6, FIRST = 453, FIRST_COUNT = 3 };
@@ -201,6 +294,9 @@ bool nobody_complained(void);
     (S_OK | S(MPROC_EKIND) | S(MPROC_ECORRUPT) | S(MPROC_EVERSION) | S(MPROC_EDOMAIN) | S(MPROC_ENOENT) | \
      S(MPROC_EACCES))
 
+/* A condition is opened together with its lock. */
+#define OPENS(subject) (OPEN_STATUSES | ((subject)->kind == MPROC_KIND_CONDITION ? S(MPROC_ETYPE) : 0))
+
 struct stage *new_stage(void);
 /*
  * Runs `work` in a child, whose stage it is, and watches: a signal, an exit code, or a call that takes
@@ -251,7 +347,9 @@ struct place {
 void dirs_begin(void);
 void new_dir(char *dir, size_t size, const char *what);
 void remove_dirs(void);
-/* The domain of a directory, joined, with a short busy timeout. */
+/* How long the library's own locks are waited for; short, unless a part needs patience. */
+extern int64_t busy_ns;
+/* The domain of a directory, joined, with that busy timeout. */
 mproc_domain_t *join(const char *dir);
 /* A domain with good images, neighbours and a cast. */
 void place_make(struct place *place, const char *what);
@@ -308,6 +406,7 @@ void use_joined(mproc_domain_t *domain, struct rng *rng);
 
 void part_cases(void);
 void part_objects(void);
+void part_family(void);
 void part_rings(void);
 void part_passing(void);
 void part_registry(void);

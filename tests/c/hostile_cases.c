@@ -70,7 +70,7 @@ static const struct damage header_damage[] = {
     { AT_ENDIAN, 4, 0x04030201, MPROC_EVERSION, "the other byte order" },
     { AT_ENDIAN, 4, 0, MPROC_EVERSION, "no byte order" },
     { AT_KIND, 4, 0, MPROC_ECORRUPT, "kind 0" },
-    { AT_KIND, 4, 7, MPROC_ECORRUPT, "kind 7" },
+    { AT_KIND, 4, 13, MPROC_ECORRUPT, "kind 13" },
     { AT_KIND, 4, UINT32_MAX, MPROC_ECORRUPT, "kind -1" },
     { AT_KIND, 4, 1, MPROC_EKIND, "a registry" },
     { AT_DOMAIN, 8, 0, MPROC_EDOMAIN, "half a domain id" },
@@ -173,6 +173,54 @@ static const struct damage oneway_damage[] = {
     { AT_PIPE_MODES, 8, 2, MPROC_ECORRUPT, "two ways and exclusive, with one ring" },
 };
 
+static const struct damage lock_damage[] = {
+    { AT_ANY_RELEASE, 4, 2, MPROC_ECORRUPT, "rule 2 of who may release it" },
+    { AT_ANY_RELEASE, 4, UINT32_MAX, MPROC_ECORRUPT, "rule -1 of who may release it" },
+};
+
+static const struct damage semaphore_damage[] = { /* of every semaphore */
+    { AT_INITIAL, 4, UINT32_C(1) << 31, MPROC_ECORRUPT, "2^31 permits" },
+    { AT_INITIAL, 4, UINT32_MAX, MPROC_ECORRUPT, "-1 permits" },
+    { AT_SEMAPHORE_MODE, 4, 4, MPROC_ECORRUPT, "an unknown mode" },
+    { AT_SEMAPHORE_MODE, 4, UINT32_MAX, MPROC_ECORRUPT, "mode -1" },
+};
+
+static const struct damage tableless_damage[] = {
+    { AT_SEMAPHORE_MODE, 4, 2, MPROC_ECORRUPT, "accounting, without a table" },
+    { AT_SEMAPHORE_MODE, 4, 3, MPROC_ECORRUPT, "accounting and bounded, without a table" },
+};
+
+static const struct damage permits_damage[] = {
+    { AT_SEMAPHORE_MODE, 4, 0, MPROC_ECORRUPT, "a table, but not accounting" },
+    { AT_SEMAPHORE_MODE, 4, 1, MPROC_ECORRUPT, "a table, but only bounded" },
+};
+
+static const struct damage condition_damage[] = { /* of every condition */
+    { AT_LOCK_KIND, 4, MPROC_KIND_VALUE, MPROC_ECORRUPT, "bound to a value" },
+    { AT_LOCK_KIND, 4, MPROC_KIND_RWLOCK, MPROC_ECORRUPT, "bound to an rwlock" },
+    { AT_LOCK_KIND, 4, UINT32_MAX, MPROC_ECORRUPT, "bound to kind -1" },
+    { AT_LOCK_KIND, 4, MPROC_KIND_RLOCK, MPROC_ETYPE, "bound to an rlock" },
+    { AT_LOCK_IDENTITY, 8, 1, MPROC_ETYPE, "bound to something else" },
+    { AT_LOCK_IDENTITY, 8, UINT64_MAX, MPROC_ETYPE, "bound to identity -1" },
+};
+
+static const struct damage own_damage[] = {
+    { AT_LOCK_KIND, 4, MPROC_KIND_LOCK, MPROC_ETYPE, "bound to a lock" },
+};
+
+static const struct damage bound_damage[] = {
+    { AT_LOCK_KIND, 4, MPROC_CONDITION_OWN, MPROC_ETYPE, "a lock of its own" },
+    { AT_LOCK_IDENTITY, 8, 0, MPROC_ETYPE, "bound to no lock" },
+};
+
+static const struct damage barrier_damage[] = {
+    { AT_PARTIES, 4, 0, MPROC_ECORRUPT, "no parties" },
+    { AT_PARTIES, 4, MPROC_BARRIER_MAX, MPROC_ECORRUPT, "more parties than the file has places for" },
+    { AT_PARTIES, 4, MPROC_BARRIER_MAX + 1, MPROC_ECORRUPT, "more parties than there can be" },
+    { AT_PARTIES, 4, UINT32_C(1) << 31, MPROC_ECORRUPT, "2^31 parties" },
+    { AT_PARTIES, 4, UINT32_MAX, MPROC_ECORRUPT, "-1 parties" },
+};
+
 #define EACH(table, kind)                                                          \
     for (size_t i_ = 0; i_ < sizeof(table) / sizeof(table)[0]; i_++) {             \
         check_damage(kind, &(table)[i_]);                                          \
@@ -210,6 +258,18 @@ static void headers_and_parameters(void)
     }
     EACH(two_way_damage, PIPE);
     EACH(oneway_damage, ONEWAY);
+    EACH(lock_damage, LOCK);
+    for (int kind = SEMAPHORE; kind <= PERMITS; kind++) {
+        EACH(semaphore_damage, kind);
+    }
+    EACH(tableless_damage, SEMAPHORE);
+    EACH(permits_damage, PERMITS);
+    for (int kind = CONDITION; kind <= BOUND; kind++) {
+        EACH(condition_damage, kind);
+    }
+    EACH(own_damage, CONDITION);
+    EACH(bound_damage, BOUND);
+    EACH(barrier_damage, BARRIER);
 }
 
 /* Several words at once: products that overflow into what the file has. */
@@ -298,6 +358,57 @@ static void other_modes(void)
     }
 }
 
+/* The same of the lock family: what is expected of it does not hold any more. */
+static void family_as_possible(void)
+{
+    struct rng rng = { 8 };
+    void *handle = NULL;
+    struct image image = place->image[LOCK];
+    mproc_semaphore_info_t permits;
+    mproc_barrier_info_t parties;
+    strcpy(stage->what, "possible parameters of the family");
+    set(&image, AT_ANY_RELEASE, 4, 1);
+    set(&image, AT_USER_LOCK, 4, atomic_load(&place->cast->living));
+    put_image(place->dir, "victim", &image);
+    CHECK_IS(MPROC_ETYPE, subjects[LOCK].create(place->domain, "victim", MPROC_EXIST_OK, &handle));
+    CHECK_OK(subjects[LOCK].open(place->domain, "victim", &handle));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_lock_try(handle));
+    CHECK_OK(mproc_lock_unlock(handle)); /* anybody may */
+    CHECK_IS(MPROC_EPERM, mproc_lock_unlock(handle));
+    use_and_close(&subjects[LOCK], handle, &rng);
+
+    image = place->image[SEMAPHORE];
+    set(&image, AT_INITIAL, 4, PERMIT_COUNT + 2);
+    set(&image, AT_SEMAPHORE_MODE, 4, 1);
+    put_image(place->dir, "victim", &image);
+    CHECK_IS(MPROC_ETYPE, subjects[SEMAPHORE].create(place->domain, "victim", MPROC_EXIST_OK, &handle));
+    CHECK_OK(subjects[SEMAPHORE].open(place->domain, "victim", &handle));
+    CHECK_OK(mproc_semaphore_info(handle, &permits, sizeof permits));
+    CHECK(permits.initial == PERMIT_COUNT + 2 && permits.flags == MPROC_SEMAPHORE_BOUNDED);
+    CHECK_IS(MPROC_EOVERFLOW, mproc_semaphore_release(handle, 3));
+    CHECK_OK(mproc_semaphore_release(handle, 2));
+    use_and_close(&subjects[SEMAPHORE], handle, &rng);
+
+    image = place->image[PERMITS];
+    set(&image, AT_INITIAL, 4, 0);
+    put_image(place->dir, "victim", &image);
+    CHECK_OK(subjects[PERMITS].open(place->domain, "victim", &handle));
+    use_and_close(&subjects[PERMITS], handle, &rng);
+
+    for (uint32_t n = 1; n <= 78; n += 28) { /* as far as the file has places */
+        image = place->image[BARRIER];
+        set(&image, AT_PARTIES, 4, n);
+        put_image(place->dir, "victim", &image);
+        CHECK_IS(n == PARTIES ? MPROC_EXISTED : MPROC_ETYPE,
+                 subjects[BARRIER].create(place->domain, "victim", MPROC_EXIST_OK, &handle));
+        CHECK_OK(subjects[BARRIER].open(place->domain, "victim", &handle));
+        CHECK_OK(mproc_barrier_info(handle, &parties, sizeof parties));
+        CHECK_INT(n, parties.parties);
+        CHECK_IS(n == 1 ? MPROC_OK : MPROC_ETIMEDOUT, mproc_barrier_wait(handle, 0, NULL, NULL));
+        use_and_close(&subjects[BARRIER], handle, &rng);
+    }
+}
+
 /* Words that make the object another possible one: open lets it in, unless more is expected of it. */
 static void wrong_but_possible(void)
 {
@@ -346,6 +457,7 @@ static void wrong_but_possible(void)
     CHECK_IS(MPROC_ETYPE, mproc_pipe_open(place->domain, "victim", &modes, 0, &none));
 
     other_modes();
+    family_as_possible();
     for (int kind = 0; kind < SUBJECTS; kind++) { /* flags of a later version */
         int status;
         image = place->image[kind];

@@ -98,18 +98,98 @@ uint64_t interesting(struct rng *rng, enum meaning meaning, int width, uint64_t 
         value = record(rng, length, cast);
     } else if (meaning == ENTRY && rng_below(rng, 4)) {
         value = owner_value(rng, cast) << 32 | (uint32_t)plain_value(rng, (uint32_t)old, size);
+    } else if (meaning == HELD_COUNT && rng_below(rng, 4)) {
+        value = HELD_ENTRY((owner_value(rng, cast) & ~WAITING) >> 10, plain_value(rng, old & MOST_COUNTED, size));
+    } else if (meaning == TENANT && rng_below(rng, 4)) {
+        value = (owner_value(rng, cast) & ~WAITING) | (rng_below(rng, 4) ? 0 : rng_next(rng) << 31);
+    } else if (meaning == TICKET_STATE && rng_below(rng, 8)) {
+        uint32_t numbers[] = { 0, (uint32_t)rng_below(rng, 8), (uint32_t)rng_next(rng), (uint32_t)old >> 2 };
+        value = TICKET(numbers[rng_below(rng, 4)], rng_below(rng, TICKET_STATES));
+    } else if (meaning == PLACE && rng_below(rng, 8)) {
+        uint32_t rounds[] = { 0, 1, 2, (uint32_t)rng_next(rng) };
+        value = PLACE_MARK(rounds[rng_below(rng, 4)], plain_value(rng, 0, size), rng_below(rng, MARKS + 1));
     }
     return width == 8 ? value : value & ((UINT64_C(1) << (8 * width)) - 1);
+}
+
+static uint64_t *word_at(struct image *image, int at)
+{
+    return (uint64_t *)(void *)(image->bytes + at);
+}
+
+/* How many entries a table has. */
+static uint64_t entries_of(const struct field *table)
+{
+    switch (table->meaning) {
+    case HELD_COUNT:
+        return ENTRIES;
+    case TICKET_NUMBER:
+    case TICKET_STATE:
+        return MPROC_CONDITION_WAITERS;
+    case TENANT:
+        return table->at == AT_TICKET_OWNERS ? MPROC_CONDITION_WAITERS : BARRIER_PLACES;
+    case PLACE:
+        return BARRIER_PLACES;
+    default:
+        return 1;
+    }
+}
+
+/* One that matters: of a slot in use, or one of the first. */
+static uint64_t entry_in(const struct field *table, struct rng *rng, const struct cast *cast)
+{
+    uint64_t entry = table->meaning == HELD_COUNT ? entry_of_slot((owner_value(rng, cast) & 1023) - 1)
+                                                  : rng_below(rng, 4);
+    return entry < entries_of(table) && rng_below(rng, 8) ? entry : rng_below(rng, entries_of(table));
+}
+
+/* All of a table, or its beginning: the same everywhere, or numbered. */
+static void flood(struct image *image, const struct field *table, struct rng *rng, const struct cast *cast, char *what,
+                  size_t what_size)
+{
+    uint64_t value = interesting(rng, table->meaning, table->width, 0, cast, image->size), step = 0;
+    uint64_t count = rng_below(rng, 2) ? entries_of(table) : rng_below(rng, entries_of(table));
+    if (table->meaning == TICKET_NUMBER && rng_below(rng, 2)) {
+        step = 1;
+    } else if (table->meaning == TICKET_STATE && rng_below(rng, 2)) {
+        step = TICKET(1, 0);
+    } else if (table->meaning == PLACE && rng_below(rng, 2)) {
+        step = PLACE_MARK(0, 1, 0);
+    }
+    append(what, what_size, "%llu of [%d]:u%d=0x%llx+%llu ", (unsigned long long)count, table->at, 8 * table->width,
+           (unsigned long long)value, (unsigned long long)step);
+    for (uint64_t i = 0; i < count; i++, value += step) {
+        memcpy(image->bytes + (uint64_t)table->at + i * (uint64_t)table->width, &value, (size_t)table->width);
+    }
+    if (image->size == 3 * PAGE && table->meaning == HELD_COUNT && rng_below(rng, 2)) { /* writers look at them all */
+        memset(image->bytes + AT_SEEN, 0xFF, 8 * SEEN_WORDS);
+        memset(image->bytes + AT_GROUPS, 0xFF, 4);
+    }
+    if (table->meaning == TICKET_STATE) { /* only with their bits and numbers do they count */
+        uint32_t number = (uint32_t)(value >> 2) - (step ? (uint32_t)count : 0);
+        memset(image->bytes + AT_TICKET_BITS, (int)rng_next(rng) & 0xFF, count / 8);
+        for (uint64_t i = 0; i < count; i++) {
+            *word_at(image, AT_TICKET_NUMBERS + 8 * (int)i) = number + (step ? i : 0);
+        }
+    }
 }
 
 static void set(struct image *image, const struct field *field, struct rng *rng, const struct cast *cast, char *what,
                 size_t what_size)
 {
     uint64_t old = 0, value;
-    memcpy(&old, image->bytes + field->at, (size_t)field->width);
+    int at = field->at;
+    if (field->meaning >= HELD_COUNT) {
+        if (rng_below(rng, 8) == 0) {
+            flood(image, field, rng, cast, what, what_size);
+            return;
+        }
+        at += field->width * (int)entry_in(field, rng, cast);
+    }
+    memcpy(&old, image->bytes + at, (size_t)field->width);
     value = interesting(rng, field->meaning, field->width, old, cast, image->size);
-    memcpy(image->bytes + field->at, &value, (size_t)field->width);
-    append(what, what_size, "[%d]:u%d=0x%llx ", field->at, 8 * field->width, (unsigned long long)value);
+    memcpy(image->bytes + at, &value, (size_t)field->width);
+    append(what, what_size, "[%d]:u%d=0x%llx ", at, 8 * field->width, (unsigned long long)value);
 }
 
 static const struct field header[] = {
@@ -133,11 +213,6 @@ static void scribble(struct image *image, size_t from, struct rng *rng, char *wh
     for (; len > 0 && at < image->size; len--, at++) {
         image->bytes[at] = (uint8_t)rng_next(rng);
     }
-}
-
-static uint64_t *word_at(struct image *image, int at)
-{
-    return (uint64_t *)(void *)(image->bytes + at);
 }
 
 /* The prefix at a position of the ring. */

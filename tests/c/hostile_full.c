@@ -99,7 +99,7 @@ static void full(void *argument)
         return;
     }
     domain = join(dir);
-    for (int kind = 0; kind < SUBJECTS; kind++) {
+    for (int kind = 0; kind < SUBJECTS; kind++) { /* and the lock that one of them is bound to */
         NEED_OK(subjects[kind].create(domain, subjects[kind].name, 0, &kept[kind]));
     }
     {
@@ -125,14 +125,14 @@ static void full(void *argument)
     CHECK_IS(MPROC_ENOSPC, status);
     CHECK(handle == NULL);
     CHECK(made > 20);
-    CHECK_INT(SUBJECTS + 1 + made, proc_list(dir, false, names, sizeof names)); /* the last one left nothing */
+    CHECK_INT(SUBJECTS + 2 + made, proc_list(dir, false, names, sizeof names)); /* the last one left nothing */
     fill_up();
     for (int kind = 0; kind < SUBJECTS; kind++) {
         CHECK_IS(MPROC_ENOSPC, subjects[kind].create(domain, "more", MPROC_PERSIST, &handle));
         CHECK_IS(MPROC_ENOSPC, subjects[kind].create(domain, "more", MPROC_EXIST_OK, &handle));
         CHECK(handle == NULL);
     }
-    CHECK_INT(SUBJECTS + 1 + made, proc_list(dir, false, after, sizeof after));
+    CHECK_INT(SUBJECTS + 2 + made, proc_list(dir, false, after, sizeof after));
     CHECK(!strcmp(names, after));
 
     enter("the objects that exist");

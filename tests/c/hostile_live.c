@@ -85,7 +85,7 @@ static void read_object(const struct session *session, struct rng *rng)
         atomic_store(&stage->iteration, (uint64_t)i);
         guards_prepare();
         for (int tries = 0; tries < 20 && !fresh; tries++) {
-            if (RUN(OPEN_STATUSES & ~S(MPROC_ENOENT), subject->open(session->place.domain, "victim", &fresh)) !=
+            if (RUN(OPENS(subject) & ~S(MPROC_ENOENT), subject->open(session->place.domain, "victim", &fresh)) !=
                 MPROC_OK) {
                 atomic_fetch_add(&stage->refused, 1);
                 proc_sleep_ns(100000);

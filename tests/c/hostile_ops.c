@@ -1,11 +1,8 @@
 /* Every operation of every kind of object, each held against the statuses documented for it. */
-#include "hostile.h"
+#include "hostile_family.h"
 
-#define S_OWN (S_OK | S(MPROC_ESLOTS))
-#define S_LOCK (S_OWN | S(MPROC_RECOVERED) | S(MPROC_ETIMEDOUT))
-#define S_UNLOCK (S_OK | S(MPROC_EPERM))
 #define S_WORD (S_OK | S(MPROC_ENOTSUP))
-#define S_VALUE (S_OWN | S(MPROC_EBUSY))
+#define S_VALUE S_INNER
 #define S_ARRAY (S_VALUE | S(MPROC_ECORRUPT))
 #define S_QUEUE (S_ARRAY | S(MPROC_ETIMEDOUT) | S(MPROC_ECLOSED))
 #define S_HOLD (S_QUEUE | S(MPROC_RECOVERED))
@@ -64,8 +61,7 @@ void outs_end(const char *file, int line)
     insist(untouched(from, POOL_SIZE) && fine, "no output is written beside itself", file, line);
 }
 
-/* A token that is never set takes another way to sleep. */
-static mproc_cancel_t *maybe_token(struct rng *rng)
+mproc_cancel_t *maybe_token(struct rng *rng)
 {
     mproc_cancel_t *token = NULL;
     if (rng_below(rng, 2)) {
@@ -74,7 +70,7 @@ static mproc_cancel_t *maybe_token(struct rng *rng)
     return token;
 }
 
-static void owner_makes_sense(const mproc_owner_t *owner)
+void owner_makes_sense(const mproc_owner_t *owner)
 {
     INSIST(memchr(owner->command, 0, sizeof owner->command) != NULL);
     INSIST((owner->held == 0 || owner->held == 1) && (owner->alive == 0 || owner->alive == 1));
@@ -807,13 +803,14 @@ static const struct field oneway_hot[] = {
     RING_FIELDS(AT_PIPE_RINGS, AT_DATA), { AT_ENDS, 4, NUMBER }, { AT_ENDS + 128, 4, NUMBER },
 };
 
-#define PAIR(params, hot) params, hot, (int)(sizeof params / sizeof params[0]), (int)(sizeof hot / sizeof hot[0])
+#define COUNT(table) (int)(sizeof table / sizeof table[0])
+#define PAIR(params, hot) params, hot, COUNT(params), COUNT(hot)
 
 #define NO_RINGS { { 0, 0 } }, 0
 #define ONE_RING(words, data) { { words, data } }, 1
 
 const struct subject subjects[SUBJECTS] = {
-    { "lock", 2, NULL, NULL, 0, 0, create_lock, open_lock, close_lock, use_lock, NO_RINGS },
+    { "lock", 2, lock_params, NULL, COUNT(lock_params), 0, create_lock, open_lock, close_lock, use_lock, NO_RINGS },
     { "scalar", 3, PAIR(value_params, scalar_hot), create_scalar, open_value, close_value, use_value, NO_RINGS },
     { "snapshot", 3, PAIR(value_params, snapshot_hot), create_snapshot, open_value, close_value, use_value, NO_RINGS },
     { "raw", 3, value_params, NULL, 5, 0, create_raw, open_value, close_value, use_value, NO_RINGS },
@@ -829,6 +826,20 @@ const struct subject subjects[SUBJECTS] = {
       { { AT_PIPE_RINGS, AT_DATA }, { AT_PIPE_RINGS + RING_WORDS, AT_DATA + QUEUE_BYTES } }, 2 },
     { "oneway", 6, PAIR(pipe_params, oneway_hot), create_oneway, open_pipe, close_pipe, use_pipe,
       ONE_RING(AT_PIPE_RINGS, AT_DATA) },
+    { "rlock", 7, NULL, rlock_hot, 0, COUNT(rlock_hot), create_rlock, open_rlock, close_rlock, use_rlock, NO_RINGS },
+    { "rwlock", 8, NULL, rwlock_hot, 0, COUNT(rwlock_hot), create_rwlock, open_rwlock, close_rwlock, use_rwlock,
+      NO_RINGS },
+    { "semaphore", 9, PAIR(semaphore_params, semaphore_hot), create_semaphore, open_semaphore, close_semaphore,
+      use_semaphore, NO_RINGS },
+    { "permits", 9, PAIR(semaphore_params, permits_hot), create_permits, open_semaphore, close_semaphore,
+      use_semaphore, NO_RINGS },
+    { "condition", 10, PAIR(condition_params, condition_hot), create_condition, open_condition, close_condition,
+      use_condition, NO_RINGS },
+    { "bound", 10, PAIR(condition_params, condition_hot), create_bound, open_bound, close_condition, use_condition,
+      NO_RINGS },
+    { "event", 11, NULL, event_hot, 0, COUNT(event_hot), create_event, open_event, close_event, use_event, NO_RINGS },
+    { "barrier", 12, PAIR(barrier_params, barrier_hot), create_barrier, open_barrier, close_barrier, use_barrier,
+      NO_RINGS },
 };
 
 void use_and_close(const struct subject *subject, void *handle, struct rng *rng)

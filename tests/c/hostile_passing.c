@@ -2,7 +2,7 @@
  * Forged handles: tokens and letters with any kind, role and descriptors. What they lead to is checked when it is
  * opened; a role that fits nothing is refused, or means nothing; no descriptor is left behind.
  */
-#include "hostile.h"
+#include "hostile_family.h"
 
 #include <sys/socket.h>
 
@@ -16,7 +16,7 @@ enum { RANDOMS = 400 };
 static struct place *place;
 
 /* One of each kind of object that can be passed on. */
-static const int passed[] = { LOCK, SCALAR, NUMBERS, QUEUE, PIPE };
+static const int passed[] = { LOCK, SCALAR, NUMBERS, QUEUE, PIPE, RLOCK, RWLOCK, SEMAPHORE, CONDITION, EVENT, BARRIER };
 enum { PASSED_KINDS = sizeof passed / sizeof passed[0] };
 
 static int descriptors(void)
@@ -48,6 +48,18 @@ static int import(int kind, const mproc_handle_t *handle, void **object)
         return mproc_array_import(handle, NULL, (mproc_array_t **)object);
     case MPROC_KIND_QUEUE:
         return mproc_queue_import(handle, NULL, (mproc_queue_t **)object);
+    case MPROC_KIND_RLOCK:
+        return mproc_rlock_import(handle, NULL, (mproc_rlock_t **)object);
+    case MPROC_KIND_RWLOCK:
+        return mproc_rwlock_import(handle, NULL, (mproc_rwlock_t **)object);
+    case MPROC_KIND_SEMAPHORE:
+        return mproc_semaphore_import(handle, NULL, (mproc_semaphore_t **)object);
+    case MPROC_KIND_EVENT:
+        return mproc_event_import(handle, NULL, (mproc_event_t **)object);
+    case MPROC_KIND_BARRIER:
+        return mproc_barrier_import(handle, NULL, (mproc_barrier_t **)object);
+    case MPROC_KIND_CONDITION:
+        return import_condition(place->domain, handle, object);
     default:
         status = mproc_pipe_import(handle, NULL, &end);
         if (status == MPROC_OK) {
@@ -89,7 +101,7 @@ static void import_as_all(mproc_handle_t *handle, int is, int says, int64_t role
     uint32_t kind = 0;
     CHECK_OK(mproc_handle_kind(handle, &kind));
     CHECK_INT(says, kind);
-    for (int as = MPROC_KIND_LOCK; as <= MPROC_KIND_PIPE; as++) {
+    for (int as = MPROC_KIND_LOCK; as <= MPROC_KIND_BARRIER; as++) {
         void *object = NULL;
         int expected = as != says || is != says ? MPROC_EKIND : role_taken(is, role) < 0 ? MPROC_ECORRUPT : MPROC_OK;
         enter(stage->what);
@@ -117,7 +129,8 @@ static void tokens(void)
         { ".4294967295", -1 }, { ".4294967297", -1 }, { ".-1", -1 }, { ".", -1 },  { "", -1 },     { ".1x", -1 },
         { ". 1", -1 },         { ".1.1", -1 },        { ".0x1", -1 },
     };
-    static const char *const kinds[] = { "0", "1", "2", "3", "4", "5", "6", "7", "255", "4294967301", "-2", "", "x" };
+    static const char *const kinds[] = { "0",  "1",  "2",  "3",  "4",   "5",          "6",  "7", "8", "9",
+                                         "10", "11", "12", "13", "255", "4294967301", "-2", "",  "x" };
     for (int i = 0; i < PASSED_KINDS; i++) {
         const struct subject *subject = &subjects[passed[i]];
         struct stat registry_stat, object_stat;
@@ -135,7 +148,7 @@ static void tokens(void)
                 char token[200];
                 mproc_handle_t *handle = NULL;
                 int registry = registry_open(), object = file_open(place->dir, "victim");
-                bool good = k >= 2 && k <= 6 && roles[r].role >= 0;
+                bool good = k >= MPROC_KIND_LOCK && k <= MPROC_KIND_BARRIER && roles[r].role >= 0;
                 snprintf(token, sizeof token, "mproc1:%s%s:%d:%llx:%d:%llx", kinds[k], roles[r].text, registry,
                          (unsigned long long)registry_stat.st_ino, object, (unsigned long long)object_stat.st_ino);
                 snprintf(stage->what, sizeof stage->what, "%s: %s", subject->name, token);
@@ -213,7 +226,8 @@ static int deliver(const unsigned char *bytes, int registry, int object, mproc_h
 
 static void letters(void)
 {
-    static const uint32_t words[] = { 0, 1, 2, 3, 4, 5, 6, 7, 255, 256, 257, 1u << 31, UINT32_MAX };
+    static const uint32_t words[] = { 0,  1,  2,  3,  4,  5,   6,   7,   8,        9,
+                                      10, 11, 12, 13, 255, 256, 257, 1u << 31, UINT32_MAX };
     enum { WORDS = sizeof words / sizeof words[0] };
     for (int i = 0; i < PASSED_KINDS; i++) {
         const struct subject *subject = &subjects[passed[i]];
@@ -222,7 +236,7 @@ static void letters(void)
         before = descriptors();
         for (int n = 0; n < WORDS * WORDS; n++) {
             uint32_t kind = words[n / WORDS], role = words[n % WORDS];
-            bool good = kind >= 2 && kind <= 6 && role <= 2;
+            bool good = kind >= MPROC_KIND_LOCK && kind <= MPROC_KIND_BARRIER && role <= 2;
             unsigned char forged[LETTER];
             mproc_handle_t *handle = NULL;
             memcpy(forged, letter, LETTER);
@@ -283,9 +297,14 @@ static void anywhere(void)
         put_image(place->dir, "victim", &image);
         memcpy(forged, letter, LETTER);
         set32(forged, AT_LETTER_KIND, (uint32_t)subject->kind);
-        for (uint32_t role = 1; role <= 2; role++) { /* both ends */
+        for (uint32_t role = 1; role <= (subject->kind == MPROC_KIND_PIPE ? 2 : 1); role++) { /* both ends */
             mproc_handle_t *handle = NULL;
-            int registry = registry_open(), victim = file_open(place->dir, "victim");
+            int registry, victim;
+            if (role == 2 && !object) {
+                break; /* refused; a flag may have made it go with its last user */
+            }
+            registry = registry_open();
+            victim = file_open(place->dir, "victim");
             switch (rng_below(&rng, 12)) {
             case 0:
                 close(registry);
@@ -312,11 +331,11 @@ static void anywhere(void)
             }
             set32(forged, AT_LETTER_ROLE, role);
             CHECK_OK(deliver(forged, registry, victim, &handle));
-            if (subject->kind == MPROC_KIND_PIPE || role == 1) {
-                enter("import");
-                judge(import(subject->kind, handle, &object), S_IMPORT, "import", __FILE__, __LINE__);
-                atomic_store(&stage->call, NULL);
-            }
+            enter("import");
+            judge(import(subject->kind, handle, &object),
+                  S_IMPORT | (subject->kind == MPROC_KIND_CONDITION ? S(MPROC_ETYPE) : 0), "import", __FILE__,
+                  __LINE__);
+            atomic_store(&stage->call, NULL);
             mproc_handle_close(handle);
         }
         if (object && is_complete(subject->kind, object)) {

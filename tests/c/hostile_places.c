@@ -71,12 +71,14 @@ void remove_dirs(void)
     closedir(shm);
 }
 
+int64_t busy_ns = BUSY_NS;
+
 mproc_domain_t *join(const char *dir)
 {
     mproc_domain_options_t o = MPROC_DOMAIN_OPTIONS_INIT;
     mproc_domain_t *domain = NULL;
     o.path = dir;
-    o.busy_timeout_ns = BUSY_NS;
+    o.busy_timeout_ns = (uint64_t)busy_ns;
     NEED_OK(mproc_domain_open(&o, &domain));
     return domain;
 }

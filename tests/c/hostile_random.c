@@ -62,7 +62,7 @@ static void one_object(struct worker *worker, struct rng *rng)
 
     poke(place->dir, "victim", 0, image.bytes, image.size);
     guards_prepare();
-    if (RUN(OPEN_STATUSES, subject->open(place->domain, "victim", &fresh)) == MPROC_OK) {
+    if (RUN(OPENS(subject), subject->open(place->domain, "victim", &fresh)) == MPROC_OK) {
         atomic_fetch_add(&stage->entered, 1);
         guards_place("victim", canaries);
         subject->use(fresh, rng);
