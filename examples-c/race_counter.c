@@ -36,31 +36,34 @@ static void add_one(volatile int32_t *number) {
     *number = seen + 1;
 }
 
-static void unsafe_worker(mproc_value_t *value, volatile int32_t *number) {
-    (void)value;
+static void unsafe_worker(mproc_lock_t *lock, volatile int32_t *number) {
+    (void)lock;
     add_one(number);
 }
 
-static void safe_worker(mproc_value_t *value, volatile int32_t *number) {
-    need(mproc_value_lock(value, MPROC_FOREVER, NULL), "lock");
+static void safe_worker(mproc_lock_t *lock, volatile int32_t *number) {
+    /* MPROC_RECOVERED would be fine, too: whoever died inside had not written yet, or was done. */
+    need(mproc_lock_lock(lock, MPROC_FOREVER, NULL), "lock");
     add_one(number);
-    need(mproc_value_unlock(value), "unlock");
+    need(mproc_lock_unlock(lock), "unlock");
 }
 
-static int race(void (*worker)(mproc_value_t *, volatile int32_t *)) {
+static int race(void (*worker)(mproc_lock_t *, volatile int32_t *)) {
     mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
+    mproc_lock_t *lock;
     mproc_value_t *value;
     void *number;
     int64_t result;
     int i, status, failed = 0;
 
+    need(mproc_lock_create(NULL, NULL, NULL, &lock), "create the lock");
     options.type_code = MPROC_TYPE_I32;
     need(mproc_value_create(NULL, NULL, &options, &value), "create the value");
     need(mproc_value_ptr(value, &number), "pointer"); /* the address is valid in the children as well */
     for (i = 0; i < PROCESSES; i++) {
         pid_t child = fork();
         if (child == 0) {
-            worker(value, number);
+            worker(lock, number);
             _exit(0);
         }
         if (child < 0) {
@@ -77,6 +80,7 @@ static int race(void (*worker)(mproc_value_t *, volatile int32_t *)) {
     }
     need(mproc_value_get_i64(value, &result), "get");
     mproc_value_close(value);
+    mproc_lock_close(lock);
     return (int)result;
 }
 

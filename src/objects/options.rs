@@ -56,7 +56,7 @@ impl ObjectOptions {
 
     /// How a handle opened with these options waits.
     pub(super) fn manner(self) -> Manner {
-        Manner { spin: !self.no_spin, interruptible: self.return_on_signal }
+        Manner { spin: !self.no_spin, interruptible: self.return_on_signal, brief: false }
     }
 
     pub(super) fn header_flags(self) -> u32 {

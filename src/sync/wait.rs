@@ -99,12 +99,15 @@ pub(crate) struct Manner {
     pub spin: bool,
     /// A signal handler that ran ends the wait.
     pub interruptible: bool,
+    /// What is waited for is held for some instructions only.
+    pub brief: bool,
 }
 
 impl Manner {
-    /// For the library's own short waits: no signal ends them.
+    /// For the library's own short waits: no signal ends them, and they begin with some pauses even if the handle does
+    /// not spin, because to sleep costs more of the processor's time.
     pub(crate) fn internal(self) -> Manner {
-        Manner { interruptible: false, ..self }
+        Manner { interruptible: false, brief: true, ..self }
     }
 }
 
@@ -126,6 +129,8 @@ pub(crate) struct Wait<'a> {
 
 /// How long a lock is spun on before sleeping: so many looks, with pauses doubling up to the most.
 const SPIN_ROUNDS: u32 = 30;
+/// The same where the handle does not spin, but what it waits for is held briefly: less than a microsecond.
+const BRIEF_ROUNDS: u32 = 3;
 const FIRST_PAUSES: u32 = 4;
 const MOST_PAUSES: u32 = 64;
 
@@ -238,7 +243,8 @@ impl Env for Wait<'_> {
         if round == 0 {
             self.deadline(); // the time spent spinning counts
         }
-        if round >= SPIN_ROUNDS || !self.may_spin() {
+        let brief = self.manner.brief && round < BRIEF_ROUNDS && spinning_helps();
+        if round >= SPIN_ROUNDS || !(brief || self.may_spin()) {
             return false;
         }
         let pauses = MOST_PAUSES.min(FIRST_PAUSES << round.min(16));

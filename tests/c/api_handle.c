@@ -528,13 +528,18 @@ static int child_failed(int line, int status) {
         }                                             \
     } while (0)
 
+static int use_set(void);
+
 /* What this program does when it is started as a child: it has nothing but the handles. */
-int api_handle_child(void) {
+int api_handle_child(const char *what) {
     mproc_handle_t *handle = NULL;
     mproc_value_t *value = NULL;
     mproc_queue_t *queue = NULL;
     mproc_lock_t *lock = NULL;
 
+    if (what != NULL) {
+        return use_set();
+    }
     alarm(CHECK_SECONDS);
     CHILD_OK(mproc_inherited("value", &handle));
     CHILD_OK(mproc_value_import(handle, NULL, &value));
@@ -600,6 +605,293 @@ static void another_program(void) {
     mproc_domain_close(domain);
 }
 
+/* ---- the other kinds ---- */
+
+/* One of each, in a struct, so that the same ones can be made, passed and closed in several places. */
+typedef struct {
+    mproc_rlock_t *rlock;
+    mproc_rwlock_t *rwlock;
+    mproc_semaphore_t *semaphore; /* accounting, 2 permits */
+    mproc_condition_t *condition; /* with a lock of its own */
+    mproc_event_t *event;
+    mproc_barrier_t *barrier; /* 2 parties */
+} set_t;
+
+enum { SET = 6 };
+static const uint32_t set_kinds[SET] = {MPROC_KIND_RLOCK,     MPROC_KIND_RWLOCK, MPROC_KIND_SEMAPHORE,
+                                        MPROC_KIND_CONDITION, MPROC_KIND_EVENT,  MPROC_KIND_BARRIER};
+
+static set_t new_set(const mproc_domain_t *domain) {
+    set_t s = {NULL, NULL, NULL, NULL, NULL, NULL};
+    mproc_semaphore_options_t permits = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_barrier_options_t parties = MPROC_BARRIER_OPTIONS_INIT;
+    permits.flags = MPROC_SEMAPHORE_ACCOUNTING;
+    permits.initial = 2;
+    parties.parties = 2;
+    NEED_OK(mproc_rlock_create(domain, NULL, NULL, &s.rlock));
+    NEED_OK(mproc_rwlock_create(domain, NULL, NULL, &s.rwlock));
+    NEED_OK(mproc_semaphore_create(domain, NULL, &permits, &s.semaphore));
+    NEED_OK(mproc_condition_create(domain, NULL, NULL, &s.condition));
+    NEED_OK(mproc_event_create(domain, NULL, NULL, &s.event));
+    NEED_OK(mproc_barrier_create(domain, NULL, &parties, &s.barrier));
+    return s;
+}
+
+static void close_set(set_t *s) {
+    mproc_rlock_close(s->rlock);
+    mproc_rwlock_close(s->rwlock);
+    mproc_semaphore_close(s->semaphore);
+    mproc_condition_close(s->condition);
+    mproc_event_close(s->event);
+    mproc_barrier_close(s->barrier);
+}
+
+static void export_set(const set_t *s, mproc_handle_t *handles[SET]) {
+    NEED_OK(mproc_rlock_export(s->rlock, &handles[0]));
+    NEED_OK(mproc_rwlock_export(s->rwlock, &handles[1]));
+    NEED_OK(mproc_semaphore_export(s->semaphore, &handles[2]));
+    NEED_OK(mproc_condition_export(s->condition, &handles[3]));
+    NEED_OK(mproc_event_export(s->event, &handles[4]));
+    NEED_OK(mproc_barrier_export(s->barrier, &handles[5]));
+}
+
+static int import_set(set_t *s, mproc_handle_t *const handles[SET]) {
+    int bad = 0;
+    bad += mproc_rlock_import(handles[0], NULL, &s->rlock) != MPROC_OK;
+    bad += mproc_rwlock_import(handles[1], NULL, &s->rwlock) != MPROC_OK;
+    bad += mproc_semaphore_import(handles[2], NULL, &s->semaphore) != MPROC_OK;
+    bad += mproc_condition_import(handles[3], NULL, &s->condition) != MPROC_OK;
+    bad += mproc_event_import(handles[4], NULL, &s->event) != MPROC_OK;
+    bad += mproc_barrier_import(handles[5], NULL, &s->barrier) != MPROC_OK;
+    return bad;
+}
+
+/* The first one's state is the second one's. */
+static void check_same(const set_t *a, const set_t *b) {
+    mproc_rlock_info_t levels;
+    mproc_rwlock_info_t readers;
+    mproc_semaphore_info_t permits;
+    int set = 7;
+    CHECK_OK(mproc_rlock_try(a->rlock));
+    CHECK_OK(mproc_rlock_try(b->rlock)); /* the same owner, whichever handle it comes through */
+    CHECK_OK(mproc_rlock_info(a->rlock, &levels, sizeof levels));
+    CHECK_INT(2, levels.count);
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_rlock_lock_as(b->rlock, 5, 0, NULL));
+    CHECK_OK(mproc_rlock_unlock(a->rlock));
+    CHECK_OK(mproc_rlock_unlock(b->rlock));
+    CHECK_OK(mproc_rwlock_read_try(a->rwlock));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_rwlock_write_try(b->rwlock));
+    CHECK_OK(mproc_rwlock_info(b->rwlock, &readers, sizeof readers));
+    CHECK_INT(1, readers.readers);
+    CHECK_OK(mproc_rwlock_read_unlock(b->rwlock));
+    CHECK_OK(mproc_semaphore_try(a->semaphore));
+    CHECK_OK(mproc_semaphore_try(b->semaphore));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_semaphore_try(a->semaphore));
+    CHECK_OK(mproc_semaphore_release(b->semaphore, 2));
+    CHECK_OK(mproc_semaphore_info(a->semaphore, &permits, sizeof permits));
+    CHECK_INT(2, permits.value);
+    CHECK_INT(MPROC_SEMAPHORE_ACCOUNTING, permits.flags);
+    CHECK_OK(mproc_condition_try(a->condition));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_lock_as(b->condition, 5, 0, NULL));
+    CHECK_OK(mproc_condition_unlock(b->condition));
+    CHECK_OK(mproc_event_set(a->event));
+    CHECK_OK(mproc_event_is_set(b->event, &set));
+    CHECK_INT(1, set);
+    CHECK_OK(mproc_event_clear(b->event));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_event_wait(a->event, 0, NULL));
+    CHECK_OK(mproc_barrier_abort(a->barrier));
+    CHECK_IS(MPROC_EBROKEN, mproc_barrier_wait(b->barrier, MPROC_FOREVER, NULL, NULL));
+    CHECK_OK(mproc_barrier_reset(b->barrier));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_barrier_wait(a->barrier, 0, NULL, NULL));
+}
+
+/* Each kind, imported as itself and as every other; by token and through a socket as well. */
+static void set_of_kinds(mproc_domain_t *domain) {
+    set_t first = new_set(domain), second = {NULL, NULL, NULL, NULL, NULL, NULL};
+    mproc_handle_t *handles[SET] = {NULL};
+    int i, k, way;
+
+    export_set(&first, handles);
+    for (i = 0; i < SET; i++) {
+        mproc_lock_t *lock = NULL;
+        set_t s = {NULL, NULL, NULL, NULL, NULL, NULL};
+        check_kind(set_kinds[i], handles[i]);
+        check_cloexec(handles[i]);
+        CHECK_IS(MPROC_EKIND, mproc_lock_import(handles[i], NULL, &lock));
+        for (k = 0; k < SET; k++) {
+            int status = k == 0   ? mproc_rlock_import(handles[i], NULL, &s.rlock)
+                         : k == 1 ? mproc_rwlock_import(handles[i], NULL, &s.rwlock)
+                         : k == 2 ? mproc_semaphore_import(handles[i], NULL, &s.semaphore)
+                         : k == 3 ? mproc_condition_import(handles[i], NULL, &s.condition)
+                         : k == 4 ? mproc_event_import(handles[i], NULL, &s.event)
+                                  : mproc_barrier_import(handles[i], NULL, &s.barrier);
+            CHECK_IS(i == k ? MPROC_OK : MPROC_EKIND, status);
+        }
+        CHECK(lock == NULL);
+        close_set(&s);
+    }
+    for (way = 0; way < 3; way++) { /* the handle itself, its token, the handle that came through a socket */
+        mproc_handle_t *passed[SET];
+        for (i = 0; i < SET; i++) {
+            int registry = -1, object = -1, pair[2];
+            char token[160] = "";
+            passed[i] = handles[i];
+            if (way == 1) {
+                CHECK_OK(mproc_handle_descriptors(handles[i], &registry, &object));
+                registry = dup(registry);
+                object = dup(object);
+                CHECK_OK(mproc_handle_token(handles[i], registry, object, token, sizeof token, NULL));
+                NEED_OK(mproc_handle_from_token(token, &passed[i]));
+            } else if (way == 2) {
+                make_pair(SOCK_STREAM, pair);
+                CHECK_OK(mproc_send_handle(pair[0], handles[i], 0, NULL));
+                NEED_OK(mproc_recv_handle(pair[1], &passed[i], MPROC_FOREVER, NULL));
+                close_pair(pair);
+            }
+            check_kind(set_kinds[i], passed[i]);
+        }
+        CHECK_INT(0, import_set(&second, passed));
+        check_same(&first, &second);
+        check_same(&second, &first);
+        close_set(&second);
+        for (i = 0; i < SET && way != 0; i++) {
+            mproc_handle_close(passed[i]);
+        }
+    }
+    close_set(&first); /* the handles alone keep the objects, and the domain */
+    mproc_domain_close(domain);
+    CHECK_INT(0, import_set(&second, handles));
+    CHECK_INT(0, import_set(&first, handles));
+    for (i = 0; i < SET; i++) {
+        mproc_handle_close(handles[i]);
+    }
+    check_same(&first, &second);
+    close_set(&first);
+    close_set(&second);
+}
+
+/* Whoever imports a condition that is bound to a lock brings that lock along. */
+static void bound_condition(void) {
+    mproc_domain_t *domain = anonymous_domain();
+    mproc_condition_options_t options = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_condition_t *condition = NULL, *other = NULL;
+    mproc_lock_t *lock = NULL, *same = NULL, *stranger = NULL;
+    mproc_handle_t *lock_handle = NULL, *handle = NULL;
+
+    NEED_OK(mproc_lock_create(domain, NULL, NULL, &lock));
+    NEED_OK(mproc_lock_create(domain, NULL, NULL, &stranger));
+    options.lock = lock;
+    NEED_OK(mproc_condition_create(domain, NULL, &options, &condition));
+    NEED_OK(mproc_lock_export(lock, &lock_handle));
+    NEED_OK(mproc_condition_export(condition, &handle));
+    NEED_OK(mproc_lock_import(lock_handle, NULL, &same));
+    CHECK_IS(MPROC_ETYPE, mproc_condition_import(handle, NULL, &other));
+    options.lock = stranger;
+    CHECK_IS(MPROC_ETYPE, mproc_condition_import(handle, &options, &other));
+    CHECK(other == NULL);
+    options.lock = same;
+    CHECK_OK(mproc_condition_import(handle, &options, &other));
+    CHECK_OK(mproc_lock_try(lock));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_try(other));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_wait(other, 2000000, NULL));
+    CHECK_OK(mproc_condition_unlock(other));
+    mproc_condition_close(other);
+    mproc_condition_close(condition);
+    mproc_handle_close(handle);
+    mproc_handle_close(lock_handle);
+    mproc_lock_close(same);
+    mproc_lock_close(stranger);
+    mproc_lock_close(lock);
+    mproc_domain_close(domain);
+}
+
+static const char *const set_names[SET] = {"rlock", "rwlock", "semaphore", "condition", "event", "barrier"};
+
+/* The child that gets one of each: it ends while it has something of most of them. */
+static int use_set(void) {
+    mproc_handle_t *handles[SET] = {NULL};
+    set_t s = {NULL, NULL, NULL, NULL, NULL, NULL};
+    uint32_t index = 4711;
+    int i, set = 7;
+
+    alarm(CHECK_SECONDS);
+    for (i = 0; i < SET; i++) {
+        CHILD_OK(mproc_inherited(set_names[i], &handles[i]));
+    }
+    if (import_set(&s, handles) != 0) {
+        return child_failed(__LINE__, MPROC_OK);
+    }
+    if (mproc_rlock_try(s.rlock) != MPROC_ETIMEDOUT || mproc_rlock_unlock(s.rlock) != MPROC_EPERM ||
+        mproc_rwlock_write_try(s.rwlock) != MPROC_ETIMEDOUT || mproc_rwlock_read_unlock(s.rwlock) != MPROC_EPERM ||
+        mproc_semaphore_release(s.semaphore, 1) != MPROC_EPERM) {
+        return child_failed(__LINE__, MPROC_OK); /* all of that is the parent's */
+    }
+    CHILD_OK(mproc_event_wait(s.event, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_event_is_set(s.event, &set));
+    CHILD_OK(mproc_event_clear(s.event));
+    CHILD_OK(mproc_condition_lock(s.condition, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_condition_wait(s.condition, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_condition_unlock(s.condition));
+    CHILD_OK(mproc_rwlock_read_lock(s.rwlock, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_semaphore_acquire(s.semaphore, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_rlock_lock(s.rlock, MPROC_FOREVER, NULL)); /* when the parent has released it */
+    CHILD_OK(mproc_rlock_lock(s.rlock, MPROC_FOREVER, NULL));
+    CHILD_OK(mproc_barrier_register(s.barrier));
+    CHILD_OK(mproc_barrier_wait(s.barrier, MPROC_FOREVER, NULL, &index));
+    if (set != 1 || index >= 2) {
+        return child_failed(__LINE__, MPROC_OK);
+    }
+    _exit(0); /* not return: a leak checker would complain of what is left open here */
+}
+
+/* One of each in another program, of a domain without a name. */
+static void set_in_another_program(void) {
+    mproc_domain_t *domain = anonymous_domain();
+    set_t s = new_set(domain);
+    mproc_handle_t *handles[SET] = {NULL};
+    mproc_named_handle_t named[SET];
+    mproc_process_t *process = NULL;
+    mproc_condition_info_t waiting;
+    mproc_rlock_info_t levels;
+    char self[512] = "";
+    const char *argv[] = {self, "--handle-child", "set", NULL};
+    int i, code = -2, killed_by = -2;
+
+    CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    export_set(&s, handles);
+    for (i = 0; i < SET; i++) {
+        named[i].name = set_names[i];
+        named[i].handle = handles[i];
+    }
+    CHECK_OK(mproc_rlock_try(s.rlock));
+    CHECK_OK(mproc_rwlock_read_try(s.rwlock));
+    CHECK_OK(mproc_semaphore_try(s.semaphore));
+    NEED_OK(mproc_spawn(argv, named, SET, NULL, &process));
+    CHECK_OK(mproc_event_set(s.event));
+    AWAIT(mproc_condition_info(s.condition, &waiting, sizeof waiting) == MPROC_OK && waiting.waiters == 1);
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_event_wait(s.event, 0, NULL)); /* the child has cleared it */
+    CHECK_OK(mproc_condition_notify(s.condition, 1));
+    CHECK_OK(mproc_rlock_unlock(s.rlock));
+    CHECK_OK(mproc_barrier_wait(s.barrier, MPROC_FOREVER, NULL, NULL));
+    CHECK_OK(mproc_process_wait(process, &code, &killed_by, MPROC_FOREVER, NULL));
+    CHECK_INT(0, code);
+    CHECK_INT(0, killed_by);
+    mproc_process_close(process);
+
+    CHECK_IS(MPROC_RECOVERED, mproc_rlock_lock(s.rlock, MPROC_FOREVER, NULL)); /* what it had when it ended */
+    CHECK_OK(mproc_rlock_info(s.rlock, &levels, sizeof levels));
+    CHECK_INT(1, levels.count);
+    CHECK_IS(MPROC_RECOVERED, mproc_semaphore_acquire(s.semaphore, MPROC_FOREVER, NULL));
+    CHECK_OK(mproc_rwlock_read_unlock(s.rwlock));
+    CHECK_OK(mproc_rwlock_write_lock(s.rwlock, MPROC_FOREVER, NULL));
+    CHECK_IS(MPROC_EBROKEN, mproc_barrier_wait(s.barrier, MPROC_FOREVER, NULL, NULL)); /* it had promised to come */
+    for (i = 0; i < SET; i++) {
+        mproc_handle_close(handles[i]);
+    }
+    close_set(&s);
+    mproc_domain_close(domain);
+}
+
 void api_handle(void) {
     mproc_domain_t *domain = NULL;
     int inheritable = count_descriptors(1), open_now;
@@ -617,6 +909,11 @@ void api_handle(void) {
     peer_gone();
     garbage();
     another_program();
+    NEED_OK(mproc_domain_open(NULL, &domain));
+    set_of_kinds(domain);
+    set_of_kinds(anonymous_domain());
+    bound_condition();
+    set_in_another_program();
     CHECK_INT(inheritable, count_descriptors(1));
     CHECK_INT(open_now, count_descriptors(0));
 }

@@ -153,9 +153,145 @@ static void contended(void) {
     mproc_lock_close(lock);
 }
 
+static mproc_lock_t *new_free_for_all(void) {
+    mproc_lock_t *lock = NULL;
+    mproc_lock_options_t options = MPROC_LOCK_OPTIONS_INIT;
+    options.flags = MPROC_ANY_RELEASE;
+    NEED_OK(mproc_lock_create(NULL, NULL, &options, &lock));
+    return lock;
+}
+
+static void release_once(void *lock) {
+    CHECK_OK(mproc_lock_unlock((mproc_lock_t *)lock));
+}
+
+static void cannot_release(void *lock) {
+    CHECK_IS(MPROC_EPERM, mproc_lock_unlock((mproc_lock_t *)lock));
+}
+
+static void take_and_leave(void *lock) {
+    CHECK_OK(mproc_lock_lock((mproc_lock_t *)lock, MPROC_FOREVER, NULL));
+}
+
+/* Any thread of any process releases a lock with MPROC_ANY_RELEASE, and nobody one that is free. */
+static void anybody_releases(void) {
+    mproc_lock_t *lock = new_free_for_all(), *plain = NULL;
+    mproc_owner_t owner;
+    party_t other;
+    int as_process;
+
+    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &plain));
+    for (as_process = 0; as_process < 2; as_process++) {
+        CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
+        CHECK_OK(mproc_lock_lock(lock, MPROC_FOREVER, NULL));
+        CHECK_IS(MPROC_ETIMEDOUT, mproc_lock_try(lock)); /* not recursive all the same */
+        party_start(&other, as_process, release_once, lock);
+        party_join(&other);
+        CHECK_OK(mproc_lock_owner(lock, &owner, sizeof owner));
+        CHECK_INT(0, owner.held);
+        CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
+        party_start(&other, as_process, cannot_release, lock);
+        party_join(&other);
+        CHECK_OK(mproc_lock_try(lock));
+        CHECK_OK(mproc_lock_unlock(lock));
+
+        CHECK_OK(mproc_lock_try(plain)); /* without it, only the process that holds it */
+        party_start(&other, as_process, as_process ? cannot_release : release_once, plain);
+        party_join(&other);
+        CHECK_IS(as_process ? MPROC_OK : MPROC_EPERM, mproc_lock_unlock(plain));
+    }
+
+    /* Who let it be released before it died did not die inside; who took it anew did. */
+    party_start(&other, 1, take_and_leave, lock);
+    AWAIT(mproc_lock_owner(lock, &owner, sizeof owner) == MPROC_OK && owner.held);
+    party_join(&other);
+    CHECK_OK(mproc_lock_unlock(lock)); /* of a dead process: anybody's as well */
+    CHECK_OK(mproc_lock_try(lock));
+    CHECK_OK(mproc_lock_unlock(lock));
+    party_start(&other, 1, take_and_leave, lock);
+    party_join(&other);
+    CHECK_IS(MPROC_RECOVERED, mproc_lock_lock(lock, MPROC_FOREVER, NULL));
+    CHECK_OK(mproc_lock_unlock(lock));
+    CHECK_OK(mproc_lock_try(lock)); /* told once */
+    CHECK_OK(mproc_lock_unlock(lock));
+    mproc_lock_close(lock);
+    mproc_lock_close(plain);
+}
+
+/* As a signal: each waits on the lock that the other one releases. */
+typedef struct {
+    mproc_lock_t *ping, *pong;
+    int rounds;
+} table_t;
+
+static void answer(void *argument) {
+    table_t *table = (table_t *)argument;
+    int round, bad = 0;
+    for (round = 0; round < table->rounds; round++) {
+        bad += mproc_lock_lock(table->ping, MPROC_FOREVER, NULL) != MPROC_OK;
+        bad += mproc_lock_unlock(table->pong) != MPROC_OK;
+    }
+    CHECK_INT(0, bad);
+}
+
+static void lock_as_signal(void) {
+    table_t table;
+    party_t other;
+    int as_process, round, bad;
+
+    for (as_process = 0; as_process < 2; as_process++) {
+        table.ping = new_free_for_all();
+        table.pong = new_free_for_all();
+        table.rounds = api_slow() ? 50 : 1000;
+        CHECK_OK(mproc_lock_try(table.ping));
+        CHECK_OK(mproc_lock_try(table.pong));
+        party_start(&other, as_process, answer, &table);
+        for (round = 0, bad = 0; round < table.rounds; round++) {
+            bad += mproc_lock_unlock(table.ping) != MPROC_OK;
+            bad += mproc_lock_lock(table.pong, MPROC_FOREVER, NULL) != MPROC_OK;
+        }
+        party_join(&other);
+        CHECK_INT(0, bad);
+        mproc_lock_close(table.ping);
+        mproc_lock_close(table.pong);
+    }
+}
+
+/* Which kind of release it has is decided when it is made. */
+static void any_release_by_name(void) {
+    mproc_lock_options_t any = MPROC_LOCK_OPTIONS_INIT, plain = MPROC_LOCK_OPTIONS_INIT;
+    mproc_lock_t *lock = NULL, *other = NULL;
+    party_t party;
+
+    any.flags = MPROC_ANY_RELEASE | MPROC_EXIST_OK;
+    plain.flags = MPROC_EXIST_OK;
+    CHECK_OK(mproc_lock_create(NULL, "any-release", &any, &lock));
+    CHECK_IS(MPROC_EXISTED, mproc_lock_create(NULL, "any-release", &any, &other));
+    mproc_lock_close(other);
+    other = NULL;
+    CHECK_IS(MPROC_ETYPE, mproc_lock_create(NULL, "any-release", &plain, &other));
+    CHECK(other == NULL);
+    CHECK_OK(mproc_lock_open(NULL, "any-release", NULL, &other));
+    CHECK_OK(mproc_lock_try(lock));
+    party_start(&party, 1, release_once, other);
+    party_join(&party);
+    CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
+    mproc_lock_close(other);
+    mproc_lock_close(lock);
+
+    NEED_OK(mproc_lock_create(NULL, "any-release", &plain, &lock));
+    other = NULL;
+    CHECK_IS(MPROC_ETYPE, mproc_lock_create(NULL, "any-release", &any, &other));
+    CHECK(other == NULL);
+    mproc_lock_close(lock);
+}
+
 void api_lock(void) {
     alone();
     parent_and_child();
     waiter_takes_over();
     contended();
+    anybody_releases();
+    lock_as_signal();
+    any_release_by_name();
 }

@@ -113,15 +113,83 @@ static void output_structs(void) {
     mproc_value_close(value);
 }
 
+/* The same for each of the kinds that came later: their options end after the size, their infos after one word. */
+#define CHECK_AGES(kind, options, needs_more)                                           \
+    do {                                                                                \
+        mproc_##kind##_t *object = NULL;                                                \
+        size_t whole = (options).size;                                                  \
+        (options).size = sizeof(size_t);                                                \
+        CHECK_IS((needs_more) ? MPROC_EINVAL : MPROC_OK,                                \
+                 mproc_##kind##_create(NULL, NULL, &(options), &object));               \
+        mproc_##kind##_close(object);                                                   \
+        (options).size = sizeof(size_t) - 1;                                            \
+        object = NULL;                                                                  \
+        CHECK_IS(MPROC_EINVAL, mproc_##kind##_create(NULL, NULL, &(options), &object)); \
+        CHECK(object == NULL);                                                          \
+        (options).size = whole;                                                         \
+    } while (0)
+
+#define CHECK_INFO_AGES(kind, options)                                            \
+    do {                                                                          \
+        mproc_##kind##_t *object = NULL;                                          \
+        struct {                                                                  \
+            mproc_##kind##_info_t known;                                          \
+            unsigned char more[16];                                               \
+        } longer;                                                                 \
+        void *page, *place = before_guard(4, &page);                              \
+        size_t byte, nonzero = 0;                                                 \
+        NEED_OK(mproc_##kind##_create(NULL, NULL, &(options), &object));          \
+        memset(&longer, 0xAA, sizeof longer);                                     \
+        CHECK_OK(mproc_##kind##_info(object, (mproc_##kind##_info_t *)place, 4)); \
+        CHECK_OK(mproc_##kind##_info(object, &longer.known, sizeof longer));      \
+        CHECK(memcmp(&longer.known, place, 4) == 0);                              \
+        for (byte = 0; byte < sizeof longer.more; byte++) {                       \
+            nonzero += longer.more[byte] != 0;                                    \
+        }                                                                         \
+        CHECK_INT(0, nonzero);                                                    \
+        memset(&longer, 0xAA, sizeof longer);                                     \
+        CHECK_OK(mproc_##kind##_info(object, &longer.known, 4));                  \
+        CHECK_INT(0xAA, ((unsigned char *)&longer)[4]);                           \
+        CHECK_IS(MPROC_EINVAL, mproc_##kind##_info(object, &longer.known, 0));    \
+        free_guard(page);                                                         \
+        mproc_##kind##_close(object);                                             \
+    } while (0)
+
+static void later_kinds(void) {
+    mproc_rlock_options_t rlock = MPROC_RLOCK_OPTIONS_INIT;
+    mproc_rwlock_options_t rwlock = MPROC_RWLOCK_OPTIONS_INIT;
+    mproc_semaphore_options_t semaphore = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_condition_options_t condition = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_event_options_t event = MPROC_EVENT_OPTIONS_INIT;
+    mproc_barrier_options_t barrier = MPROC_BARRIER_OPTIONS_INIT;
+
+    CHECK_AGES(rlock, rlock, 0);
+    CHECK_AGES(rwlock, rwlock, 0);
+    CHECK_AGES(semaphore, semaphore, 0);
+    CHECK_AGES(condition, condition, 0);
+    CHECK_AGES(event, event, 0);
+    CHECK_AGES(barrier, barrier, 1); /* there is no barrier without a number of parties */
+    barrier.parties = 3;
+    CHECK_INFO_AGES(rlock, rlock);
+    CHECK_INFO_AGES(rwlock, rwlock);
+    CHECK_INFO_AGES(semaphore, semaphore);
+    CHECK_INFO_AGES(condition, condition);
+    CHECK_INFO_AGES(barrier, barrier);
+}
+
 static void statuses(void) {
     int status;
-    for (status = MPROC_EOF; status <= MPROC_EXISTED; status++) {
+    for (status = MPROC_EFULL; status <= MPROC_EXISTED; status++) {
         CHECK(strncmp(mproc_status_name(status), "MPROC_", 6) == 0);
         CHECK(strcmp(mproc_status_name(status), "MPROC_UNKNOWN") != 0);
         CHECK(mproc_strerror(status)[0] != '\0');
     }
     CHECK(strcmp(mproc_status_name(MPROC_ETIMEDOUT), "MPROC_ETIMEDOUT") == 0);
-    CHECK(strcmp(mproc_status_name(MPROC_EOF - 1), "MPROC_UNKNOWN") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EINTR), "MPROC_EINTR") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EBROKEN), "MPROC_EBROKEN") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EOVERFLOW), "MPROC_EOVERFLOW") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EFULL), "MPROC_EFULL") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EFULL - 1), "MPROC_UNKNOWN") == 0);
     CHECK(strcmp(mproc_status_name(MPROC_EXISTED + 1), "MPROC_UNKNOWN") == 0);
     CHECK(mproc_strerror(12345) != NULL);
 }
@@ -188,6 +256,7 @@ void api_options(void) {
     long_options();
     absurd_sizes();
     output_structs();
+    later_kinds();
     statuses();
     types();
     last_error();

@@ -48,6 +48,12 @@ static struct {
     mproc_queue_t *queue;
     mproc_pipe_t *pipe; /* end 0 of "pipe" */
     mproc_pipe_t *peer; /* end 1 */
+    mproc_rlock_t *rlock;
+    mproc_rwlock_t *rwlock;
+    mproc_semaphore_t *semaphore; /* 1 */
+    mproc_condition_t *condition; /* with a lock of its own */
+    mproc_event_t *event;
+    mproc_barrier_t *barrier; /* 2 parties */
     mproc_handle_t *handle; /* on the value "number" */
     mproc_process_t *process;
 } ok;
@@ -66,12 +72,19 @@ static mproc_array_options_t array_options(int32_t type, size_t length) {
     return options;
 }
 
+static mproc_barrier_options_t barrier_options(uint32_t parties) {
+    mproc_barrier_options_t options = MPROC_BARRIER_OPTIONS_INIT;
+    options.parties = parties;
+    return options;
+}
+
 static const char *const run_true[] = {"true", NULL};
 
 static void make_good_ones(void) {
     mproc_value_options_t number = value_options(MPROC_TYPE_I32), real = value_options(MPROC_TYPE_F64),
                           record = value_options(MPROC_TYPE_STRUCT);
     mproc_array_options_t array = array_options(MPROC_TYPE_I32, 10);
+    mproc_barrier_options_t two = barrier_options(2);
     record.elem_size = 16;
     NEED_OK(mproc_domain_open(NULL, &ok.domain));
     NEED_OK(mproc_cancel_create(&ok.cancel));
@@ -82,6 +95,12 @@ static void make_good_ones(void) {
     NEED_OK(mproc_array_create(ok.domain, "array", &array, &ok.array));
     NEED_OK(mproc_queue_create(ok.domain, "queue", NULL, &ok.queue));
     NEED_OK(mproc_pipe_create(ok.domain, "pipe", NULL, &ok.pipe, &ok.peer));
+    NEED_OK(mproc_rlock_create(ok.domain, "rlock", NULL, &ok.rlock));
+    NEED_OK(mproc_rwlock_create(ok.domain, "rwlock", NULL, &ok.rwlock));
+    NEED_OK(mproc_semaphore_create(ok.domain, "semaphore", NULL, &ok.semaphore));
+    NEED_OK(mproc_condition_create(ok.domain, "condition", NULL, &ok.condition));
+    NEED_OK(mproc_event_create(ok.domain, "event", NULL, &ok.event));
+    NEED_OK(mproc_barrier_create(ok.domain, "barrier", &two, &ok.barrier));
     NEED_OK(mproc_value_export(ok.number, &ok.handle));
     NEED_OK(mproc_spawn(run_true, NULL, 0, NULL, &ok.process));
 }
@@ -90,6 +109,12 @@ static void close_good_ones(void) {
     CHECK_OK(mproc_process_wait(ok.process, NULL, NULL, FOREVER, NULL));
     mproc_process_close(ok.process);
     mproc_handle_close(ok.handle);
+    mproc_barrier_close(ok.barrier);
+    mproc_event_close(ok.event);
+    mproc_condition_close(ok.condition);
+    mproc_semaphore_close(ok.semaphore);
+    mproc_rwlock_close(ok.rwlock);
+    mproc_rlock_close(ok.rlock);
     mproc_pipe_close(ok.peer);
     mproc_pipe_close(ok.pipe);
     mproc_queue_close(ok.queue);
@@ -125,6 +150,18 @@ static void null_nowhere_needed(void) {
     mproc_queue_close(NULL);
     COVER(mproc_pipe_close);
     mproc_pipe_close(NULL);
+    COVER(mproc_rlock_close);
+    mproc_rlock_close(NULL);
+    COVER(mproc_rwlock_close);
+    mproc_rwlock_close(NULL);
+    COVER(mproc_semaphore_close);
+    mproc_semaphore_close(NULL);
+    COVER(mproc_condition_close);
+    mproc_condition_close(NULL);
+    COVER(mproc_event_close);
+    mproc_event_close(NULL);
+    COVER(mproc_barrier_close);
+    mproc_barrier_close(NULL);
     COVER(mproc_handle_close);
     mproc_handle_close(NULL);
     COVER(mproc_process_close);
@@ -454,6 +491,248 @@ static void null_pipe(void) {
     CALL(MPROC_EINVAL, mproc_pipe_info, ok.pipe, &info, 0);
 }
 
+static void null_rlock(void) {
+    mproc_rlock_t *rlock = SENTINEL(mproc_rlock_t);
+    mproc_rlock_info_t info;
+
+    CALL(MPROC_EINVAL, mproc_rlock_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_rlock_open, ok.domain, "new", NULL, &rlock); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_rlock_open, ok.domain, NULL, NULL, &rlock);
+    CALL(MPROC_EINVAL, mproc_rlock_open, ok.domain, "rlock", NULL, NULL);
+    CHECK(rlock == SENTINEL(mproc_rlock_t));
+    CALL(MPROC_OK, mproc_rlock_open, NULL, "rlock", NULL, &rlock);
+    mproc_rlock_close(rlock);
+    CALL(MPROC_OK, mproc_rlock_create, NULL, NULL, NULL, &rlock);
+    mproc_rlock_close(rlock);
+    CALL(MPROC_EINVAL, mproc_rlock_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_rlock_lock, NULL, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_try, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_unlock, NULL);
+    CALL(MPROC_EPERM, mproc_rlock_unlock, ok.rlock);
+    CALL(MPROC_EINVAL, mproc_rlock_lock_as, NULL, 1, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_rlock_lock_as, ok.rlock, 0, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_lock_as, ok.rlock, UINT64_C(1) << 63, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_lock_as, ok.rlock, UINT64_MAX, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_unlock_as, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_rlock_unlock_as, ok.rlock, 0);
+    CALL(MPROC_EINVAL, mproc_rlock_unlock_as, ok.rlock, UINT64_MAX);
+    CALL(MPROC_EPERM, mproc_rlock_unlock_as, ok.rlock, 1);
+    CALL(MPROC_EINVAL, mproc_rlock_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_rlock_info, ok.rlock, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_rlock_info, ok.rlock, &info, 0);
+    CALL(MPROC_OK, mproc_rlock_info, ok.rlock, &info, sizeof info); /* none of these took it */
+    CHECK_INT(0, info.owner.held);
+}
+
+static void null_rwlock(void) {
+    mproc_rwlock_t *rwlock = SENTINEL(mproc_rwlock_t);
+    mproc_rwlock_info_t info;
+
+    CALL(MPROC_EINVAL, mproc_rwlock_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_rwlock_open, ok.domain, "new", NULL, &rwlock); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_rwlock_open, ok.domain, NULL, NULL, &rwlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_open, ok.domain, "rwlock", NULL, NULL);
+    CHECK(rwlock == SENTINEL(mproc_rwlock_t));
+    CALL(MPROC_OK, mproc_rwlock_open, NULL, "rwlock", NULL, &rwlock);
+    mproc_rwlock_close(rwlock);
+    CALL(MPROC_OK, mproc_rwlock_create, NULL, NULL, NULL, &rwlock);
+    mproc_rwlock_close(rwlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_read_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_rwlock_read_try, NULL);
+    CALL(MPROC_EINVAL, mproc_rwlock_read_unlock, NULL);
+    CALL(MPROC_EPERM, mproc_rwlock_read_unlock, ok.rwlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_write_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_rwlock_write_try, NULL);
+    CALL(MPROC_EINVAL, mproc_rwlock_write_unlock, NULL);
+    CALL(MPROC_EPERM, mproc_rwlock_write_unlock, ok.rwlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_rwlock_info, ok.rwlock, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_rwlock_info, ok.rwlock, &info, 0);
+    CALL(MPROC_OK, mproc_rwlock_info, ok.rwlock, &info, sizeof info);
+    CHECK(info.readers == 0 && info.writer.held == 0);
+}
+
+static void null_semaphore(void) {
+    mproc_semaphore_t *semaphore = SENTINEL(mproc_semaphore_t);
+    mproc_semaphore_info_t info;
+
+    CALL(MPROC_EINVAL, mproc_semaphore_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_semaphore_open, ok.domain, "new", NULL, &semaphore); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_semaphore_open, ok.domain, NULL, NULL, &semaphore);
+    CALL(MPROC_EINVAL, mproc_semaphore_open, ok.domain, "semaphore", NULL, NULL);
+    CHECK(semaphore == SENTINEL(mproc_semaphore_t));
+    CALL(MPROC_OK, mproc_semaphore_open, NULL, "semaphore", NULL, &semaphore);
+    mproc_semaphore_close(semaphore);
+    CALL(MPROC_OK, mproc_semaphore_create, NULL, NULL, NULL, &semaphore);
+    mproc_semaphore_close(semaphore);
+    CALL(MPROC_EINVAL, mproc_semaphore_acquire, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_semaphore_acquire, NULL, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_semaphore_try, NULL);
+    CALL(MPROC_EINVAL, mproc_semaphore_release, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_semaphore_release, NULL, 1);
+    CALL(MPROC_EOVERFLOW, mproc_semaphore_release, ok.semaphore, UINT32_MAX);
+    CALL(MPROC_EOVERFLOW, mproc_semaphore_release, ok.semaphore, MPROC_SEMAPHORE_MAX);
+    CALL(MPROC_EINVAL, mproc_semaphore_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_semaphore_info, ok.semaphore, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_semaphore_info, ok.semaphore, &info, 0);
+    CALL(MPROC_OK, mproc_semaphore_info, ok.semaphore, &info, sizeof info);
+    CHECK_INT(1, info.value);
+}
+
+static void null_condition(void) {
+    mproc_condition_t *condition = SENTINEL(mproc_condition_t);
+    mproc_condition_info_t info;
+
+    CALL(MPROC_EINVAL, mproc_condition_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_condition_open, ok.domain, "new", NULL, &condition); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_condition_open, ok.domain, NULL, NULL, &condition);
+    CALL(MPROC_EINVAL, mproc_condition_open, ok.domain, "condition", NULL, NULL);
+    CHECK(condition == SENTINEL(mproc_condition_t));
+    CALL(MPROC_OK, mproc_condition_open, NULL, "condition", NULL, &condition);
+    mproc_condition_close(condition);
+    CALL(MPROC_OK, mproc_condition_create, NULL, NULL, NULL, &condition);
+    mproc_condition_close(condition);
+    CALL(MPROC_EINVAL, mproc_condition_lock, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_condition_try, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_unlock, NULL);
+    CALL(MPROC_EPERM, mproc_condition_unlock, ok.condition);
+    CALL(MPROC_EINVAL, mproc_condition_lock_as, NULL, 1, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_condition_lock_as, ok.condition, 0, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_lock_as, ok.condition, UINT64_C(1) << 63, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_unlock_as, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_condition_unlock_as, ok.condition, 0);
+    CALL(MPROC_EINVAL, mproc_condition_unlock_as, ok.condition, UINT64_MAX);
+    CALL(MPROC_EPERM, mproc_condition_unlock_as, ok.condition, 1);
+    CALL(MPROC_EINVAL, mproc_condition_wait, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_EPERM, mproc_condition_wait, ok.condition, FOREVER, NULL); /* nobody holds its lock */
+    CALL(MPROC_EINVAL, mproc_condition_wait_as, NULL, 1, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_condition_wait_as, ok.condition, 0, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_wait_as, ok.condition, UINT64_MAX, FOREVER, NULL);
+    CALL(MPROC_EPERM, mproc_condition_wait_as, ok.condition, 1, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_notify, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_condition_notify, NULL, 0);
+    CALL(MPROC_OK, mproc_condition_notify, ok.condition, UINT32_MAX);
+    CALL(MPROC_EINVAL, mproc_condition_notify_all, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_condition_info, ok.condition, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_condition_info, ok.condition, &info, 0);
+    CALL(MPROC_OK, mproc_condition_try, ok.condition); /* none of these took it */
+    CALL(MPROC_OK, mproc_condition_unlock, ok.condition);
+}
+
+static void null_event(void) {
+    mproc_event_t *event = SENTINEL(mproc_event_t);
+    int set = 7;
+
+    CALL(MPROC_EINVAL, mproc_event_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_event_open, ok.domain, "new", NULL, &event); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_event_open, ok.domain, NULL, NULL, &event);
+    CALL(MPROC_EINVAL, mproc_event_open, ok.domain, "event", NULL, NULL);
+    CHECK(event == SENTINEL(mproc_event_t));
+    CALL(MPROC_OK, mproc_event_open, NULL, "event", NULL, &event);
+    mproc_event_close(event);
+    CALL(MPROC_OK, mproc_event_create, NULL, NULL, NULL, &event);
+    mproc_event_close(event);
+    CALL(MPROC_EINVAL, mproc_event_set, NULL);
+    CALL(MPROC_EINVAL, mproc_event_clear, NULL);
+    CALL(MPROC_EINVAL, mproc_event_is_set, NULL, &set);
+    CALL(MPROC_EINVAL, mproc_event_is_set, ok.event, NULL);
+    CHECK_INT(7, set);
+    CALL(MPROC_EINVAL, mproc_event_wait, NULL, FOREVER, ok.cancel);
+    CALL(MPROC_ETIMEDOUT, mproc_event_wait, ok.event, 0, NULL); /* none of these set it */
+}
+
+static int never_run(void *context) {
+    CHECK(context == NULL && 0);
+    return 0;
+}
+
+static void null_barrier(void) {
+    mproc_barrier_t *barrier = SENTINEL(mproc_barrier_t);
+    mproc_barrier_options_t options = barrier_options(1);
+    mproc_barrier_info_t info;
+    uint32_t index = 7;
+
+    CALL(MPROC_EINVAL, mproc_barrier_create, ok.domain, "new", NULL, &barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_create, ok.domain, NULL, NULL, &barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_create, ok.domain, "new", &options, NULL);
+    CALL(MPROC_ENOENT, mproc_barrier_open, ok.domain, "new", NULL, &barrier); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_barrier_open, ok.domain, NULL, NULL, &barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_open, ok.domain, "barrier", NULL, NULL);
+    CHECK(barrier == SENTINEL(mproc_barrier_t));
+    CALL(MPROC_OK, mproc_barrier_open, NULL, "barrier", NULL, &barrier);
+    mproc_barrier_close(barrier);
+    CALL(MPROC_OK, mproc_barrier_create, NULL, NULL, &options, &barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_wait_action, barrier, NULL, NULL, FOREVER, NULL, &index); /* the last to come */
+    mproc_barrier_close(barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_wait, NULL, FOREVER, ok.cancel, &index);
+    CALL(MPROC_EINVAL, mproc_barrier_wait, NULL, 0, NULL, NULL);
+    CALL(MPROC_ETIMEDOUT, mproc_barrier_wait, ok.barrier, 0, NULL, NULL); /* nobody has come */
+    CALL(MPROC_EINVAL, mproc_barrier_wait_action, NULL, never_run, &index, FOREVER, ok.cancel, &index);
+    CALL(MPROC_EINVAL, mproc_barrier_wait_action, ok.barrier, NULL, NULL, FOREVER, NULL, &index);
+    CALL(MPROC_ETIMEDOUT, mproc_barrier_wait_action, ok.barrier, never_run, NULL, 0, NULL, NULL);
+    CHECK_INT(7, index);
+    CALL(MPROC_EINVAL, mproc_barrier_abort, NULL);
+    CALL(MPROC_EINVAL, mproc_barrier_reset, NULL);
+    CALL(MPROC_EINVAL, mproc_barrier_register, NULL);
+    CALL(MPROC_EINVAL, mproc_barrier_unregister, NULL);
+    CALL(MPROC_EPERM, mproc_barrier_unregister, ok.barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_barrier_info, ok.barrier, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_barrier_info, ok.barrier, &info, 0);
+    CALL(MPROC_OK, mproc_barrier_info, ok.barrier, &info, sizeof info);
+    CHECK(info.broken == 0 && info.waiting == 0 && info.generation == 0 && info.registered == 0);
+}
+
+/* Handles on the newer kinds: as those on the others. */
+static void null_more_handles(void) {
+    mproc_handle_t *handle = SENTINEL(mproc_handle_t);
+    mproc_rlock_t *rlock = SENTINEL(mproc_rlock_t);
+    mproc_rwlock_t *rwlock = SENTINEL(mproc_rwlock_t);
+    mproc_semaphore_t *semaphore = SENTINEL(mproc_semaphore_t);
+    mproc_condition_t *condition = SENTINEL(mproc_condition_t);
+    mproc_event_t *event = SENTINEL(mproc_event_t);
+    mproc_barrier_t *barrier = SENTINEL(mproc_barrier_t);
+
+    CALL(MPROC_EINVAL, mproc_rlock_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_rlock_export, ok.rlock, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_import, NULL, NULL, &rlock);
+    CALL(MPROC_EINVAL, mproc_rlock_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_rlock_import, ok.handle, NULL, &rlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_rwlock_export, ok.rwlock, NULL);
+    CALL(MPROC_EINVAL, mproc_rwlock_import, NULL, NULL, &rwlock);
+    CALL(MPROC_EINVAL, mproc_rwlock_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_rwlock_import, ok.handle, NULL, &rwlock);
+    CALL(MPROC_EINVAL, mproc_semaphore_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_semaphore_export, ok.semaphore, NULL);
+    CALL(MPROC_EINVAL, mproc_semaphore_import, NULL, NULL, &semaphore);
+    CALL(MPROC_EINVAL, mproc_semaphore_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_semaphore_import, ok.handle, NULL, &semaphore);
+    CALL(MPROC_EINVAL, mproc_condition_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_condition_export, ok.condition, NULL);
+    CALL(MPROC_EINVAL, mproc_condition_import, NULL, NULL, &condition);
+    CALL(MPROC_EINVAL, mproc_condition_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_condition_import, ok.handle, NULL, &condition);
+    CALL(MPROC_EINVAL, mproc_event_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_event_export, ok.event, NULL);
+    CALL(MPROC_EINVAL, mproc_event_import, NULL, NULL, &event);
+    CALL(MPROC_EINVAL, mproc_event_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_event_import, ok.handle, NULL, &event);
+    CALL(MPROC_EINVAL, mproc_barrier_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_barrier_export, ok.barrier, NULL);
+    CALL(MPROC_EINVAL, mproc_barrier_import, NULL, NULL, &barrier);
+    CALL(MPROC_EINVAL, mproc_barrier_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_barrier_import, ok.handle, NULL, &barrier);
+    CHECK(handle == SENTINEL(mproc_handle_t));
+    CHECK(rlock == SENTINEL(mproc_rlock_t));
+    CHECK(rwlock == SENTINEL(mproc_rwlock_t));
+    CHECK(semaphore == SENTINEL(mproc_semaphore_t));
+    CHECK(condition == SENTINEL(mproc_condition_t));
+    CHECK(event == SENTINEL(mproc_event_t));
+    CHECK(barrier == SENTINEL(mproc_barrier_t));
+}
+
 static void null_handle(void) {
     mproc_handle_t *handle = SENTINEL(mproc_handle_t);
     mproc_lock_t *lock = SENTINEL(mproc_lock_t);
@@ -598,6 +877,13 @@ static void names(void) {
     mproc_array_t *array = NULL;
     mproc_queue_t *queue = NULL;
     mproc_pipe_t *pipe = NULL, *peer = NULL;
+    mproc_rlock_t *rlock = NULL;
+    mproc_rwlock_t *rwlock = NULL;
+    mproc_semaphore_t *semaphore = NULL;
+    mproc_condition_t *condition = NULL;
+    mproc_event_t *event = NULL;
+    mproc_barrier_t *barrier = NULL;
+    mproc_barrier_options_t barrier_is = barrier_options(2);
     size_t i;
 
     memset(too_long, 'x', 201);
@@ -612,14 +898,28 @@ static void names(void) {
         CHECK_IS(MPROC_ENAME, mproc_queue_open(ok.domain, bad[i], NULL, &queue));
         CHECK_IS(MPROC_ENAME, mproc_pipe_create(ok.domain, bad[i], NULL, &pipe, &peer));
         CHECK_IS(MPROC_ENAME, mproc_pipe_open(ok.domain, bad[i], NULL, 0, &pipe));
+        CHECK_IS(MPROC_ENAME, mproc_rlock_create(ok.domain, bad[i], NULL, &rlock));
+        CHECK_IS(MPROC_ENAME, mproc_rlock_open(ok.domain, bad[i], NULL, &rlock));
+        CHECK_IS(MPROC_ENAME, mproc_rwlock_create(ok.domain, bad[i], NULL, &rwlock));
+        CHECK_IS(MPROC_ENAME, mproc_rwlock_open(ok.domain, bad[i], NULL, &rwlock));
+        CHECK_IS(MPROC_ENAME, mproc_semaphore_create(ok.domain, bad[i], NULL, &semaphore));
+        CHECK_IS(MPROC_ENAME, mproc_semaphore_open(ok.domain, bad[i], NULL, &semaphore));
+        CHECK_IS(MPROC_ENAME, mproc_condition_create(ok.domain, bad[i], NULL, &condition));
+        CHECK_IS(MPROC_ENAME, mproc_condition_open(ok.domain, bad[i], NULL, &condition));
+        CHECK_IS(MPROC_ENAME, mproc_event_create(ok.domain, bad[i], NULL, &event));
+        CHECK_IS(MPROC_ENAME, mproc_event_open(ok.domain, bad[i], NULL, &event));
+        CHECK_IS(MPROC_ENAME, mproc_barrier_create(ok.domain, bad[i], &barrier_is, &barrier));
+        CHECK_IS(MPROC_ENAME, mproc_barrier_open(ok.domain, bad[i], NULL, &barrier));
         CHECK_IS(MPROC_ENAME, mproc_domain_unlink(ok.domain, bad[i]));
     }
+    CHECK(rlock == NULL && rwlock == NULL && semaphore == NULL);
+    CHECK(condition == NULL && event == NULL && barrier == NULL);
     CHECK(lock == NULL && value == NULL && array == NULL && queue == NULL && pipe == NULL && peer == NULL);
 }
 
 static void types_and_flags(void) {
     static const int32_t no_types[] = {0, -1, MPROC_TYPE_STRUCT + 1, INT32_MAX, INT32_MIN};
-    static const uint32_t no_flags[] = {256, 1u << 31, UINT32_MAX};
+    static const uint32_t no_flags[] = {4096, 1u << 31, UINT32_MAX};
     static const uint32_t of_pipes[] = {MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
                                          MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE};
     static const uint32_t of_queues[] = {MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE,
@@ -720,6 +1020,203 @@ static void types_and_flags(void) {
     CHECK(domain == NULL);
 }
 
+/* Flags that exist, of other kinds; flags that do not; fields that have to be 0; sizes of another age. */
+static void more_flags(void) {
+    static const uint32_t bad[] = {4096, 1u << 31, UINT32_MAX, MPROC_RAW, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
+                                   MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE, MPROC_ANY_RELEASE, MPROC_SEMAPHORE_BOUNDED,
+                                   MPROC_SEMAPHORE_ACCOUNTING};
+    static const uint32_t of_values[] = {MPROC_ANY_RELEASE, MPROC_SEMAPHORE_BOUNDED, MPROC_SEMAPHORE_ACCOUNTING};
+    mproc_lock_options_t lock_is = MPROC_LOCK_OPTIONS_INIT;
+    mproc_value_options_t value_is = value_options(MPROC_TYPE_I32);
+    mproc_array_options_t array_is = array_options(MPROC_TYPE_I32, 10);
+    mproc_queue_options_t queue_is = MPROC_QUEUE_OPTIONS_INIT;
+    mproc_pipe_options_t pipe_is = MPROC_PIPE_OPTIONS_INIT;
+    mproc_domain_options_t domain_is = MPROC_DOMAIN_OPTIONS_INIT;
+    mproc_rlock_options_t rlock_is = MPROC_RLOCK_OPTIONS_INIT;
+    mproc_rwlock_options_t rwlock_is = MPROC_RWLOCK_OPTIONS_INIT;
+    mproc_semaphore_options_t semaphore_is = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_condition_options_t condition_is = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_event_options_t event_is = MPROC_EVENT_OPTIONS_INIT;
+    mproc_barrier_options_t barrier_is = barrier_options(2);
+    mproc_domain_t *domain = NULL;
+    mproc_lock_t *lock = NULL;
+    mproc_value_t *value = NULL;
+    mproc_array_t *array = NULL;
+    mproc_queue_t *queue = NULL;
+    mproc_pipe_t *pipe = NULL;
+    mproc_rlock_t *rlock = NULL;
+    mproc_rwlock_t *rwlock = NULL;
+    mproc_semaphore_t *semaphore = NULL;
+    mproc_condition_t *condition = NULL;
+    mproc_event_t *event = NULL;
+    mproc_barrier_t *barrier = NULL;
+    mproc_pipe_t *peer = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int semaphores = bad[i] == MPROC_SEMAPHORE_BOUNDED || bad[i] == MPROC_SEMAPHORE_ACCOUNTING;
+        rlock_is.flags = bad[i];
+        rwlock_is.flags = bad[i];
+        semaphore_is.flags = bad[i];
+        condition_is.flags = bad[i];
+        event_is.flags = bad[i];
+        barrier_is.flags = bad[i];
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, "rlock", &rlock_is, &rlock));
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_open(ok.domain, "rlock", &rlock_is, &rlock));
+        CHECK_IS(MPROC_EINVAL, mproc_rwlock_create(ok.domain, NULL, &rwlock_is, &rwlock));
+        CHECK_IS(MPROC_EINVAL, mproc_rwlock_create(ok.domain, "rwlock", &rwlock_is, &rwlock));
+        CHECK_IS(MPROC_EINVAL, mproc_rwlock_open(ok.domain, "rwlock", &rwlock_is, &rwlock));
+        if (!semaphores) {
+            CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(ok.domain, NULL, &semaphore_is, &semaphore));
+            CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(ok.domain, "semaphore", &semaphore_is, &semaphore));
+            CHECK_IS(MPROC_EINVAL, mproc_semaphore_open(ok.domain, "semaphore", &semaphore_is, &semaphore));
+        }
+        CHECK_IS(MPROC_EINVAL, mproc_condition_create(ok.domain, NULL, &condition_is, &condition));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_create(ok.domain, "condition", &condition_is, &condition));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_open(ok.domain, "condition", &condition_is, &condition));
+        CHECK_IS(MPROC_EINVAL, mproc_event_create(ok.domain, NULL, &event_is, &event));
+        CHECK_IS(MPROC_EINVAL, mproc_event_create(ok.domain, "event", &event_is, &event));
+        CHECK_IS(MPROC_EINVAL, mproc_event_open(ok.domain, "event", &event_is, &event));
+        CHECK_IS(MPROC_EINVAL, mproc_barrier_create(ok.domain, NULL, &barrier_is, &barrier));
+        CHECK_IS(MPROC_EINVAL, mproc_barrier_create(ok.domain, "barrier", &barrier_is, &barrier));
+        CHECK_IS(MPROC_EINVAL, mproc_barrier_open(ok.domain, "barrier", &barrier_is, &barrier));
+    }
+    for (i = 0; i < sizeof of_values / sizeof *of_values; i++) { /* nor are theirs the others' */
+        lock_is.flags = of_values[i] == MPROC_ANY_RELEASE ? MPROC_SEMAPHORE_BOUNDED : of_values[i];
+        value_is.flags = array_is.flags = queue_is.flags = pipe_is.flags = domain_is.flags = of_values[i];
+        CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+        CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
+        CHECK_IS(MPROC_EINVAL, mproc_value_create(ok.domain, NULL, &value_is, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_array_create(ok.domain, NULL, &array_is, &array));
+        CHECK_IS(MPROC_EINVAL, mproc_queue_create(ok.domain, NULL, &queue_is, &queue));
+        CHECK_IS(MPROC_EINVAL, mproc_pipe_create(ok.domain, NULL, &pipe_is, &pipe, &peer));
+    }
+    domain_is.flags = MPROC_RETURN_ON_SIGNAL;
+    CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+    rlock_is.flags = 0;
+    rlock_is.reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_open(ok.domain, "rlock", &rlock_is, &rlock));
+    rlock_is.reserved = 0;
+    rwlock_is.flags = 0;
+    rwlock_is.reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_rwlock_create(ok.domain, NULL, &rwlock_is, &rwlock));
+    CHECK_IS(MPROC_EINVAL, mproc_rwlock_open(ok.domain, "rwlock", &rwlock_is, &rwlock));
+    rwlock_is.reserved = 0;
+    condition_is.flags = 0;
+    condition_is.reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_condition_create(ok.domain, NULL, &condition_is, &condition));
+    CHECK_IS(MPROC_EINVAL, mproc_condition_open(ok.domain, "condition", &condition_is, &condition));
+    condition_is.reserved = 0;
+    event_is.flags = 0;
+    event_is.reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_event_create(ok.domain, NULL, &event_is, &event));
+    CHECK_IS(MPROC_EINVAL, mproc_event_open(ok.domain, "event", &event_is, &event));
+    event_is.reserved = 0;
+    semaphore_is.flags = barrier_is.flags = 0;
+    rlock_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
+    rlock_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_open(ok.domain, "rlock", &rlock_is, &rlock));
+    rwlock_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_rwlock_create(ok.domain, NULL, &rwlock_is, &rwlock));
+    rwlock_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_rwlock_open(ok.domain, "rwlock", &rwlock_is, &rwlock));
+    semaphore_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(ok.domain, NULL, &semaphore_is, &semaphore));
+    semaphore_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_open(ok.domain, "semaphore", &semaphore_is, &semaphore));
+    condition_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_condition_create(ok.domain, NULL, &condition_is, &condition));
+    condition_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_condition_open(ok.domain, "condition", &condition_is, &condition));
+    event_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_event_create(ok.domain, NULL, &event_is, &event));
+    event_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_event_open(ok.domain, "event", &event_is, &event));
+    barrier_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_barrier_create(ok.domain, NULL, &barrier_is, &barrier));
+    barrier_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_barrier_open(ok.domain, "barrier", &barrier_is, &barrier));
+    CHECK(domain == NULL && lock == NULL && value == NULL && array == NULL && queue == NULL && pipe == NULL);
+    CHECK(peer == NULL && rlock == NULL && rwlock == NULL && semaphore == NULL && condition == NULL);
+    CHECK(event == NULL && barrier == NULL);
+}
+
+/* With MPROC_EXIST_OK: what is there has to be what is wanted. */
+static void mismatches(void) {
+    mproc_lock_options_t lock_is = MPROC_LOCK_OPTIONS_INIT;
+    mproc_rlock_options_t rlock_is = MPROC_RLOCK_OPTIONS_INIT;
+    mproc_rwlock_options_t rwlock_is = MPROC_RWLOCK_OPTIONS_INIT;
+    mproc_semaphore_options_t semaphore_is = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_condition_options_t condition_is = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_event_options_t event_is = MPROC_EVENT_OPTIONS_INIT;
+    mproc_barrier_options_t barrier_is = barrier_options(2);
+    mproc_lock_t *lock = NULL;
+    mproc_rlock_t *rlock = NULL;
+    mproc_rwlock_t *rwlock = NULL;
+    mproc_semaphore_t *semaphore = NULL;
+    mproc_condition_t *condition = NULL;
+    mproc_event_t *event = NULL;
+    mproc_barrier_t *barrier = NULL;
+    static const char *const things[] = {"lock",   "number",    "array",     "queue", "pipe",   "rlock",
+                                         "rwlock", "semaphore", "condition", "event", "barrier"};
+    size_t i;
+
+    lock_is.flags = rlock_is.flags = rwlock_is.flags = semaphore_is.flags = MPROC_EXIST_OK;
+    condition_is.flags = event_is.flags = barrier_is.flags = MPROC_EXIST_OK;
+    for (i = 0; i < sizeof things / sizeof *things; i++) {
+        CHECK_IS(i == 0 ? MPROC_EXISTED : MPROC_EKIND, mproc_lock_create(NULL, things[i], &lock_is, &lock));
+        mproc_lock_close(lock);
+        lock = NULL;
+        CHECK_IS(i == 5 ? MPROC_EXISTED : MPROC_EKIND, mproc_rlock_create(NULL, things[i], &rlock_is, &rlock));
+        mproc_rlock_close(rlock);
+        rlock = NULL;
+        CHECK_IS(i == 6 ? MPROC_EXISTED : MPROC_EKIND, mproc_rwlock_create(NULL, things[i], &rwlock_is, &rwlock));
+        mproc_rwlock_close(rwlock);
+        rwlock = NULL;
+        CHECK_IS(i == 7 ? MPROC_EXISTED : MPROC_EKIND,
+                 mproc_semaphore_create(NULL, things[i], &semaphore_is, &semaphore));
+        mproc_semaphore_close(semaphore);
+        semaphore = NULL;
+        CHECK_IS(i == 8 ? MPROC_EXISTED : MPROC_EKIND,
+                 mproc_condition_create(NULL, things[i], &condition_is, &condition));
+        mproc_condition_close(condition);
+        condition = NULL;
+        CHECK_IS(i == 9 ? MPROC_EXISTED : MPROC_EKIND, mproc_event_create(NULL, things[i], &event_is, &event));
+        mproc_event_close(event);
+        event = NULL;
+        CHECK_IS(i == 10 ? MPROC_EXISTED : MPROC_EKIND, mproc_barrier_create(NULL, things[i], &barrier_is, &barrier));
+        mproc_barrier_close(barrier);
+        barrier = NULL;
+    }
+    lock_is.flags |= MPROC_ANY_RELEASE;
+    CHECK_IS(MPROC_ETYPE, mproc_lock_create(NULL, "lock", &lock_is, &lock));
+    semaphore_is.flags = MPROC_EXIST_OK | MPROC_SEMAPHORE_BOUNDED;
+    CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(NULL, "semaphore", &semaphore_is, &semaphore));
+    semaphore_is.flags = MPROC_EXIST_OK | MPROC_SEMAPHORE_ACCOUNTING;
+    CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(NULL, "semaphore", &semaphore_is, &semaphore));
+    semaphore_is.flags = MPROC_EXIST_OK;
+    semaphore_is.initial = 2;
+    CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(NULL, "semaphore", &semaphore_is, &semaphore));
+    semaphore_is.initial = UINT32_MAX;
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(NULL, "semaphore", &semaphore_is, &semaphore));
+    condition_is.lock = ok.lock;
+    CHECK_IS(MPROC_ETYPE, mproc_condition_create(NULL, "condition", &condition_is, &condition));
+    CHECK_IS(MPROC_ETYPE, mproc_condition_open(NULL, "condition", &condition_is, &condition));
+    condition_is.rlock = ok.rlock;
+    CHECK_IS(MPROC_EINVAL, mproc_condition_create(NULL, "condition", &condition_is, &condition));
+    CHECK_IS(MPROC_EINVAL, mproc_condition_open(NULL, "condition", &condition_is, &condition));
+    condition_is.lock = NULL;
+    CHECK_IS(MPROC_ETYPE, mproc_condition_create(NULL, "condition", &condition_is, &condition));
+    barrier_is.parties = 3;
+    CHECK_IS(MPROC_ETYPE, mproc_barrier_create(NULL, "barrier", &barrier_is, &barrier));
+    barrier_is.parties = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_barrier_create(NULL, "barrier", &barrier_is, &barrier));
+    CHECK(lock == NULL && semaphore == NULL && condition == NULL && barrier == NULL);
+}
+
 static void timeouts(void) {
     static const int64_t bad[] = {-2, -1000, INT64_MIN};
     mproc_message_t message = {"x", 1};
@@ -744,7 +1241,39 @@ static void timeouts(void) {
         CHECK_IS(MPROC_EINVAL, mproc_pipe_poll(ok.pipe, bad[i], NULL));
         CHECK_IS(MPROC_EINVAL, mproc_pipe_reserve(ok.pipe, 1, &view, bad[i], NULL));
         CHECK_IS(MPROC_EINVAL, mproc_pipe_peek(ok.pipe, &view, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_lock(ok.rlock, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_lock_as(ok.rlock, 1, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_rwlock_read_lock(ok.rwlock, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_rwlock_write_lock(ok.rwlock, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_semaphore_acquire(ok.semaphore, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_lock(ok.condition, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_lock_as(ok.condition, 1, bad[i], NULL));
+        CHECK_OK(mproc_condition_lock(ok.condition, INT64_MAX, NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_wait(ok.condition, bad[i], NULL));
+        CHECK_OK(mproc_condition_unlock(ok.condition)); /* was not given up */
+        CHECK_OK(mproc_condition_lock_as(ok.condition, 1, INT64_MAX, NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_wait_as(ok.condition, 1, bad[i], NULL));
+        CHECK_OK(mproc_condition_unlock_as(ok.condition, 1));
+        CHECK_IS(MPROC_EINVAL, mproc_event_wait(ok.event, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_barrier_wait(ok.barrier, bad[i], NULL, NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_barrier_wait_action(ok.barrier, never_run, NULL, bad[i], NULL, NULL));
     }
+    {
+        mproc_barrier_info_t info; /* nobody came, nothing broke */
+        CHECK_OK(mproc_barrier_info(ok.barrier, &info, sizeof info));
+        CHECK(info.broken == 0 && info.waiting == 0 && info.generation == 0);
+    }
+    CHECK_OK(mproc_rlock_lock(ok.rlock, INT64_MAX, NULL));
+    CHECK_OK(mproc_rlock_unlock(ok.rlock));
+    CHECK_OK(mproc_rwlock_read_lock(ok.rwlock, INT64_MAX, NULL));
+    CHECK_OK(mproc_rwlock_read_unlock(ok.rwlock));
+    CHECK_OK(mproc_rwlock_write_lock(ok.rwlock, INT64_MAX, NULL));
+    CHECK_OK(mproc_rwlock_write_unlock(ok.rwlock));
+    CHECK_OK(mproc_semaphore_acquire(ok.semaphore, INT64_MAX, NULL));
+    CHECK_OK(mproc_semaphore_release(ok.semaphore, 1));
+    CHECK_OK(mproc_event_set(ok.event));
+    CHECK_OK(mproc_event_wait(ok.event, INT64_MAX, NULL));
+    CHECK_OK(mproc_event_clear(ok.event));
     CHECK_OK(mproc_pipe_send(ok.peer, "x", 1, INT64_MAX, NULL)); /* the longest timeout there is */
     CHECK_OK(mproc_pipe_poll(ok.pipe, INT64_MAX, NULL));
     CHECK_OK(mproc_pipe_recv(ok.pipe, buf, sizeof buf, &len, INT64_MAX, NULL));
@@ -785,24 +1314,43 @@ static void absurd_lengths(void) {
 
 /* Every kind of object opened as every other kind. */
 static void other_kinds(void) {
-    static const char *const things[] = {"lock", "number", "array", "queue", "pipe"};
+    static const char *const things[] = {"lock",   "number",    "array",     "queue", "pipe",   "rlock",
+                                         "rwlock", "semaphore", "condition", "event", "barrier"};
     size_t i;
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < sizeof things / sizeof *things; i++) {
         mproc_lock_t *lock = NULL;
         mproc_value_t *value = NULL;
         mproc_array_t *array = NULL;
         mproc_queue_t *queue = NULL;
         mproc_pipe_t *pipe = NULL;
+        mproc_rlock_t *rlock = NULL;
+        mproc_rwlock_t *rwlock = NULL;
+        mproc_semaphore_t *semaphore = NULL;
+        mproc_condition_t *condition = NULL;
+        mproc_event_t *event = NULL;
+        mproc_barrier_t *barrier = NULL;
         CHECK_IS(i == 0 ? MPROC_OK : MPROC_EKIND, mproc_lock_open(NULL, things[i], NULL, &lock));
         CHECK_IS(i == 1 ? MPROC_OK : MPROC_EKIND, mproc_value_open(NULL, things[i], NULL, &value));
         CHECK_IS(i == 2 ? MPROC_OK : MPROC_EKIND, mproc_array_open(NULL, things[i], NULL, &array));
         CHECK_IS(i == 3 ? MPROC_OK : MPROC_EKIND, mproc_queue_open(NULL, things[i], NULL, &queue));
         CHECK_IS(i == 4 ? MPROC_OK : MPROC_EKIND, mproc_pipe_open(NULL, things[i], NULL, 1, &pipe));
+        CHECK_IS(i == 5 ? MPROC_OK : MPROC_EKIND, mproc_rlock_open(NULL, things[i], NULL, &rlock));
+        CHECK_IS(i == 6 ? MPROC_OK : MPROC_EKIND, mproc_rwlock_open(NULL, things[i], NULL, &rwlock));
+        CHECK_IS(i == 7 ? MPROC_OK : MPROC_EKIND, mproc_semaphore_open(NULL, things[i], NULL, &semaphore));
+        CHECK_IS(i == 8 ? MPROC_OK : MPROC_EKIND, mproc_condition_open(NULL, things[i], NULL, &condition));
+        CHECK_IS(i == 9 ? MPROC_OK : MPROC_EKIND, mproc_event_open(NULL, things[i], NULL, &event));
+        CHECK_IS(i == 10 ? MPROC_OK : MPROC_EKIND, mproc_barrier_open(NULL, things[i], NULL, &barrier));
         mproc_lock_close(lock);
         mproc_value_close(value);
         mproc_array_close(array);
         mproc_queue_close(queue);
         mproc_pipe_close(pipe);
+        mproc_rlock_close(rlock);
+        mproc_rwlock_close(rwlock);
+        mproc_semaphore_close(semaphore);
+        mproc_condition_close(condition);
+        mproc_event_close(event);
+        mproc_barrier_close(barrier);
     }
 }
 
@@ -866,10 +1414,19 @@ static void all(void) {
     null_queue();
     null_queue_in_place();
     null_pipe();
+    null_rlock();
+    null_rwlock();
+    null_semaphore();
+    null_condition();
+    null_event();
+    null_barrier();
     null_handle();
+    null_more_handles();
     null_process();
     names();
     types_and_flags();
+    more_flags();
+    mismatches();
     timeouts();
     absurd_lengths();
     other_kinds();

@@ -59,7 +59,14 @@ int main(void) {
     mproc_queue_options_t e = MPROC_QUEUE_OPTIONS_INIT;
     mproc_pipe_options_t f = MPROC_PIPE_OPTIONS_INIT;
     mproc_spawn_options_t g = MPROC_SPAWN_OPTIONS_INIT;
-    return (int)(a.flags + b.flags + c.flags + d.flags + e.flags + f.flags + g.size);
+    mproc_rlock_options_t h = MPROC_RLOCK_OPTIONS_INIT;
+    mproc_rwlock_options_t i = MPROC_RWLOCK_OPTIONS_INIT;
+    mproc_semaphore_options_t j = MPROC_SEMAPHORE_OPTIONS_INIT;
+    mproc_condition_options_t k = MPROC_CONDITION_OPTIONS_INIT;
+    mproc_event_options_t l = MPROC_EVENT_OPTIONS_INIT;
+    mproc_barrier_options_t m = MPROC_BARRIER_OPTIONS_INIT;
+    return (int)(a.flags + b.flags + c.flags + d.flags + e.flags + f.flags + g.size + h.flags + i.flags +
+                 j.flags + k.flags + l.flags + m.flags);
 }
 C
 cp "$work/init.c" "$work/init.cpp"
