@@ -1644,7 +1644,7 @@ void mproc_barrier_close(mproc_barrier_t *barrier);
  * @retval MPROC_ECANCELED  the token was set: this call broke the barrier
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL): this call broke the barrier
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
- * @retval MPROC_EFULL      not in time (with MPROC_FOREVER never): too many parties of earlier rounds have not left yet (stopped processes)
+ * @retval MPROC_EFULL      not in time (with MPROC_FOREVER never): too many parties of earlier rounds have not left yet
  * Blocks: up to timeout_ns.  Threads: any; each call is a party.  Fork: a child is not one of its parent's parties.
  * Signals: no.
  */
@@ -3325,8 +3325,9 @@ int mproc_rwlock_write_lock(const mproc_rwlock_t *rwlock,
 int mproc_rwlock_write_try(const mproc_rwlock_t *rwlock);
 
 /**
- * Releases the lock after writing: to the next writer if one sleeps, else to all readers. (A waiting writer that is just
- * awake, to look whether the holder lives, may come after readers that wait; so may one that a busy machine lets wait.)
+ * Releases the lock after writing: to the next writer if one sleeps, else to all readers. (A waiting writer that is
+ * just awake, to look whether the holder lives, may come after readers that wait; so may one that a busy machine lets
+ * wait.)
  *
  * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it for writing   @retval MPROC_EINVAL  NULL
  * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.

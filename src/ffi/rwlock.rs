@@ -248,8 +248,9 @@ pub unsafe extern "C" fn mproc_rwlock_write_try(rwlock: *const mproc_rwlock_t) -
     unsafe { mproc_rwlock_write_lock(rwlock, 0, std::ptr::null()) }
 }
 
-/// Releases the lock after writing: to the next writer if one sleeps, else to all readers. (A waiting writer that is just
-/// awake, to look whether the holder lives, may come after readers that wait; so may one that a busy machine lets wait.)
+/// Releases the lock after writing: to the next writer if one sleeps, else to all readers. (A waiting writer that is
+/// just awake, to look whether the holder lives, may come after readers that wait; so may one that a busy machine lets
+/// wait.)
 ///
 /// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it for writing   @retval MPROC_EINVAL  NULL
 /// Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
