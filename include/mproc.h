@@ -1644,7 +1644,7 @@ void mproc_barrier_close(mproc_barrier_t *barrier);
  * @retval MPROC_ECANCELED  the token was set: this call broke the barrier
  * @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL): this call broke the barrier
  * @retval MPROC_EINVAL     NULL or bad timeout   @retval MPROC_EBUSY  internal lock held   @retval MPROC_ESLOTS
- * @retval MPROC_EFULL      not in time (with MPROC_FOREVER never): too many parties of earlier rounds have not left yet
+ * @retval MPROC_EFULL      not in time (with MPROC_FOREVER never): too many parties of earlier rounds are still here
  * Blocks: up to timeout_ns.  Threads: any; each call is a party.  Fork: a child is not one of its parent's parties.
  * Signals: no.
  */

@@ -89,7 +89,7 @@ step "rust: crash points" 1800 \
 
 step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so
 step "headers alone, C99 to C++20" 120 tests/c/header_test.sh
-step "C, C++ tests, examples and demo: compile" 900 "$MAKE" --no-print-directory c-tests cpp-tests examples demo-programs
+step "C, C++ tests, examples and demo: compile" 900 "$MAKE" -j "$(nproc)" --no-print-directory c-tests cpp-tests examples demo-programs
 step "C tests" 600 tests/c/run.sh c99 c11
 step "C tests under AddressSanitizer and UBSan" 600 tests/c/run.sh sanitize
 step "C tests under valgrind" 900 tests/c/run.sh valgrind

@@ -257,13 +257,13 @@ impl Condition {
             self.condition.enrol(me)
         });
         let ticket = ticket.ok_or(Error::Full("too many wait for the condition"))?;
-        if let Err(error) = self.give_up_lock(token) {
+        if let Err(error) = self.give_up_lock() {
             // Somebody released it meanwhile.
             self.condition.withdraw(ticket, &env);
             return Err(error);
         }
         let waited = self.condition.wait(&ticket, me, &env, || every(&self.swept, 50));
-        let locked = self.lock_again(token, levels);
+        let locked = self.lock_again(token, if mutant(Mutant::OneLevel) { 1 } else { levels });
         if waited.is_ok() {
             // Only now: whoever dies before has not made use of the notification, and it passes on.
             self.condition.leave(ticket);
@@ -285,10 +285,9 @@ impl Condition {
         }
     }
 
-    fn give_up_lock(&self, token: Token) -> Result<()> {
+    fn give_up_lock(&self) -> Result<()> {
         let domain = self.segment.domain();
         match &self.lock {
-            _ if mutant(Mutant::OneLevel) => self.unlock_owned(token),
             Bound::Own(mutex) => mutex.unlock_levels(domain),
             Bound::RLock(rlock) => rlock.mutex().unlock_levels(domain),
             Bound::Lock(lock) => lock.unlock_own(),

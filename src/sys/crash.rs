@@ -50,7 +50,7 @@ pub enum Mutant {
     NoReclaim,
     /// A writer waits for dead readers.
     ReaderStays,
-    /// A condition gives up one level of its lock only.
+    /// A condition restores one level of its lock only.
     OneLevel,
     /// An rlock does not ask for the token.
     AnyToken,
