@@ -51,9 +51,6 @@ impl Row for Cells {
     fn compare_exchange(&self, i: usize, c: u64, n: u64, ok: Ordering) -> Result<u64, u64> {
         self.0[i].compare_exchange(c, n, ok, Ordering::Relaxed)
     }
-    fn fetch_add(&self, i: usize, v: u64, o: Ordering) -> u64 {
-        self.0[i].fetch_add(v, o)
-    }
 }
 
 impl raw::Places for Cells {
@@ -63,8 +60,8 @@ impl raw::Places for Cells {
     fn load_at(&self, i: usize, o: Ordering) -> u64 {
         self.load(i, o)
     }
-    fn fetch_add_at(&self, i: usize, v: u64, o: Ordering) -> u64 {
-        self.fetch_add(i, v, o)
+    fn compare_exchange_at(&self, i: usize, c: u64, n: u64, ok: Ordering) -> Result<u64, u64> {
+        self.compare_exchange(i, c, n, ok)
     }
 }
 

@@ -161,7 +161,7 @@ unsafe extern "C" fn mproc_rwlock_read_lock_again(
 ) -> c_int {
     // SAFETY: a live handle, as the caller has seen.
     if let Some(rwlock) = unsafe { rwlock.as_ref() } {
-        rwlock.0.take_back();
+        rwlock.0.read_unlock_at_once();
     }
     // SAFETY: as documented.
     unsafe { mproc_rwlock_read_lock_slow(rwlock, timeout_ns, cancel) }

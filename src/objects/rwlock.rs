@@ -118,13 +118,6 @@ impl RwLock {
         }
     }
 
-    /// After [`AtOnce::Counted`].
-    pub(crate) fn take_back(&self) {
-        if let Some(me) = self.segment.domain().tenant_if_joined() {
-            self.lock.take_back(me, &self.never());
-        }
-    }
-
     /// [`RwLock::read_unlock`] if this process reads.
     #[inline(always)]
     pub(crate) fn read_unlock_at_once(&self) -> bool {

@@ -50,10 +50,6 @@ macro_rules! row {
             fn compare_exchange(&self, index: usize, current: u64, new: u64, ok: Ordering) -> Result<u64, u64> {
                 self.with(index, |word| word.compare_exchange(current, new, ok))
             }
-            #[inline(always)]
-            fn fetch_add(&self, index: usize, value: u64, order: Ordering) -> u64 {
-                self.with(index, |word| word.fetch_add(value, order))
-            }
         }
     };
 }
@@ -71,8 +67,8 @@ impl Places for Table {
         self.at(place, |word| word.load(order))
     }
     #[inline(always)]
-    fn fetch_add_at(&self, place: usize, value: u64, order: Ordering) -> u64 {
-        self.at(place, |word| word.fetch_add(value, order))
+    fn compare_exchange_at(&self, place: usize, current: u64, new: u64, ok: Ordering) -> Result<u64, u64> {
+        self.at(place, |word| word.compare_exchange(current, new, ok))
     }
 }
 

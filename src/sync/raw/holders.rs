@@ -40,23 +40,21 @@ impl<R: Places> Holders<R> {
         Holders::<R>::own(self.entries.load(me.entry(), Ordering::Relaxed), me).unwrap_or(0)
     }
 
-    /// Adds 1 to what the tenant of a seat holds, if it has an entry and not very much: `None`: ask [`Holders::add`];
-    /// `Some(false)`: take it back and do so ([`Holders::take_back`]).
+    /// Adds 1 to what the tenant of a seat holds, if it has an entry there, and not too much; `false`: ask
+    /// [`Holders::add`].
     #[inline(always)]
-    pub fn add_one(&self, seat: Seat) -> Option<bool> {
-        // One look for both: an entry of somebody else's is far away. Only this process's threads change its own, and
-        // they are not so many that they could get past the bound together.
-        if self.entries.load_at(seat.place, Ordering::Relaxed).wrapping_sub(seat.empty) > MOST_HELD / 2 {
-            return None;
+    pub fn add_one(&self, seat: Seat) -> bool {
+        let mut seen = self.entries.load_at(seat.place, Ordering::Relaxed);
+        loop {
+            // One look for both: an entry of somebody else's is far away.
+            if seen.wrapping_sub(seat.empty) >= MOST_HELD {
+                return false;
+            }
+            match self.entries.compare_exchange_at(seat.place, seen, seen + 1, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
         }
-        // See sub_one(): it may have become nobody's meanwhile.
-        let before = self.entries.fetch_add_at(seat.place, 1, Ordering::SeqCst);
-        Some(before.wrapping_sub(seat.empty) <= MOST_HELD)
-    }
-
-    /// Undoes [`Holders::add_one`].
-    pub fn take_back(&self, me: Tenant) {
-        self.entries.fetch_add(me.entry(), u64::MAX, Ordering::SeqCst);
     }
 
     /// Adds to what `me` holds, in place of what its slot's former tenant may have left; `first` runs before its first
@@ -96,16 +94,20 @@ impl<R: Places> Holders<R> {
         }
     }
 
-    /// As [`Holders::sub`] of 1, without the loop. (Two threads that give the same one up at the same time, which only
-    /// one of them had, both succeed; the entry that they leave belongs to nobody, and is dropped as a dead one's.)
+    /// As [`Holders::sub`] of 1.
     #[inline(always)]
     pub fn sub_one(&self, seat: Seat) -> Option<u64> {
-        let count = self.entries.load_at(seat.place, Ordering::Relaxed).wrapping_sub(seat.empty);
-        if count.wrapping_sub(1) >= MOST_HELD {
-            return None;
+        let mut seen = self.entries.load_at(seat.place, Ordering::Relaxed);
+        loop {
+            let rest = seen.wrapping_sub(seat.empty).wrapping_sub(1);
+            if rest >= MOST_HELD {
+                return None;
+            }
+            match self.entries.compare_exchange_at(seat.place, seen, seen - 1, Ordering::SeqCst) {
+                Ok(_) => return Some(rest),
+                Err(now) => seen = now,
+            }
         }
-        let before = self.entries.fetch_add_at(seat.place, u64::MAX, Ordering::SeqCst);
-        Some((before & MOST_HELD).saturating_sub(1))
     }
 
     /// What is held in a slot, and by whom; `None`: nothing.

@@ -49,8 +49,6 @@ pub trait Row {
     fn store(&self, index: usize, value: u64, order: Ordering);
     /// Writes if the word is `current`.
     fn compare_exchange(&self, index: usize, current: u64, new: u64, ok: Ordering) -> Result<u64, u64>;
-    /// Adds, wrapping; returns the old value.
-    fn fetch_add(&self, index: usize, value: u64, order: Ordering) -> u64;
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -63,8 +61,8 @@ pub trait Places: Row {
     fn place(entry: usize) -> usize;
     /// Reads the word at a place.
     fn load_at(&self, place: usize, order: Ordering) -> u64;
-    /// Adds to the word at a place, wrapping; returns the old value.
-    fn fetch_add_at(&self, place: usize, value: u64, order: Ordering) -> u64;
+    /// Writes the word at a place if it is `current`.
+    fn compare_exchange_at(&self, place: usize, current: u64, new: u64, ok: Ordering) -> Result<u64, u64>;
 }
 
 /// A row of 32-bit words that can be waited on.

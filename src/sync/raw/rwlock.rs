@@ -67,7 +67,7 @@ pub enum AtOnce {
     In(Acquired),
     /// Not possible in this way.
     No,
-    /// Neither; and the caller is counted as a reader: see [`RwLock::take_back`].
+    /// Neither; and the caller is counted as a reader: [`RwLock::read_unlock`] takes that back.
     Counted,
 }
 
@@ -94,18 +94,10 @@ impl<W: Word, T: Places, R: Row> RwLock<W, T, R> {
         if self.writer.load(Ordering::Relaxed) != 0 {
             return AtOnce::No;
         }
-        match self.readers.add_one(seat) {
-            Some(true) => self.inside(env).map_or(AtOnce::Counted, AtOnce::In),
-            Some(false) => AtOnce::Counted,
-            None => AtOnce::No,
+        if !self.readers.add_one(seat) {
+            return AtOnce::No;
         }
-    }
-
-    /// After [`AtOnce::Counted`].
-    pub fn take_back<E: Env<Word = W>>(&self, me: Tenant, env: &E) {
-        self.readers.take_back(me);
-        env.fence_after_rmw();
-        self.left(env);
+        self.inside(env).map_or(AtOnce::Counted, AtOnce::In)
     }
 
     fn read_try<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> Attempt {
