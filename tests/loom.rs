@@ -70,9 +70,6 @@ struct Waitable(Vec<W>);
 
 impl Words for Waitable {
     type Word = W;
-    fn len(&self) -> usize {
-        self.0.len()
-    }
     fn with<R>(&self, i: usize, f: impl FnOnce(&W) -> R) -> R {
         f(&self.0[i])
     }
@@ -820,7 +817,7 @@ fn barrier_breaks_when_a_party_dies() {
         let (w, c) = (world.clone(), b.clone());
         let other = thread::spawn(move || assert_eq!(arrive(&c, 1, &process(&w)), Err(Fail::Broken)));
         // Arrives, and never comes back: what its place says then is what a death leaves.
-        assert!(b.registered().add(tenant(3), 1, || ()));
+        assert!(b.registered().add(tenant(3), || ()));
         world.die(3);
         other.join().unwrap();
         assert!(b.is_broken());

@@ -1,8 +1,8 @@
 //! The barrier.
 
-use super::options::{create_or_open, every, ObjectOptions};
+use super::options::{create_or_open, ObjectOptions};
 use crate::shm::header::{self, Header};
-use crate::shm::{Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, Word64, TABLE};
+use crate::shm::{every, Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, Word64, TABLE};
 use crate::sync::raw::{self, BarrierWords, Env, Fail, Stop};
 use crate::sync::{Limits, Manner, Wait};
 use crate::sys::clock;

@@ -1,10 +1,10 @@
 //! The condition, with a lock of its own or bound to one.
 
 use super::lock::Lock;
-use super::options::{create_or_open, every, ObjectOptions};
+use super::options::{counted, create_or_open, ObjectOptions};
 use super::rlock::RLock;
 use crate::shm::header::{self, Header};
-use crate::shm::{Domain, Handle, Row32, Row64, Segment, Shape, Source, Word64};
+use crate::shm::{every, Domain, Handle, Row32, Row64, Segment, Shape, Source, Word64};
 use crate::sync::raw;
 use crate::sync::{Limits, Manner, RecursiveMutex, Token, Wait};
 use crate::sys::crash::{mutant, Mutant};
@@ -192,17 +192,10 @@ impl Condition {
 
     fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
         match &self.lock {
-            Bound::Own(mutex) => self.counted(mutex.lock(self.segment.domain(), token, limits)?),
+            Bound::Own(mutex) => Ok(counted(&self.segment, mutex.lock(self.segment.domain(), token, limits)?)),
             Bound::Lock(lock) => lock.lock(limits),
             Bound::RLock(rlock) => rlock.lock_owned(token, limits),
         }
-    }
-
-    fn counted(&self, acquired: Acquired) -> Result<Acquired> {
-        if acquired == Acquired::Recovered {
-            self.segment.count_steal();
-        }
-        Ok(acquired)
     }
 
     /// Releases the condition's lock, or one level of it.
@@ -300,7 +293,7 @@ impl Condition {
         loop {
             let locked = match &self.lock {
                 Bound::Own(mutex) => {
-                    mutex.lock_levels(domain, token, levels, Limits::forever()).and_then(|got| self.counted(got))
+                    mutex.lock_levels(domain, token, levels, Limits::forever()).map(|got| counted(&self.segment, got))
                 }
                 Bound::RLock(rlock) => rlock.lock_levels(token, levels),
                 Bound::Lock(lock) => lock.lock(Limits::forever()),

@@ -1,10 +1,8 @@
 //! Options and steps that all kinds of object share.
 
-use crate::shm::{header, Created, Domain, Segment, Word64};
+use crate::shm::{header, Created, Domain, Segment};
 use crate::sync::{Limits, Manner, Mutex};
-use crate::sys::clock;
 use crate::{Acquired, Error, Owner, Result};
-use std::sync::atomic::Ordering;
 
 /// Options of every object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,11 +91,12 @@ pub(super) fn create_or_open<T>(
     Err(Error::Busy)
 }
 
-/// True for one caller each `ms` milliseconds, among all that share `last`.
-pub(super) fn every(last: &Word64, ms: u64) -> bool {
-    let (now, then) = (clock::coarse_ns() / 1_000_000, last.load(Ordering::Relaxed));
-    // A time in the future is another boot's or garbage: due.
-    (then > now || now - then >= ms) && last.compare_exchange(then, now, Ordering::Relaxed).is_ok()
+/// Counts a lock that was taken over from the dead; hands the news on.
+pub(super) fn counted(segment: &Segment, acquired: Acquired) -> Acquired {
+    if acquired == Acquired::Recovered {
+        segment.count_steal();
+    }
+    acquired
 }
 
 /// The lock a user sees on an object.
@@ -120,11 +119,7 @@ impl UserLock {
 
     #[inline]
     pub(super) fn lock(&self, segment: &Segment, limits: Limits) -> Result<Acquired> {
-        let acquired = self.0.lock(segment.domain(), limits)?;
-        if acquired == Acquired::Recovered {
-            segment.count_steal();
-        }
-        Ok(acquired)
+        Ok(counted(segment, self.0.lock(segment.domain(), limits)?))
     }
 
     #[inline]

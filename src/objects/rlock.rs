@@ -1,6 +1,6 @@
 //! The recursive lock as an object of its own.
 
-use super::options::{create_or_open, ObjectOptions};
+use super::options::{counted, create_or_open, ObjectOptions};
 use crate::shm::{header, Domain, Handle, Segment, Shape, Source};
 use crate::sync::{Limits, RecursiveMutex, Token};
 use crate::{Acquired, Owner, Result};
@@ -126,11 +126,7 @@ impl RLock {
     }
 
     pub(super) fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
-        let acquired = self.lock.lock(self.segment.domain(), token, limits)?;
-        if acquired == Acquired::Recovered {
-            self.segment.count_steal();
-        }
-        Ok(acquired)
+        Ok(counted(&self.segment, self.lock.lock(self.segment.domain(), token, limits)?))
     }
 
     /// Gives up one level of the calling thread; the last one releases the lock.
@@ -153,10 +149,7 @@ impl RLock {
     /// Takes the lock, which this owner does not have, with so many levels.
     pub(super) fn lock_levels(&self, token: Token, levels: u32) -> Result<Acquired> {
         let acquired = self.lock.lock_levels(self.segment.domain(), token, levels, Limits::forever())?;
-        if acquired == Acquired::Recovered {
-            self.segment.count_steal();
-        }
-        Ok(acquired)
+        Ok(counted(&self.segment, acquired))
     }
 
     pub(super) fn mutex(&self) -> &RecursiveMutex {

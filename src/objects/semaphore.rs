@@ -3,12 +3,11 @@
 //! A plain one is a value. An accounting one also has a table of who holds how much, which is the truth: value and
 //! table are changed under a robust lock, and whoever takes that over from the dead counts anew.
 
-use super::options::{create_or_open, every, ObjectOptions};
+use super::options::{create_or_open, ObjectOptions};
 use crate::shm::header::{self, Header};
-use crate::shm::{Domain, Handle, Segment, Shape, Source, Table, Tenant, Word32, Word64, SLOTS, TABLE};
+use crate::shm::{every, may_ask, Domain, Handle, Segment, Shape, Source, Table, Tenant, Word32, Word64, TABLE};
 use crate::sync::raw::{self, Holders, Look};
 use crate::sync::{Limits, Manner, Mutex, Wait};
-use crate::sys::clock;
 use crate::sys::crash::{mutant, Mutant};
 use crate::{Acquired, Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,9 +68,6 @@ pub struct Semaphore {
 
 /// What an accounting semaphore has besides.
 struct Account {
-    value: Word32,
-    sequence: Word32,
-    hint: Word32,
     lock: Mutex,
     holders: Holders<Table>,
     reclaimed: Word32,
@@ -181,9 +177,6 @@ impl Semaphore {
         let (r, manner) = (segment.region(), options.manner());
         let account = if mode & ACCOUNTING != 0 {
             Some(Account {
-                value: r.word32(AT_VALUE)?,
-                sequence: r.word32(AT_SEQUENCE)?,
-                hint: r.word32(AT_HINT)?,
                 lock: Mutex::new(r.word32(AT_LOCK)?, manner.internal()),
                 holders: Holders::new(r.table(AT_HOLDERS)?),
                 reclaimed: r.word32(AT_RECLAIMED)?,
@@ -247,19 +240,19 @@ impl Semaphore {
         let me = domain.tenant()?;
         let env = Wait::for_event(domain, limits, self.manner);
         let is_try = limits.is_try();
-        if account.value.load(Ordering::Relaxed) != 0 {
+        if self.plain.value() != 0 {
             if let Some(acquired) = self.take(account, me, false)? {
                 return Ok(acquired);
             }
         }
-        raw::wait_until(&account.sequence, &account.hint, &env, |look| {
-            if account.value.load(Ordering::Acquire) != 0 {
+        self.plain.wait(&env, |look| {
+            if self.plain.value() != 0 {
                 return self.take(account, me, false).transpose();
             }
             // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is
             // stale.
             let ask = match look {
-                Look::First => !is_try || account.may_look(),
+                Look::First => !is_try || may_ask(&account.looked),
                 Look::Again => false,
                 Look::Slice => every(&account.swept, 50),
             };
@@ -279,20 +272,20 @@ impl Semaphore {
             self.recount(account)
         })?;
         // Before this process's entry takes the place of what its slot's former tenant had.
-        let mut reclaimed = account.holders.former(me).map_or(0, |(who, count)| account.reclaim(who, count));
+        let mut reclaimed = account.holders.former(me).map_or(0, |(who, count)| self.reclaim(account, who, count));
         if reclaim {
             for (who, count) in account.dead(domain) {
-                reclaimed = reclaimed.saturating_add(account.reclaim(who, count));
+                reclaimed = reclaimed.saturating_add(self.reclaim(account, who, count));
             }
         }
-        let value = account.value.load(Ordering::Relaxed);
-        let taken = value != 0 && account.holders.add(me, 1, || ());
+        let value = self.plain.value();
+        let taken = value != 0 && account.holders.add(me, || ());
         if taken {
-            account.value.store(value - 1, Ordering::Relaxed);
+            self.plain.set_value(value - 1);
         }
         drop(inside);
         if reclaimed > u32::from(taken) {
-            self.notify(account, reclaimed - u32::from(taken));
+            self.notify(reclaimed - u32::from(taken));
         }
         match taken {
             true if reclaimed > 0 || recounted => Ok(Some(Acquired::Recovered)),
@@ -305,15 +298,25 @@ impl Semaphore {
     /// Whoever was in the middle of something has died: the table is the truth.
     fn recount(&self, account: &Account) -> Result<()> {
         self.segment.count_rollback();
-        let held: u64 = (0..SLOTS).filter_map(|slot| account.holders.holder(slot)).map(|(_, count)| count).sum();
+        let held: u64 = account.holders.all().map(|(_, count)| count).sum();
         let free = u64::from(self.initial).saturating_sub(held);
-        account.value.store(free as u32, Ordering::Relaxed);
+        self.plain.set_value(free as u32);
         Ok(())
     }
 
-    fn notify(&self, account: &Account, n: u32) {
-        let env = Wait::never(self.segment.domain(), self.manner);
-        raw::notify(&account.sequence, &account.hint, n, false, &env);
+    /// After the lock was released.
+    fn notify(&self, n: u32) {
+        self.plain.notify(n, &Wait::never(self.segment.domain(), self.manner));
+    }
+
+    /// Takes back what somebody dead had, inside the lock; how many permits.
+    fn reclaim(&self, account: &Account, dead: Tenant, count: u64) -> u32 {
+        if !account.holders.drop_dead(dead, count) {
+            return 0;
+        }
+        self.plain.set_value(self.plain.value().saturating_add(count as u32));
+        account.reclaimed.fetch_add(1, Ordering::Relaxed);
+        count as u32
     }
 
     /// Gives permits back.
@@ -343,10 +346,9 @@ impl Semaphore {
         if account.holders.sub(me, u64::from(n)).is_none() {
             return Err(Error::NotOwner);
         }
-        let value = account.value.load(Ordering::Relaxed);
-        account.value.store(value.saturating_add(n).min(self.initial), Ordering::Relaxed);
+        self.plain.set_value(self.plain.value().saturating_add(n).min(self.initial));
         drop(inside);
-        self.notify(account, n);
+        self.notify(n);
         Ok(())
     }
 
@@ -375,16 +377,6 @@ impl Semaphore {
 }
 
 impl Account {
-    /// Whether a `try` should look for the dead: once a millisecond.
-    fn may_look(&self) -> bool {
-        let now = clock::now_ns();
-        let due = now.saturating_sub(self.looked.load(Ordering::Relaxed)) >= 1_000_000;
-        if due {
-            self.looked.store(now, Ordering::Relaxed);
-        }
-        due
-    }
-
     /// Whether somebody died inside the lock.
     fn is_abandoned(&self, domain: &Domain) -> bool {
         let owner = self.lock.owner();
@@ -393,18 +385,6 @@ impl Account {
 
     /// The dead who have permits.
     fn dead<'a>(&'a self, domain: &'a Domain) -> impl Iterator<Item = (Tenant, u64)> + 'a {
-        let holders = (0..SLOTS).filter_map(|slot| self.holders.holder(slot));
-        holders.filter(|(who, _)| !mutant(Mutant::NoReclaim) && domain.is_gone(*who))
-    }
-
-    /// Takes back what somebody dead had, inside the lock; how many permits.
-    fn reclaim(&self, dead: Tenant, count: u64) -> u32 {
-        if !self.holders.drop_dead(dead, count) {
-            return 0;
-        }
-        let value = self.value.load(Ordering::Relaxed);
-        self.value.store(value.saturating_add(count as u32), Ordering::Relaxed);
-        self.reclaimed.fetch_add(1, Ordering::Relaxed);
-        count as u32
+        self.holders.all().filter(|(who, _)| !mutant(Mutant::NoReclaim) && domain.is_gone(*who))
     }
 }

@@ -319,7 +319,7 @@ impl Domain {
 
     /// Sweeps if nobody in the domain did for a while.
     pub(super) fn sweep_sometimes(&self) {
-        if self.inner.registry.sweep_is_due(clock::now_ns() / 1_000_000, SWEEP_EVERY_MS) {
+        if self.inner.registry.sweep_is_due(SWEEP_EVERY_MS) {
             // Housekeeping on the side of another operation: what fails here is left for the next time.
             let _ = self.sweep();
         }

@@ -3,6 +3,7 @@
 
 use super::domain::Domain;
 use super::registry::{owner_slot, LOCK_BASE, SLOTS};
+use super::store::Word64;
 use super::tenant::Tenant;
 use crate::sys::{clock, file};
 use std::os::fd::{IntoRawFd, OwnedFd};
@@ -90,8 +91,15 @@ impl Probe {
     }
 }
 
-/// Once a millisecond.
-fn may_ask(asked: &AtomicU64) -> bool {
+/// True for one caller each `ms` milliseconds, among all processes that share `last`.
+pub(crate) fn every(last: &Word64, ms: u64) -> bool {
+    let (now, then) = (clock::coarse_ns() / 1_000_000, last.load(Ordering::Relaxed));
+    // A time in the future is another boot's or garbage: due.
+    (then > now || now - then >= ms) && last.compare_exchange(then, now, Ordering::Relaxed).is_ok()
+}
+
+/// Whether a call that must not wait may ask the kernel: once a millisecond in this process.
+pub(crate) fn may_ask(asked: &AtomicU64) -> bool {
     let now = clock::now_ns();
     let due = now.saturating_sub(asked.load(Ordering::Relaxed)) >= 1_000_000;
     if due {

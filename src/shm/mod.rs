@@ -18,6 +18,7 @@ pub use domain::{Domain, DomainOptions};
 pub use handle::Handle;
 pub(crate) use handle::{INHERITED, LETTER};
 pub use liveness::Owner;
+pub(crate) use liveness::{every, may_ask};
 pub(crate) use region::{filled, Region};
 
 pub use registry::Me;

@@ -6,6 +6,7 @@
 //! One file holds the table and carries the locks: they can never disagree about which domain they mean.
 
 use super::header::{Header, Kind, PAGE};
+use super::liveness::every;
 use super::region::Region;
 use super::store::{Table, Word32, Word64};
 use super::tenant::{Seat, Tenant};
@@ -212,12 +213,9 @@ impl Registry {
         Ok((pid.load(Ordering::Relaxed) as i32, start, text))
     }
 
-    /// True for one caller in the domain each `every_ms` milliseconds.
-    pub(super) fn sweep_is_due(&self, now_ms: u64, every_ms: u64) -> bool {
-        let last = self.swept.load(Ordering::Relaxed);
-        // A time in the future is another boot's or garbage: due.
-        (last > now_ms || now_ms - last >= every_ms)
-            && self.swept.compare_exchange(last, now_ms, Ordering::Relaxed).is_ok()
+    /// Whether to sweep: true for one caller in the domain each `ms` milliseconds.
+    pub(super) fn sweep_is_due(&self, ms: u64) -> bool {
+        every(&self.swept, ms)
     }
 }
 

@@ -74,9 +74,6 @@ impl Places for Table {
 
 impl Words for Row32 {
     type Word = Word32;
-    fn len(&self) -> usize {
-        self.len()
-    }
     #[inline]
     fn with<R>(&self, index: usize, f: impl FnOnce(&Word32) -> R) -> R {
         self.with(index, f)

@@ -63,9 +63,9 @@ pub(crate) fn wait_or_cancel(
         WaitV { val: u64::from(expected), uaddr: word.as_ptr() as u64, flags: SIZE_U32, reserved: 0 },
         WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 },
     ];
-    let until = timespec(clock::now_ns().saturating_add(ns)); // futex_waitv takes an absolute time
-                                                              // SAFETY: both addresses are valid for the call
-                                                              // (references), the array and timespec too.
+    // futex_waitv takes an absolute time.
+    let until = timespec(clock::now_ns().saturating_add(ns));
+    // SAFETY: both addresses are valid for the call (references), the array and timespec too.
     let result =
         unsafe { libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC) };
     if result < 0 && matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EINVAL) {

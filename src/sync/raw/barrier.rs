@@ -372,8 +372,8 @@ impl<W: Word, T: Places, R: Row> Barrier<W, T, R> {
     /// Looks for the dead, and breaks the barrier if there are any among those who wait, or have promised to come.
     pub fn look<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> Result<(), Fail> {
         let broken = self.inside(me, env, || {
-            let gone = |slot| self.registered.holder(slot).is_some_and(|(who, _)| env.is_gone(who));
-            let dead = self.has_dead(env, false) || self.has_given_up() || (0..self.registered.slots()).any(gone);
+            let promised = || self.registered.all().any(|(who, _)| env.is_gone(who));
+            let dead = self.has_dead(env, false) || self.has_given_up() || promised();
             if dead && !mutant(Mutant::NoBreak) {
                 self.decide(Verdict::Break);
                 self.forget_dead(env);
@@ -389,7 +389,7 @@ impl<W: Word, T: Places, R: Row> Barrier<W, T, R> {
 
     /// Drops what the dead had promised.
     fn forget_dead<E: Env<Word = W>>(&self, env: &E) {
-        for (who, count) in (0..self.registered.slots()).filter_map(|slot| self.registered.holder(slot)) {
+        for (who, count) in self.registered.all() {
             if env.is_gone(who) {
                 self.forget(who, count);
             }
@@ -424,7 +424,7 @@ impl<W: Word, T: Places, R: Row> Barrier<W, T, R> {
                 self.decide(Verdict::Break);
                 self.forget(who, count);
             }
-            (self.registered.add(me, 1, || ()), former.is_some())
+            (self.registered.add(me, || ()), former.is_some())
         })?;
         if broken {
             self.wake_all(env);

@@ -57,11 +57,11 @@ impl<R: Places> Holders<R> {
         }
     }
 
-    /// Adds to what `me` holds, in place of what its slot's former tenant may have left; `first` runs before its first
-    /// entry is made. `false`: it would be too much.
+    /// Adds 1 to what `me` holds, in place of what its slot's former tenant may have left; `first` runs before its
+    /// first entry is made. `false`: it would be too much.
     #[cold]
     #[inline(never)]
-    pub fn add(&self, me: Tenant, n: u64, first: impl FnOnce()) -> bool {
+    pub fn add(&self, me: Tenant, first: impl FnOnce()) -> bool {
         let entry = me.entry();
         let mut seen = self.entries.load(entry, Ordering::Relaxed);
         if Holders::<R>::own(seen, me).is_none() {
@@ -69,10 +69,10 @@ impl<R: Places> Holders<R> {
         }
         loop {
             let count = Holders::<R>::own(seen, me).unwrap_or(0);
-            if n > MOST_HELD - count {
+            if count >= MOST_HELD {
                 return false;
             }
-            let new = me.generation() << COUNT_BITS | (count + n);
+            let new = me.generation() << COUNT_BITS | (count + 1);
             match self.entries.compare_exchange(entry, seen, new, Ordering::SeqCst) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
@@ -130,9 +130,14 @@ impl<R: Places> Holders<R> {
         self.entries.compare_exchange(dead.entry(), entry, empty, Ordering::SeqCst).is_ok()
     }
 
+    /// Everybody who holds something.
+    pub fn all(&self) -> impl Iterator<Item = (Tenant, u64)> + '_ {
+        (0..self.slots()).filter_map(|slot| self.holder(slot))
+    }
+
     /// What living processes hold, and how many they are. Asks about everybody.
     pub fn living<E: Env>(&self, env: &E) -> (u64, u32) {
-        let living = (0..self.slots()).filter_map(|slot| self.holder(slot)).filter(|(who, _)| !env.is_gone(*who));
+        let living = self.all().filter(|(who, _)| !env.is_gone(*who));
         living.fold((0, 0), |(sum, n), (_, count)| (sum + count, n + 1))
     }
 

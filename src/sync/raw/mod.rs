@@ -69,14 +69,8 @@ pub trait Places: Row {
 pub trait Words {
     /// The words.
     type Word: Word;
-    /// How many.
-    fn len(&self) -> usize;
     /// Does something with one of them. An index out of its range is a bug of the caller's.
     fn with<R>(&self, index: usize, f: impl FnOnce(&Self::Word) -> R) -> R;
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// Why a wait was given up.

@@ -51,15 +51,6 @@ pub struct RwWords<W> {
 const INSIDE: u32 = 1;
 const DIRTY: u32 = 2;
 
-/// What became of an attempt to read.
-enum Attempt {
-    In(Acquired),
-    /// There is a writer.
-    Out,
-    /// This process reads too often.
-    TooOften,
-}
-
 /// What became of an attempt to read that must be short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtOnce {
@@ -100,17 +91,16 @@ impl<W: Word, T: Places, R: Row> RwLock<W, T, R> {
         self.inside(env).map_or(AtOnce::Counted, AtOnce::In)
     }
 
-    fn read_try<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> Attempt {
-        if !self.readers.add(me, 1, || self.raise(me)) {
-            return Attempt::TooOften;
+    /// An attempt to read; `None`: there is a writer.
+    fn read_try<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> Option<Result<Acquired, Refused>> {
+        if !self.readers.add(me, || self.raise(me)) {
+            return Some(Err(Refused::TooOften));
         }
-        match self.inside(env) {
-            Some(acquired) => Attempt::In(acquired),
-            None => {
-                self.read_unlock(self.readers.seat(me), env);
-                Attempt::Out
-            }
+        let acquired = self.inside(env);
+        if acquired.is_none() {
+            self.read_unlock(self.seat(me), env);
         }
+        acquired.map(Ok)
     }
 
     /// Of one who is counted among the readers: how it got in; `None`: there is a writer.
@@ -186,11 +176,7 @@ impl<W: Word, T: Places, R: Row> RwLock<W, T, R> {
             if self.writer.load(Ordering::Relaxed) != 0 {
                 return None; // without a step of ours that the writer would have to wait for
             }
-            match self.read_try(me, env) {
-                Attempt::In(acquired) => Some(Ok(acquired)),
-                Attempt::Out => None,
-                Attempt::TooOften => Some(Err(Refused::TooOften)),
-            }
+            self.read_try(me, env)
         });
         got.unwrap_or_else(|stop| Err(Refused::Stopped(stop)))
     }

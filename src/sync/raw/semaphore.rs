@@ -2,7 +2,7 @@
 //!
 //! A permit is never on its way to anybody in particular: whoever is woken and dies leaves it where it is.
 
-use super::{eventcount, Env, Stop, Word};
+use super::{eventcount, Env, Look, Stop, Word};
 use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
@@ -24,6 +24,16 @@ impl<W: Word> Semaphore<W> {
         self.value.load(Ordering::Relaxed)
     }
 
+    /// Sets how many there are: for who keeps accounts beside it, under a lock.
+    pub fn set_value(&self, value: u32) {
+        self.value.store(value, Ordering::Relaxed);
+    }
+
+    /// Waits until `attempt` has a result, which is looked for whenever permits may have come.
+    pub fn wait<E: Env<Word = W>, T>(&self, env: &E, attempt: impl FnMut(Look) -> Option<T>) -> Result<T, Stop> {
+        eventcount::wait_until(&self.sequence, &self.hint, env, attempt)
+    }
+
     /// Takes a permit if there is one.
     #[inline]
     pub fn try_acquire(&self) -> bool {
@@ -43,16 +53,23 @@ impl<W: Word> Semaphore<W> {
         if self.try_acquire() {
             return Ok(());
         }
-        eventcount::wait_until(&self.sequence, &self.hint, env, |_| self.try_acquire().then_some(()))
+        self.wait(env, |_| self.try_acquire().then_some(()))
     }
 
     /// Gives permits back; `false`: there would be more than `most`.
     pub fn release<E: Env<Word = W>>(&self, n: u32, most: u32, env: &E) -> bool {
         let added = self.add(n, most);
-        if added && self.has_sleepers(env) {
-            self.wake(n, env);
+        if added {
+            self.notify(n, env);
         }
         added
+    }
+
+    /// Wakes up to `n` of those who wait, right after a read-modify-write that others must see first.
+    pub fn notify<E: Env<Word = W>>(&self, n: u32, env: &E) {
+        if self.has_sleepers(env) {
+            self.wake(n, env);
+        }
     }
 
     /// The first half of [`Semaphore::release`].
