@@ -514,6 +514,12 @@
 #define MPROC_RETURN_ON_SIGNAL 256
 
 /**
+ * Queues and pipes: their handles can have descriptors for event loops: mproc_queue_readable_fd() and the like. Costs
+ * 4 KiB for a queue, 4 KiB for each direction of a pipe. Decided when the object is created.
+ */
+#define MPROC_POLLABLE 4096
+
+/**
  * Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
  * default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
  */
@@ -563,6 +569,67 @@
  * Version of the layout in shared memory that these declarations belong to.
  */
 #define MPROC_LAYOUT_VERSION 1
+
+/**
+ * mproc_wait_item_t.condition: a mproc_queue_t from which a get, peek or lease would return at once: there is a
+ * message, or there will be no more.
+ */
+#define MPROC_WAIT_QUEUE_READABLE 1
+
+/**
+ * mproc_wait_item_t.condition: a mproc_queue_t into which a put of `size` bytes would return at once: there is room,
+ * or the queue is shut down.
+ */
+#define MPROC_WAIT_QUEUE_WRITABLE 2
+
+/**
+ * mproc_wait_item_t.condition: a mproc_pipe_t from which a recv or peek would return at once: there is a message, or
+ * the other end is gone.
+ */
+#define MPROC_WAIT_PIPE_READABLE 3
+
+/**
+ * mproc_wait_item_t.condition: a mproc_pipe_t into which a send of `size` bytes would return at once: there is room,
+ * or the other end is gone.
+ */
+#define MPROC_WAIT_PIPE_WRITABLE 4
+
+/**
+ * mproc_wait_item_t.condition: a mproc_pipe_t whose other end is gone, whether or not messages are left. (Not yet
+ * opened is not gone.)
+ */
+#define MPROC_WAIT_PIPE_CLOSED 5
+
+/**
+ * mproc_wait_item_t.condition: a mproc_lock_t that is free, or whose holder is dead.
+ */
+#define MPROC_WAIT_LOCK 6
+
+/**
+ * mproc_wait_item_t.condition: a mproc_rlock_t that is free, whose holder is dead, or which the calling thread holds.
+ */
+#define MPROC_WAIT_RLOCK 7
+
+/**
+ * mproc_wait_item_t.condition: a mproc_semaphore_t with a permit, or (accounting) with permits of the dead.
+ */
+#define MPROC_WAIT_SEMAPHORE 8
+
+/**
+ * mproc_wait_item_t.condition: a mproc_event_t that is set, or was since the call began.
+ */
+#define MPROC_WAIT_EVENT 9
+
+/**
+ * mproc_wait_item_t.condition: a mproc_value_t that is not `expected` any more, as mproc_value_wait(); with expected
+ * NULL one that has been notified since the call began.
+ */
+#define MPROC_WAIT_VALUE 10
+
+/**
+ * Most things that one call of mproc_wait() can wait for.
+ */
+#define MPROC_WAIT_MAX 126
 
 /**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
@@ -986,7 +1053,8 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
+   * MPROC_POLLABLE
    */
   uint32_t flags;
   /**
@@ -1044,7 +1112,7 @@ typedef struct {
    */
   uint32_t end;
   /**
-   * MPROC_PIPE_ONEWAY and MPROC_PIPE_EXCLUSIVE, as created.
+   * MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE and MPROC_POLLABLE, as created.
    */
   uint32_t flags;
   /**
@@ -1102,7 +1170,8 @@ typedef struct {
    */
   size_t size;
   /**
-   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE,
+   * MPROC_POLLABLE
    */
   uint32_t flags;
   /**
@@ -1175,7 +1244,7 @@ typedef struct {
    */
   uint64_t unfinished;
   /**
-   * MPROC_QUEUE_LEASE and MPROC_QUEUE_JOINABLE, as created.
+   * MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE and MPROC_POLLABLE, as created.
    */
   uint32_t flags;
   /**
@@ -1392,6 +1461,32 @@ typedef struct {
    */
   uint32_t reserved;
 } mproc_value_info_t;
+
+/**
+ * One thing to wait for.
+ */
+typedef struct {
+  /**
+   * MPROC_WAIT_...
+   */
+  uint32_t condition;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * A live handle of the type that the condition names; not NULL.
+   */
+  const void *object;
+  /**
+   * MPROC_WAIT_VALUE: the bytes that the value is expected to leave, or NULL. Else NULL.
+   */
+  const void *expected;
+  /**
+   * MPROC_WAIT_VALUE: how many bytes are expected, 0 with NULL. ..._WRITABLE: bytes of the message. Else 0.
+   */
+  size_t size;
+} mproc_wait_item_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -2718,7 +2813,7 @@ void mproc_process_close(mproc_process_t *process);
  * @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
  * @retval MPROC_EINVAL   NULL output, unknown flag, or absurd capacity   @retval MPROC_ENAME  not a name
  * @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
- * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound or a MPROC_QUEUE_... flag was given and differs
+ * @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound, a MPROC_QUEUE_... flag or MPROC_POLLABLE was given and differs
  * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
  * @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
  * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -3779,6 +3874,129 @@ uint32_t mproc_abi_version(void);
  * number is the same; another one is MPROC_EVERSION at open.
  */
 uint32_t mproc_layout_version(void);
+
+/**
+ * Waits until at least one of many things is ready, and says which: a poll() for objects. Ready means that the
+ * call which belongs to it would have returned at once: with success or with an error (an object found
+ * corrupt is ready, too). Nothing is taken: another process or thread may be faster, so use the form of the call
+ * that does not wait (timeout 0), and wait again if it finds nothing. Who waits here does not take a wake-up away from
+ * others: one it got and does not use is passed on.
+ *
+ * Sleeps on all words at once (futex_waitv, Linux 5.16). Where the kernel or a sandbox does not have it, or a handle was
+ * opened with MPROC_RETURN_ON_SIGNAL, it looks at all things every 1 to 10 ms instead. A death (of a lock's holder,
+ * of all who had a pipe's other end …) is noticed within about 100 ms.
+ *
+ * @param items,count           1 to MPROC_WAIT_MAX things; the same object may come more than once
+ * @param timeout_ns            nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
+ * @param[out] ready_out        room for count numbers: the indices of what is ready, ascending. May be NULL.
+ * @param[out] ready_count_out  how many of them; at least 1 after MPROC_OK. May be NULL.
+ * @retval MPROC_OK         something is ready
+ * @retval MPROC_ETIMEDOUT  nothing was   @retval MPROC_ECANCELED  cancel was set
+ * @retval MPROC_EINTR      a handle was opened with MPROC_RETURN_ON_SIGNAL, and a signal handler ran
+ * @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, unknown condition, or reserved or unused fields set
+ * @retval MPROC_ENOTSUP    a pipe's end that only sends cannot be readable, nor one that only receives writable
+ * @retval MPROC_E2BIG      a message of that size can never fit   @retval MPROC_ETYPE  the value has another size
+ * @retval MPROC_ESLOTS     1022 processes have joined (also MPROC_ESTALE MPROC_EACCES MPROC_ESYS, in a forked child)
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_wait(const mproc_wait_item_t *items,
+               size_t count,
+               int64_t timeout_ns,
+               const mproc_cancel_t *cancel,
+               uint32_t *ready_out,
+               size_t *ready_count_out);
+
+/**
+ * Waits until the value is not `expected` any more, byte for byte, as C++20's atomic wait: looks, sleeps until
+ * somebody calls mproc_value_notify(), looks again. No store wakes anybody by itself: neither mproc_value_store(), _add()
+ * and the like nor one through a pointer. Who changes the value, wants it seen at once and is killed before it notified
+ * does no harm: everybody looks again every 100 ms.
+ *
+ * @param expected     `size` bytes, as many as the value has; NULL: waits for the next notification, whatever the value
+ * @param size         bytes; 0 with NULL
+ * @param timeout_ns   nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
+ * @retval MPROC_OK         it is something else now (or was: it may be `expected` again when the call returns)
+ * @retval MPROC_ETIMEDOUT  it still is   @retval MPROC_ECANCELED  cancel was set   @retval MPROC_EINTR  as mproc_lock_lock()
+ * @retval MPROC_EINVAL     NULL handle, or size without expected   @retval MPROC_ETYPE  the value has another size
+ * @retval MPROC_EBUSY      a SNAPSHOT struct whose writer is stopped, as mproc_value_load()
+ * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_wait(const mproc_value_t *value,
+                     const void *expected,
+                     size_t size,
+                     int64_t timeout_ns,
+                     const mproc_cancel_t *cancel);
+
+/**
+ * Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who finds it
+ * as expected goes on waiting. Not remembered: who begins to wait later waits for the next one. Cheap if nobody waits.
+ *
+ * @param n  how many; UINT32_MAX: all
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_value_notify(const mproc_value_t *value,
+                       uint32_t n);
+
+/**
+ * A descriptor for epoll, poll, select, libuv, asyncio or Go's netpoller that becomes readable (POLLIN, also for room)
+ * when a get might find a message, or that there will be no more. Without a helper thread. For a queue made with
+ * MPROC_POLLABLE.
+ *
+ * Use it as that of a socket that does not block: when it is readable, get (or peek, or lease) with timeout 0 until
+ * MPROC_ETIMEDOUT; that, and only that, makes the descriptor unreadable until there is more. It may become readable for
+ * nothing, and does ten times a second: so a producer killed between putting and ringing delays its last message by 100 ms
+ * at most. It begins readable. Edge-triggered polling works, too.
+ *
+ * The descriptor belongs to the handle: do not read or close it; mproc_queue_close() does (take it out of an event loop
+ * first). Each call on one handle gives the same one; other handles have their own, and each becomes readable. A forked
+ * child asks again and gets one of its own; the one it inherited is its parent's.
+ *
+ * Rings cross pid namespaces and containers that share the network namespace; to others messages come within 100 ms.
+ *
+ * @param[out] fd_out  the descriptor, close-on-exec
+ * @retval MPROC_OK     @retval MPROC_EINVAL  NULL    @retval MPROC_ENOTSUP  not made with MPROC_POLLABLE
+ * @retval MPROC_EFULL  128 descriptors are in use on this side of the queue
+ * @retval MPROC_ESYS   out of descriptors (also MPROC_ESLOTS MPROC_ESTALE MPROC_EACCES, in a forked child)
+ * Blocks: no.  Threads: any.  Fork: see above.  Signals: no.
+ */
+int mproc_queue_readable_fd(const mproc_queue_t *queue,
+                            int *fd_out);
+
+/**
+ * The same for room: readable (POLLIN) when a put or reserve might find room, or that the queue is shut down. Put with
+ * timeout 0 until MPROC_ETIMEDOUT, then poll. Otherwise as mproc_queue_readable_fd().
+ *
+ * @param[out] fd_out  the descriptor, close-on-exec
+ * @retval MPROC_OK     @retval others  as mproc_queue_readable_fd()
+ * Blocks: no.  Threads: any.  Fork: the child asks again.  Signals: no.
+ */
+int mproc_queue_writable_fd(const mproc_queue_t *queue,
+                            int *fd_out);
+
+/**
+ * As mproc_queue_readable_fd(), for a pipe made with MPROC_POLLABLE: readable when a recv or peek might find a message or
+ * the end of file. (mproc_pipe_poll() takes nothing and also makes the descriptor unreadable when it finds nothing.)
+ *
+ * @param[out] fd_out  the descriptor, close-on-exec
+ * @retval MPROC_OK     @retval MPROC_ENOTSUP  not made with MPROC_POLLABLE, or this end only sends
+ * @retval others  as mproc_queue_readable_fd()
+ * Blocks: no.  Threads: any.  Fork: the child asks again.  Signals: no.
+ */
+int mproc_pipe_readable_fd(const mproc_pipe_t *pipe,
+                           int *fd_out);
+
+/**
+ * The same for room: readable (POLLIN) when a send or reserve might find room, or that the other end is gone. Send with
+ * timeout 0 until MPROC_ETIMEDOUT, then poll.
+ *
+ * @param[out] fd_out  the descriptor, close-on-exec
+ * @retval MPROC_OK     @retval MPROC_ENOTSUP  not made with MPROC_POLLABLE, or this end only receives
+ * @retval others  as mproc_queue_readable_fd()
+ * Blocks: no.  Threads: any.  Fork: the child asks again.  Signals: no.
+ */
+int mproc_pipe_writable_fd(const mproc_pipe_t *pipe,
+                           int *fd_out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -22,13 +22,15 @@ pub mod objects;
 pub mod shm;
 pub mod sync;
 pub mod sys;
+#[cfg(feature = "tool")]
+pub mod tool;
 
 pub use error::{Error, Result};
 pub use objects::{
-    Acquired, Array, ArrayOptions, Barrier, BarrierInfo, BarrierOptions, Condition, ConditionInfo, ConditionLock,
-    ConditionOptions, Counter, ElemType, Element, End, Event, Exit, FetchOp, Lock, ObjectOptions, Peer, Pipe, PipeInfo,
-    PipeOptions, Process, Queue, QueueInfo, QueueOptions, RLock, RLockInfo, RwLock, RwLockInfo, Semaphore,
-    SemaphoreInfo, SemaphoreOptions, Spawn, Value, ValueOptions, View,
+    wait_any, Acquired, Array, ArrayOptions, Barrier, BarrierInfo, BarrierOptions, Condition, ConditionInfo,
+    ConditionLock, ConditionOptions, Counter, ElemType, Element, End, Event, Exit, FetchOp, Lock, ObjectOptions, On,
+    Peer, Pipe, PipeInfo, PipeOptions, Process, Queue, QueueInfo, QueueOptions, RLock, RLockInfo, RwLock, RwLockInfo,
+    Semaphore, SemaphoreInfo, SemaphoreOptions, Spawn, Value, ValueOptions, View, WAIT_MOST,
 };
 pub use shm::{Domain, DomainOptions, Handle, Owner};
 pub use sync::{Cancel, Limits, Timeout};

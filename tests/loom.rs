@@ -8,7 +8,7 @@ use loom::sync::atomic::{fence, AtomicU32, AtomicU64, Ordering};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use mproc::shm::Tenant;
-use mproc::sync::raw::{self, Acquired, Env, Fail, Row, Slept, Stop, Word, Words};
+use mproc::sync::raw::{self, Acquired, Bed, Bells, Env, Fail, Row, Slept, Stop, Word, Words};
 use std::collections::HashMap;
 
 struct W(AtomicU32);
@@ -168,6 +168,31 @@ impl Env for Process {
             if self.slice_ends(&k) {
                 k.queue(word).asleep -= 1;
                 return Slept::Slice;
+            }
+        }
+    }
+
+    fn sleep_any(&self, beds: &[Option<Bed<'_, W>>]) -> Slept {
+        let beds = || beds.iter().flatten();
+        let mut k = self.world.kernel.lock().unwrap();
+        if beds().any(|(word, expected)| word.0.load(Ordering::SeqCst) != *expected) {
+            return Slept::LookAgain;
+        }
+        if self.slice_ends(&k) {
+            return Slept::Slice;
+        }
+        beds().for_each(|(word, _)| k.queue(word).asleep += 1);
+        loop {
+            k = self.world.bell.wait(k).unwrap();
+            let woken = beds().any(|(word, _)| k.queue(word).permits > 0);
+            if woken || self.slice_ends(&k) {
+                for (word, _) in beds() {
+                    let queue = k.queue(word);
+                    queue.asleep -= 1;
+                    // One for each word may have been meant for us.
+                    queue.permits -= queue.permits.min(1);
+                }
+                return if woken { Slept::LookAgain } else { Slept::Slice };
             }
         }
     }
@@ -835,5 +860,170 @@ fn barrier_gives_both_the_same_answer() {
         let theirs = hasty.join().unwrap();
         assert_eq!(mine.is_ok(), theirs.is_ok(), "{mine:?} {theirs:?}");
         assert_eq!(b.is_broken(), mine.is_err());
+    });
+}
+
+/// Two eventcounts, one waiter for either, two who notify: nothing is slept through.
+#[test]
+fn many_hears_each() {
+    model(|| {
+        let world = World::new();
+        let words: Arc<Vec<(W, W, W)>> = Arc::new((0..2).map(|_| (word(), word(), word())).collect());
+        let threads: Vec<_> = (0..2)
+            .map(|i| {
+                let (world, words) = (world.clone(), words.clone());
+                thread::spawn(move || {
+                    let (sequence, hint, there) = &words[i];
+                    there.store(1, Ordering::Relaxed);
+                    raw::notify(sequence, hint, 1, false, &process(&world));
+                })
+            })
+            .collect();
+        let both = raw::wait_many(
+            2,
+            |i| raw::Signal::Count { sequence: &words[i].0, hint: &words[i].1 },
+            &process(&world),
+            |_| words.iter().all(|(_, _, there)| there.load(Ordering::Relaxed) == 1).then_some(()),
+        );
+        assert_eq!(both, Ok(()));
+        for t in threads {
+            t.join().unwrap();
+        }
+    });
+}
+
+/// Somebody only looks at a lock, and somebody else wants it: the one wake-up that comes reaches whoever wants it.
+#[test]
+fn many_passes_on() {
+    model(|| {
+        let world = World::new();
+        let word = Arc::new(word());
+        let me_here = process(&world);
+        assert_eq!(raw::lock(&*word, 9, &me_here), Ok(Acquired::Clean));
+        let (w, v) = (world.clone(), word.clone());
+        let wants = thread::spawn(move || {
+            let me_here = process(&w);
+            assert_eq!(raw::lock(&*v, 1, &me_here), Ok(Acquired::Clean));
+            assert!(raw::unlock(&*v, 1, &me_here));
+        });
+        let (w, v) = (world.clone(), word.clone());
+        let looks = thread::spawn(move || {
+            let free = raw::wait_many(
+                1,
+                |_| raw::Signal::Lock(&*v),
+                &process(&w),
+                |_| (v.load(Ordering::Acquire) & !raw::WAITERS == 0).then_some(()),
+            );
+            assert_eq!(free, Ok(()));
+        });
+        assert!(raw::unlock(&*word, 9, &me_here));
+        wants.join().unwrap();
+        looks.join().unwrap();
+    });
+}
+
+/// The same with permits: the one who only looks leaves the wake-up to the one who takes.
+#[test]
+fn many_leaves_permits() {
+    model(|| {
+        let world = World::new();
+        let semaphore = Arc::new(raw::Semaphore::new(word(), word(), word()));
+        let (w, s) = (world.clone(), semaphore.clone());
+        let takes = thread::spawn(move || assert_eq!(s.acquire(&process(&w)), Ok(())));
+        let (w, s) = (world.clone(), semaphore.clone());
+        let looks = thread::spawn(move || {
+            let mut tries = 0;
+            let seen = raw::wait_many(
+                1,
+                |_| s.signal(),
+                &process(&w),
+                |_| {
+                    tries += 1;
+                    // Whether it sees one or not: it gives up when something has happened.
+                    (s.value() > 0 || tries > 2).then_some(())
+                },
+            );
+            assert_eq!(seen, Ok(()));
+        });
+        assert!(semaphore.release(1, u32::MAX, &process(&world)));
+        takes.join().unwrap();
+        // For whoever looked too late to see the first.
+        assert!(semaphore.release(1, u32::MAX, &process(&world)));
+        looks.join().unwrap();
+    });
+}
+
+/// Event and lock in one wait: whichever comes first is noticed, then the other.
+#[test]
+fn many_of_different_kinds() {
+    model(|| {
+        let world = World::new();
+        let (lock, flag) = (Arc::new(word()), Arc::new(raw::Flag::new(word())));
+        let me_here = process(&world);
+        assert_eq!(raw::lock(&*lock, 9, &me_here), Ok(Acquired::Clean));
+        let (w, f) = (world.clone(), flag.clone());
+        let setter = thread::spawn(move || f.set(&process(&w)));
+        let round = flag.round();
+        let (w, v) = (world.clone(), lock.clone());
+        let releaser = thread::spawn(move || assert!(raw::unlock(&*v, 9, &process(&w))));
+        let free = || lock.load(Ordering::Acquire) & !raw::WAITERS == 0;
+        let set = || flag.was_set_since(round);
+        let first = raw::wait_many(
+            2,
+            |i| if i == 0 { raw::Signal::Lock(&*lock) } else { raw::Signal::Flag(&*flag) },
+            &me_here,
+            |_| (free() || set()).then(free),
+        );
+        // Then for the other alone.
+        if first == Ok(true) {
+            assert_eq!(raw::wait_many(1, |_| raw::Signal::Flag(&*flag), &me_here, |_| set().then_some(())), Ok(()));
+        } else {
+            assert_eq!(raw::wait_many(1, |_| raw::Signal::Lock(&*lock), &me_here, |_| free().then_some(())), Ok(()));
+        }
+        setter.join().unwrap();
+        releaser.join().unwrap();
+    });
+}
+
+/// Two messages, rung for one by one, and one who hears them by its bell only: it hears of both.
+#[test]
+fn bells_ring() {
+    model(|| {
+        let world = World::new();
+        let words = Arc::new((word(), word(), word(), word()));
+        let bells = Arc::new(Bells::new(cells(2)));
+        let me = tenant(1);
+        let place = bells.join(me, |_| false).unwrap();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (world, words, bells) = (world.clone(), words.clone(), bells.clone());
+                thread::spawn(move || {
+                    let (sequence, hint, messages, bell) = &*words;
+                    messages.fetch_add(1, Ordering::Release);
+                    let here = process(&world);
+                    raw::notify_and(sequence, hint, 1, false, &here, || {
+                        bells.ring(|who, at| {
+                            assert_eq!((who, at), (me, place));
+                            bell.store(1, Ordering::SeqCst);
+                            here.wake(bell, 1);
+                        });
+                    });
+                })
+            })
+            .collect();
+        let (sequence, hint, messages, bell) = &*words;
+        let here = process(&world);
+        loop {
+            bell.store(0, Ordering::SeqCst);
+            assert!(bells.arm(place, me));
+            raw::announce(sequence, hint, &here);
+            if messages.load(Ordering::Acquire) == 2 {
+                break;
+            }
+            here.sleep(bell, 0);
+        }
+        for t in threads {
+            t.join().unwrap();
+        }
     });
 }

@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use mproc::{
-    Array, ArrayOptions, Domain, DomainOptions, ElemType, Element, Error, FetchOp, Limits, ObjectOptions, Queue,
-    QueueOptions, Value, ValueOptions,
+    wait_any, Array, ArrayOptions, Domain, DomainOptions, ElemType, Element, Error, FetchOp, Limits, Lock,
+    ObjectOptions, On, Pipe, PipeOptions, Queue, QueueOptions, Semaphore, SemaphoreOptions, Value, ValueOptions, View,
 };
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -214,6 +214,154 @@ proptest! {
             5 => check!(u32, ElemType::U32),
             6 => check!(i64, ElemType::I64),
             _ => check!(u64, ElemType::U64),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum ChannelOp {
+    Put(usize),
+    Get,
+    Reserve(usize),
+    Commit,
+    Abort,
+    Hold,
+    Release,
+    PutBack,
+    Shutdown(bool),
+    Send(bool, usize),
+    Recv(bool),
+    Lock,
+    Unlock,
+    Acquire,
+    Permit,
+}
+
+fn channel_op() -> impl Strategy<Value = ChannelOp> {
+    let len = || prop_oneof![6 => 0usize..300, 2 => 1500usize..2500, 1 => 4000usize..4080];
+    prop_oneof![
+        6 => len().prop_map(ChannelOp::Put),
+        6 => Just(ChannelOp::Get),
+        3 => len().prop_map(ChannelOp::Reserve),
+        2 => Just(ChannelOp::Commit),
+        1 => Just(ChannelOp::Abort),
+        3 => Just(ChannelOp::Hold),
+        2 => Just(ChannelOp::Release),
+        1 => Just(ChannelOp::PutBack),
+        1 => any::<bool>().prop_map(ChannelOp::Shutdown),
+        4 => (any::<bool>(), len()).prop_map(|(end, len)| ChannelOp::Send(end, len)),
+        4 => any::<bool>().prop_map(ChannelOp::Recv),
+        1 => Just(ChannelOp::Lock),
+        1 => Just(ChannelOp::Unlock),
+        1 => Just(ChannelOp::Acquire),
+        1 => Just(ChannelOp::Permit),
+    ]
+}
+
+/// Whether a descriptor is readable now.
+#[allow(unsafe_code)]
+fn is_readable(fd: i32) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid entry.
+    unsafe { libc::poll(&mut poll, 1, 0) == 1 }
+}
+
+/// Whether a try did what it should, or said something else than "not now".
+fn at_once<T>(result: &Result<T, Error>) -> bool {
+    !matches!(result, Err(Error::TimedOut))
+}
+
+const LENS: [usize; 3] = [0, 1000, 4000];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is said to be ready is what a try finds, in every state; and a descriptor that is not readable means that there
+    /// is nothing.
+    #[test]
+    fn ready_is_what_a_try_finds(max_items in 0u32..4, shutdown: bool, ops in proptest::collection::vec(channel_op(), 1..60)) {
+        let (domain, none) = (domain(), Limits::none());
+        let options = QueueOptions { capacity_bytes: 4096, max_items, pollable: true, ..Default::default() };
+        let queue = Queue::create(&domain, None, &options).expect("create").0;
+        let options = PipeOptions { capacity_bytes: 4096, pollable: true, ..Default::default() };
+        let ends = Pipe::create(&domain, None, &options, [true, true]).expect("create").0.map(|end| end.expect("both"));
+        let lock = Lock::create(&domain, None, ObjectOptions::default()).expect("create").0;
+        let semaphore = Semaphore::create(&domain, None, SemaphoreOptions { initial: 1, ..Default::default() }).expect("create").0;
+        let fds = [
+            queue.readable_fd().expect("fd"), queue.writable_fd().expect("fd"),
+            ends[0].readable_fd().expect("fd"), ends[1].readable_fd().expect("fd"), ends[0].writable_fd().expect("fd"),
+        ];
+        let (mut claims, mut holds): (Vec<View>, Vec<View>) = (Vec::new(), Vec::new());
+        for op in ops {
+            // Whether it works is not the point here.
+            match op {
+                ChannelOp::Put(len) => drop(queue.put(&vec![1; len], none)),
+                ChannelOp::Get => drop(queue.get(none)),
+                ChannelOp::Reserve(len) => claims.extend(queue.reserve(len, none)),
+                ChannelOp::Commit => drop(claims.pop().map(|v| queue.commit(v.id(), v.len().min(9)))),
+                ChannelOp::Abort => drop(claims.pop().map(|v| queue.abort(v.id()))),
+                ChannelOp::Hold => holds.extend(queue.peek(none)),
+                ChannelOp::Release => drop(holds.pop().map(|v| queue.release(v.id()))),
+                ChannelOp::PutBack => drop(holds.pop().map(|v| queue.put_back(v.id()))),
+                ChannelOp::Shutdown(now) => if shutdown { queue.shutdown(now).expect("shutdown") },
+                ChannelOp::Send(end, len) => drop(ends[usize::from(end)].send(&vec![2; len], none)),
+                ChannelOp::Recv(end) => drop(ends[usize::from(end)].recv(none)),
+                ChannelOp::Lock => drop(lock.lock(none)),
+                ChannelOp::Unlock => drop(lock.unlock()),
+                ChannelOp::Acquire => drop(semaphore.acquire(none)),
+                ChannelOp::Permit => semaphore.release(1).expect("release"),
+            }
+            let mut on = vec![
+                On::QueueReadable(&queue), On::PipeReadable(&ends[0]), On::PipeReadable(&ends[1]),
+                On::Lock(&lock), On::Semaphore(&semaphore),
+            ];
+            for len in LENS {
+                on.extend([On::QueueWritable(&queue, len), On::PipeWritable(&ends[0], len), On::PipeWritable(&ends[1], len)]);
+            }
+            let together = wait_any(&on, none).unwrap_or_default();
+            for (index, on) in on.iter().enumerate() {
+                // Right before the try: one that reserves and gives up leaves something behind.
+                let ready = at_once(&wait_any(std::slice::from_ref(on), none));
+                prop_assert!(index > 4 || ready == together.contains(&index));
+                let heard = fds.map(is_readable);
+                let (now, fd) = match *on {
+                    On::QueueReadable(queue) => {
+                        let held = queue.peek(none);
+                        let now = at_once(&held);
+                        held.into_iter().for_each(|v| queue.put_back(v.id()).expect("back"));
+                        (now, Some(0))
+                    }
+                    On::PipeReadable(end) => (at_once(&end.poll(none)), Some(index + 1)),
+                    On::Lock(lock) => {
+                        let held = lock.lock(none);
+                        held.iter().for_each(|_| lock.unlock().expect("unlock"));
+                        (at_once(&held), None)
+                    }
+                    On::Semaphore(semaphore) => {
+                        let held = semaphore.acquire(none);
+                        held.iter().for_each(|_| semaphore.release(1).expect("release"));
+                        (at_once(&held), None)
+                    }
+                    On::QueueWritable(queue, len) => {
+                        let room = queue.reserve(len, none);
+                        let now = at_once(&room);
+                        room.into_iter().for_each(|v| queue.abort(v.id()).expect("abort"));
+                        // Rung for whatever room there is, but quiet since the longest did not fit.
+                        (now, (len == 4000).then_some(1))
+                    }
+                    On::PipeWritable(end, len) => {
+                        let room = end.reserve(len, none);
+                        let now = at_once(&room);
+                        room.into_iter().for_each(|v| end.abort(v.id()).expect("abort"));
+                        (now, (len == 4000 && std::ptr::eq(end, &ends[0])).then_some(4))
+                    }
+                    _ => unreachable!("not waited for here"),
+                };
+                prop_assert_eq!(ready, now, "thing {}", index);
+                if let Some(fd) = fd {
+                    prop_assert!(heard[fd] || !now, "quiet, but there is something: {}", index);
+                }
+            }
         }
     }
 }

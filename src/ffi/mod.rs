@@ -29,6 +29,7 @@ mod status;
 mod types;
 mod value;
 mod version;
+mod wait;
 
 pub use array::*;
 pub use barrier::*;
@@ -49,3 +50,4 @@ pub use status::*;
 pub use types::*;
 pub use value::*;
 pub use version::*;
+pub use wait::*;

@@ -6,7 +6,7 @@ use super::boundary::{
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
 use super::handle::mproc_handle_t;
-use super::types::mproc_view_t;
+use super::types::{mproc_view_t, MPROC_POLLABLE};
 use crate::objects::{End, ObjectOptions, Peer, Pipe, PipeOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
@@ -33,7 +33,8 @@ pub const MPROC_PEER_GONE: u32 = 2;
 pub struct mproc_pipe_options_t {
     /// sizeof(mproc_pipe_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
+    /// MPROC_POLLABLE
     pub flags: u32,
     /// Leave 0.
     pub reserved: u32,
@@ -56,7 +57,7 @@ pub struct mproc_pipe_info_t {
     pub outgoing: u64,
     /// 0 or 1: which end this is.
     pub end: u32,
-    /// MPROC_PIPE_ONEWAY and MPROC_PIPE_EXCLUSIVE, as created.
+    /// MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE and MPROC_POLLABLE, as created.
     pub flags: u32,
     /// MPROC_PEER_...
     pub peer: u32,
@@ -389,7 +390,9 @@ pub unsafe extern "C" fn mproc_pipe_info(
                 incoming: i.incoming,
                 outgoing: i.outgoing,
                 end: i.end.number(),
-                flags: flag(i.one_way, MPROC_PIPE_ONEWAY) | flag(i.exclusive, MPROC_PIPE_EXCLUSIVE),
+                flags: flag(i.one_way, MPROC_PIPE_ONEWAY)
+                    | flag(i.exclusive, MPROC_PIPE_EXCLUSIVE)
+                    | flag(i.pollable, MPROC_POLLABLE),
                 peer: match i.peer {
                     Peer::Awaited => MPROC_PEER_AWAITED,
                     Peer::Open => MPROC_PEER_OPEN,
@@ -448,11 +451,12 @@ fn pipe_options(options: Option<mproc_pipe_options_t>) -> crate::Result<PipeOpti
     if o.reserved != 0 {
         return Err(Error::invalid("a reserved field is not 0"));
     }
-    let own = MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE;
+    let own = MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE | MPROC_POLLABLE;
     Ok(PipeOptions {
         object: ObjectOptions::common(o.flags & !own)?,
         capacity_bytes: o.capacity_bytes,
         one_way: o.flags & MPROC_PIPE_ONEWAY != 0,
         exclusive: o.flags & MPROC_PIPE_EXCLUSIVE != 0,
+        pollable: o.flags & MPROC_POLLABLE != 0,
     })
 }

@@ -7,7 +7,7 @@ use super::boundary::{
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_domain};
 use super::handle::mproc_handle_t;
-use super::types::mproc_view_t;
+use super::types::{mproc_view_t, MPROC_POLLABLE};
 use crate::objects::{ObjectOptions, Peer, Queue, QueueOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
@@ -41,7 +41,8 @@ pub const MPROC_PRODUCERS_GONE: u32 = 2;
 pub struct mproc_queue_options_t {
     /// sizeof(mproc_queue_options_t)
     pub size: usize,
-    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE
+    /// MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL, MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE,
+    /// MPROC_POLLABLE
     pub flags: u32,
     /// Most messages at a time; 0: as many as fit.
     pub max_items: u32,
@@ -74,7 +75,7 @@ pub struct mproc_queue_info_t {
     pub reserved: u64,
     /// MPROC_QUEUE_JOINABLE: messages that are inside, held, or taken and not yet reported done. Else 0.
     pub unfinished: u64,
-    /// MPROC_QUEUE_LEASE and MPROC_QUEUE_JOINABLE, as created.
+    /// MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE and MPROC_POLLABLE, as created.
     pub flags: u32,
     /// MPROC_PRODUCERS_...
     pub producers: u32,
@@ -99,7 +100,7 @@ pub struct mproc_message_t {
 /// @retval MPROC_OK       created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
 /// @retval MPROC_EINVAL   NULL output, unknown flag, or absurd capacity   @retval MPROC_ENAME  not a name
 /// @retval MPROC_EEXIST   the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
-/// @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound or a MPROC_QUEUE_... flag was given and differs
+/// @retval MPROC_ETYPE    with MPROC_EXIST_OK: capacity, item bound, a MPROC_QUEUE_... flag or MPROC_POLLABLE was given and differs
 /// @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
 /// @retval MPROC_EBUSY    a stopped process is in the middle of removing the name
 /// @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
@@ -406,7 +407,9 @@ pub unsafe extern "C" fn mproc_queue_info(
                 held: i.held,
                 reserved: i.reserved,
                 unfinished: i.unfinished,
-                flags: flag(i.lease, MPROC_QUEUE_LEASE) | flag(i.joinable, MPROC_QUEUE_JOINABLE),
+                flags: flag(i.lease, MPROC_QUEUE_LEASE)
+                    | flag(i.joinable, MPROC_QUEUE_JOINABLE)
+                    | flag(i.pollable, MPROC_POLLABLE),
                 producers: match i.producers {
                     Peer::Awaited => MPROC_PRODUCERS_NONE,
                     Peer::Open => MPROC_PRODUCERS_OPEN,
@@ -706,12 +709,13 @@ pub unsafe extern "C" fn mproc_queue_import(
 
 fn queue_options(options: Option<mproc_queue_options_t>) -> crate::Result<QueueOptions> {
     let Some(o) = options else { return Ok(QueueOptions::default()) };
-    let own = MPROC_QUEUE_LEASE | MPROC_QUEUE_JOINABLE;
+    let own = MPROC_QUEUE_LEASE | MPROC_QUEUE_JOINABLE | MPROC_POLLABLE;
     Ok(QueueOptions {
         object: ObjectOptions::common(o.flags & !own)?,
         capacity_bytes: o.capacity_bytes,
         max_items: o.max_items,
         lease: o.flags & MPROC_QUEUE_LEASE != 0,
         joinable: o.flags & MPROC_QUEUE_JOINABLE != 0,
+        pollable: o.flags & MPROC_POLLABLE != 0,
     })
 }

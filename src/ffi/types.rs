@@ -48,6 +48,9 @@ pub const MPROC_NO_SPIN: u32 = 4;
 /// before the thread falls asleep is not noticed (as with every such call): where that matters, set a cancel token in
 /// the handler. With a cancel token, such a wait notices the token within 10 ms.
 pub const MPROC_RETURN_ON_SIGNAL: u32 = 256;
+/// Queues and pipes: their handles can have descriptors for event loops: mproc_queue_readable_fd() and the like. Costs
+/// 4 KiB for a queue, 4 KiB for each direction of a pipe. Decided when the object is created.
+pub const MPROC_POLLABLE: u32 = 4096;
 /// Struct values: one copy in place with a pointer, protected by the user's lock, instead of the
 /// default SNAPSHOT (two copies: lock-free consistent reads, writes atomic against kill, no pointer).
 pub const MPROC_RAW: u32 = 8;

@@ -14,15 +14,15 @@ use std::sync::atomic::{compiler_fence, Ordering};
 pub const MAX_DIMS: usize = 8;
 
 // Parameters in the header, behind the element's.
-const AT_NDIM: usize = header::AT_PARAMS + 32;
-const AT_SHAPE: usize = header::AT_PARAMS + 40;
+pub(crate) const AT_NDIM: usize = header::AT_PARAMS + 32;
+pub(crate) const AT_SHAPE: usize = header::AT_PARAMS + 40;
 
 /// The lock of struct elements.
-const AT_ELEMENT_LOCK: usize = header::AT_HOT;
+pub(crate) const AT_ELEMENT_LOCK: usize = header::AT_HOT;
 /// u64: the undo journal: 0, or 1 + the index of the element whose old bytes stand at [`AT_OLD`].
-const AT_JOURNAL: usize = header::AT_HOT + 128;
+pub(crate) const AT_JOURNAL: usize = header::AT_HOT + 128;
 /// The old bytes, for arrays of structs.
-const AT_OLD: usize = header::PAGE;
+pub(crate) const AT_OLD: usize = header::PAGE;
 
 /// How to create an array.
 #[derive(Debug, Clone)]
@@ -413,15 +413,15 @@ impl Array {
 
 /// Where things are in an array's segment.
 #[derive(Clone, Copy)]
-struct Layout {
-    len: usize,
-    bytes: usize,
-    data: usize,
-    shape: Shape,
+pub(crate) struct Layout {
+    pub(crate) len: usize,
+    pub(crate) bytes: usize,
+    pub(crate) data: usize,
+    pub(crate) shape: Shape,
 }
 
 impl Layout {
-    fn new(element: &Element, shape: &[usize]) -> Result<Layout> {
+    pub(crate) fn new(element: &Element, shape: &[usize]) -> Result<Layout> {
         if !(1..=MAX_DIMS).contains(&shape.len()) {
             return Err(Error::invalid("an array has 1 to 8 dimensions"));
         }

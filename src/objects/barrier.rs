@@ -49,28 +49,28 @@ pub struct Barrier {
     mine: AtomicU64,
 }
 
-const AT_PARTIES: usize = header::AT_PARAMS;
-const AT_LOCK: usize = header::AT_HOT;
-const AT_ROUND: usize = AT_LOCK + 4;
-const AT_BROKEN: usize = AT_LOCK + 8;
-const AT_ARRIVED: usize = AT_LOCK + 12;
-const AT_VERDICT: usize = AT_LOCK + 16;
-const AT_DEATHS: usize = AT_LOCK + 20;
+pub(crate) const AT_PARTIES: usize = header::AT_PARAMS;
+pub(crate) const AT_LOCK: usize = header::AT_HOT;
+pub(crate) const AT_ROUND: usize = AT_LOCK + 4;
+pub(crate) const AT_BROKEN: usize = AT_LOCK + 8;
+pub(crate) const AT_ARRIVED: usize = AT_LOCK + 12;
+pub(crate) const AT_VERDICT: usize = AT_LOCK + 16;
+pub(crate) const AT_DEATHS: usize = AT_LOCK + 20;
 /// u64: when somebody last looked for the dead, in milliseconds.
-const AT_LOOKED: usize = AT_LOCK + 24;
+pub(crate) const AT_LOOKED: usize = AT_LOCK + 24;
 /// On a line of its own: those who wait look at it.
-const AT_PHASE: usize = AT_LOCK + 64;
+pub(crate) const AT_PHASE: usize = AT_LOCK + 64;
 /// u64 for each slot.
-const AT_REGISTERED: usize = header::PAGE;
+pub(crate) const AT_REGISTERED: usize = header::PAGE;
 /// Three rows of places.
-const AT_PLACES: usize = AT_REGISTERED + TABLE * 8;
+pub(crate) const AT_PLACES: usize = AT_REGISTERED + TABLE * 8;
 
 /// How many places: so many that the next round seldom has to wait for those who are slow to leave the last one.
-fn places(parties: u32) -> usize {
+pub(crate) fn places(parties: u32) -> usize {
     2 * parties as usize + 14
 }
 
-fn shape(parties: u32) -> Result<Shape> {
+pub(crate) fn shape(parties: u32) -> Result<Shape> {
     if parties == 0 || parties > BARRIER_MAX {
         return Err(Error::invalid("a barrier has 1 to 1022 parties"));
     }

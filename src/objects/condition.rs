@@ -11,7 +11,7 @@ use crate::sys::crash::{mutant, Mutant};
 use crate::{Acquired, Error, Result};
 
 /// The most that can wait at a time.
-const TICKETS: usize = 1024;
+pub(crate) const TICKETS: usize = 1024;
 
 /// The lock of a condition.
 #[derive(Default)]
@@ -61,16 +61,16 @@ enum Bound {
 }
 
 /// u32: the kind of the lock, 0: its own.
-const AT_LOCK_KIND: usize = header::AT_PARAMS;
+pub(crate) const AT_LOCK_KIND: usize = header::AT_PARAMS;
 /// u64: which lock of that kind.
-const AT_LOCK_IDENTITY: usize = header::AT_PARAMS + 8;
+pub(crate) const AT_LOCK_IDENTITY: usize = header::AT_PARAMS + 8;
 /// u64: when somebody last looked for the dead, in milliseconds.
-const AT_SWEPT: usize = header::AT_HOT;
-const AT_BITS: usize = header::AT_HOT + 64;
-const AT_OWNERS: usize = header::PAGE;
-const AT_NUMBERS: usize = AT_OWNERS + TICKETS * 8;
-const AT_STATES: usize = AT_NUMBERS + TICKETS * 8;
-const SHAPE: Shape = Shape::plain((AT_STATES + TICKETS * 4) as u64);
+pub(crate) const AT_SWEPT: usize = header::AT_HOT;
+pub(crate) const AT_BITS: usize = header::AT_HOT + 64;
+pub(crate) const AT_OWNERS: usize = header::PAGE;
+pub(crate) const AT_NUMBERS: usize = AT_OWNERS + TICKETS * 8;
+pub(crate) const AT_STATES: usize = AT_NUMBERS + TICKETS * 8;
+pub(crate) const SHAPE: Shape = Shape::plain((AT_STATES + TICKETS * 4) as u64);
 
 /// What the header says of the lock: kind and identity.
 type Binding = (u32, u64);

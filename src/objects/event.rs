@@ -14,7 +14,7 @@ pub struct Event {
     manner: Manner,
 }
 
-const SHAPE: Shape = Shape::plain(header::PAGE as u64);
+pub(crate) const SHAPE: Shape = Shape::plain(header::PAGE as u64);
 
 impl Event {
     /// Creates an event that is not set, named or anonymous; the flag says whether an existing one was opened.
@@ -80,6 +80,15 @@ impl Event {
     #[inline]
     pub fn is_set(&self) -> bool {
         self.flag.is_set()
+    }
+
+    /// For waiting for it among other things.
+    pub(super) fn flag(&self) -> &Flag<Word32> {
+        &self.flag
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.manner)
     }
 
     /// Waits until it is set, or was set since the call began.

@@ -486,7 +486,7 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     // --- the dead ------------------------------------------------------------------------------------
 
-    fn is_reaping_due(&self) -> bool {
+    pub(super) fn is_reaping_due(&self) -> bool {
         clock::coarse_ns().saturating_sub(self.reaped.load(Ordering::Relaxed)) >= REAP_NS
     }
 

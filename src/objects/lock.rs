@@ -2,8 +2,9 @@
 
 use super::options::{create_or_open, ObjectOptions, UserLock};
 use crate::shm::header::{self, Header};
-use crate::shm::{Domain, Handle, Segment, Shape, Source};
-use crate::sync::Limits;
+use crate::shm::{Domain, Handle, Segment, Shape, Source, Word32};
+use crate::sync::raw::Signal;
+use crate::sync::{Limits, Manner};
 use crate::{Acquired, Error, Owner, Result};
 
 /// A robust mutual-exclusion lock, held by a process. Not recursive; any thread of the holder may release it, or, with
@@ -16,8 +17,8 @@ pub struct Lock {
 }
 
 /// u32: 1 if any process may release it.
-const AT_ANY_RELEASE: usize = header::AT_PARAMS;
-const SHAPE: Shape = Shape::plain(header::PAGE as u64);
+pub(crate) const AT_ANY_RELEASE: usize = header::AT_PARAMS;
+pub(crate) const SHAPE: Shape = Shape::plain(header::PAGE as u64);
 
 impl Lock {
     /// Creates a lock, named or anonymous; the flag says whether an existing one was opened.
@@ -133,6 +134,20 @@ impl Lock {
     /// Releases the lock that this process holds, whoever else may.
     pub(super) fn unlock_own(&self) -> Result<()> {
         self.lock.unlock(&self.segment)
+    }
+
+    /// Whether it could be had; `ask`: also if its holder is dead.
+    pub(super) fn is_free(&self, ask: bool) -> bool {
+        self.lock.is_free(self.segment.domain(), ask)
+    }
+
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        self.lock.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.options.manner())
     }
 
     /// Who holds it.

@@ -1,28 +1,29 @@
 //! Lock, value, array, queue, pipe and the lock family. No unsafe code: all access to shared memory is checked by
 //! [`crate::shm`].
 
-mod array;
-mod barrier;
-mod condition;
+pub(crate) mod array;
+pub(crate) mod barrier;
+pub(crate) mod condition;
 mod copies;
-mod element;
-mod event;
+pub(crate) mod element;
+pub(crate) mod event;
 mod inplace;
-mod lock;
+pub(crate) mod lock;
+mod many;
 mod opened;
 mod options;
 mod pace;
 mod passing;
-mod pipe;
+pub(crate) mod pipe;
 mod presence;
-mod queue;
-mod record;
-mod ring;
-mod rlock;
-mod rwlock;
-mod semaphore;
-mod tasks;
-mod value;
+pub(crate) mod queue;
+pub(crate) mod record;
+pub(crate) mod ring;
+pub(crate) mod rlock;
+pub(crate) mod rwlock;
+pub(crate) mod semaphore;
+pub(crate) mod tasks;
+pub(crate) mod value;
 mod view;
 
 pub use crate::sync::raw::Acquired;
@@ -32,6 +33,8 @@ pub use condition::{Condition, ConditionInfo, ConditionLock, ConditionOptions};
 pub use element::{ElemType, Element};
 pub use event::Event;
 pub use lock::Lock;
+pub(crate) use many::wait_each;
+pub use many::{wait_any, On, WAIT_MOST};
 pub use options::ObjectOptions;
 pub use passing::{Exit, Process, Spawn};
 pub use pipe::{End, Pipe, PipeInfo, PipeOptions};

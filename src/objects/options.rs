@@ -1,6 +1,7 @@
 //! Options and steps that all kinds of object share.
 
-use crate::shm::{header, Created, Domain, Segment};
+use crate::shm::{header, Created, Domain, Segment, Word32};
+use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner, Mutex};
 use crate::{Acquired, Error, Owner, Result};
 
@@ -135,6 +136,16 @@ impl UserLock {
     /// Whether this process holds it.
     pub(super) fn is_mine(&self, domain: &Domain) -> Result<bool> {
         Ok(self.0.owner() == domain.me()?.word())
+    }
+
+    /// Whether it could be had: see [`Mutex::is_free`].
+    pub(super) fn is_free(&self, domain: &Domain, ask: bool) -> bool {
+        self.0.is_free(domain, ask)
+    }
+
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        self.0.signal()
     }
 
     pub(super) fn owner(&self, domain: &Domain) -> Result<Option<Owner>> {

@@ -5,23 +5,25 @@ use super::options::{create_or_open, ObjectOptions};
 use super::presence::{Peer, Presence};
 use super::ring::{self, Place, Ring};
 use super::view::View;
-use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source};
-use crate::sync::Limits;
+use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source, Word32};
+use crate::sync::raw::Signal;
+use crate::sync::{Limits, Manner};
 use crate::sys::{clock, crash};
 use crate::{Error, Result};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 // Parameters in the header.
-const AT_CAPACITY: usize = header::AT_PARAMS;
-const AT_FLAGS: usize = header::AT_PARAMS + 8;
-const ONE_WAY: u64 = 1;
-const EXCLUSIVE: u64 = 2;
+pub(crate) const AT_CAPACITY: usize = header::AT_PARAMS;
+pub(crate) const AT_FLAGS: usize = header::AT_PARAMS + 8;
+pub(crate) const ONE_WAY: u64 = 1;
+pub(crate) const EXCLUSIVE: u64 = 2;
+pub(crate) const POLLABLE: u64 = 4;
 
 /// Whether somebody has the end, for each end on a line of its own.
-const AT_ENDS: usize = header::AT_HOT;
+pub(crate) const AT_ENDS: usize = header::AT_HOT;
 /// The words of the ring to each end.
-const AT_RINGS: usize = AT_ENDS + 256;
+pub(crate) const AT_RINGS: usize = AT_ENDS + 256;
 
 /// How to create a pipe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,11 +36,13 @@ pub struct PipeOptions {
     pub one_way: bool,
     /// No two threads or processes use the same end in the same direction at the same time.
     pub exclusive: bool,
+    /// Its handles can have descriptors for event loops.
+    pub pollable: bool,
 }
 
 impl PipeOptions {
     fn flags(&self) -> u64 {
-        u64::from(self.one_way) * ONE_WAY + u64::from(self.exclusive) * EXCLUSIVE
+        u64::from(self.one_way) * ONE_WAY + u64::from(self.exclusive) * EXCLUSIVE + u64::from(self.pollable) * POLLABLE
     }
 }
 
@@ -95,6 +99,8 @@ pub struct PipeInfo {
     pub one_way: bool,
     /// The ends have no locks.
     pub exclusive: bool,
+    /// Its handles can have descriptors.
+    pub pollable: bool,
     /// Whether somebody has the other end.
     pub peer: Peer,
     /// How often an internal lock was taken over from a dead process.
@@ -111,7 +117,8 @@ struct Params {
 impl Params {
     fn shape(&self) -> Shape {
         let rings = if self.flags & ONE_WAY != 0 { 1 } else { 2 };
-        Shape { len: header::PAGE as u64 + rings * self.capacity, rings, ring: self.capacity }
+        let bells = if self.flags & POLLABLE != 0 { ring::BELLS as u64 } else { 0 };
+        Shape { len: header::PAGE as u64 + rings * (bells + self.capacity), rings, ring: self.capacity }
     }
 }
 
@@ -120,6 +127,7 @@ pub struct Pipe {
     end: End,
     params: Params,
     segment: Segment,
+    manner: Manner,
     incoming: Option<Ring<true>>,
     outgoing: Option<Ring<true>>,
     own: Presence,
@@ -200,7 +208,7 @@ impl Pipe {
         let mut found = None;
         let segment = Segment::open(source, header::Kind::Pipe, |h| {
             let params = Params { capacity: h.u64(AT_CAPACITY), flags: h.u64(AT_FLAGS) };
-            if !ring::is_capacity(params.capacity) || params.flags & !(ONE_WAY | EXCLUSIVE) != 0 {
+            if !ring::is_capacity(params.capacity) || params.flags & !(ONE_WAY | EXCLUSIVE | POLLABLE) != 0 {
                 return Err(Error::Corrupt("impossible bounds of a pipe"));
             }
             if options.capacity_bytes != 0 && ring::capacity(options.capacity_bytes)? != params.capacity {
@@ -227,6 +235,7 @@ impl Pipe {
                 max_items: 0,
                 manner: object.manner(),
                 shared: params.flags & EXCLUSIVE == 0,
+                bells: (params.flags & POLLABLE != 0).then_some(header::PAGE + number * ring::BELLS),
             };
             let there = (number as u64) < shape.rings;
             there.then(|| Ring::new(segment, &place, presence(end.other())?)).transpose()
@@ -236,6 +245,7 @@ impl Pipe {
             end,
             params,
             segment: segment.clone(),
+            manner: object.manner(),
             incoming: ring_to(end)?,
             outgoing: ring_to(end.other())?,
             peer: presence(end.other())?,
@@ -393,6 +403,64 @@ impl Pipe {
         self.incoming()?.put_back(id)
     }
 
+    /// A descriptor that becomes readable when there may be messages: for event loops.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`], [`Error::Full`], [`Error::Sys`].
+    pub fn readable_fd(&self) -> Result<i32> {
+        self.incoming()?.not_empty.descriptor()
+    }
+
+    /// A descriptor that becomes readable when there may be room: for event loops.
+    ///
+    /// # Errors
+    /// As [`Pipe::readable_fd`].
+    pub fn writable_fd(&self) -> Result<i32> {
+        self.outgoing()?.not_full.descriptor()
+    }
+
+    /// Whether a receive would not wait.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] (one way).
+    pub(super) fn is_readable(&self) -> Result<bool> {
+        Ok(self.incoming()?.is_readable(|| self.over()))
+    }
+
+    /// Whether a send of so many bytes would not wait.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] (one way), [`Error::TooBig`].
+    pub(super) fn is_writable(&self, len: usize) -> Result<bool> {
+        let ring = self.outgoing()?;
+        let units = ring.units(len)?;
+        Ok(self.is_closed() || ring.is_writable(units, || self.look(ring)))
+    }
+
+    /// Whether the other end is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.peer.is_gone()
+    }
+
+    /// Where to wait for messages.
+    pub(super) fn readable_signal(&self) -> Result<Signal<'_, Word32>> {
+        Ok(self.incoming()?.not_empty.signal())
+    }
+
+    /// Where to wait for room.
+    pub(super) fn writable_signal(&self) -> Result<Signal<'_, Word32>> {
+        Ok(self.outgoing()?.not_full.signal())
+    }
+
+    /// Where to wait for the other end to be gone.
+    pub(super) fn closed_signal(&self) -> Signal<'_, Word32> {
+        self.peer.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.manner)
+    }
+
     /// Bounds, fill and peer.
     ///
     /// # Errors
@@ -408,6 +476,7 @@ impl Pipe {
             end: self.end,
             one_way: self.params.flags & ONE_WAY != 0,
             exclusive: self.params.flags & EXCLUSIVE != 0,
+            pollable: self.params.flags & POLLABLE != 0,
             peer: self.peer.peer(),
             steals: self.segment.steals(),
         })

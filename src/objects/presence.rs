@@ -3,7 +3,10 @@
 //! The truth is the kernel's ([`Role`]). A word in shared memory only says when it is worth asking: always once
 //! somebody has seen that nobody was left, else once in a while.
 
+use super::options::ObjectOptions;
 use crate::shm::{Holding, Role, Segment, Word32};
+use crate::sync::raw::{Env, Signal};
+use crate::sync::Wait;
 use crate::sys::clock;
 use crate::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +81,11 @@ impl Presence {
         self.word.load(Ordering::Relaxed) == LEFT
     }
 
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        Signal::Word(&self.word)
+    }
+
     /// Changes when somebody sees that nobody is left.
     #[inline]
     pub(super) fn word(&self) -> u32 {
@@ -101,8 +109,12 @@ impl Presence {
             // Not known, without a descriptor: then others' word counts, and nobody is declared dead on suspicion.
             None => return self.seems_gone(),
         };
-        if self.word.load(Ordering::Relaxed) == seen {
-            let _ = self.word.compare_exchange(seen, word, Ordering::AcqRel);
+        if self.word.load(Ordering::Relaxed) == seen
+            && self.word.compare_exchange(seen, word, Ordering::AcqRel).is_ok()
+            && gone
+        {
+            // Whoever waits for just that.
+            Wait::never(self.segment.domain(), ObjectOptions::default().manner()).wake(&self.word, u32::MAX);
         }
         gone
     }

@@ -8,27 +8,29 @@ use super::tasks::{self, Tasks};
 use super::view::View;
 use super::Acquired;
 use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source, Word32};
-use crate::sync::{EventCount, Limits};
+use crate::sync::raw::Signal;
+use crate::sync::{EventCount, Limits, Manner};
 use crate::{Error, Result};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 // Parameters in the header.
-const AT_CAPACITY: usize = header::AT_PARAMS;
-const AT_MAX_ITEMS: usize = header::AT_PARAMS + 8;
-const AT_FLAGS: usize = header::AT_PARAMS + 16;
-const LEASE: u64 = 1;
-const JOINABLE: u64 = 2;
+pub(crate) const AT_CAPACITY: usize = header::AT_PARAMS;
+pub(crate) const AT_MAX_ITEMS: usize = header::AT_PARAMS + 8;
+pub(crate) const AT_FLAGS: usize = header::AT_PARAMS + 16;
+pub(crate) const LEASE: u64 = 1;
+pub(crate) const JOINABLE: u64 = 2;
+pub(crate) const POLLABLE: u64 = 4;
 
 // Behind the ring's words.
-const AT_RING: usize = header::AT_HOT;
-const AT_PRODUCERS: usize = AT_RING + ring::WORDS;
-const AT_ABANDONED: usize = AT_PRODUCERS + 128;
-const AT_FINISHED: usize = AT_PRODUCERS + 256;
-const AT_DONE: usize = AT_PRODUCERS + 264;
+pub(crate) const AT_RING: usize = header::AT_HOT;
+pub(crate) const AT_PRODUCERS: usize = AT_RING + ring::WORDS;
+pub(crate) const AT_ABANDONED: usize = AT_PRODUCERS + 128;
+pub(crate) const AT_FINISHED: usize = AT_PRODUCERS + 256;
+pub(crate) const AT_DONE: usize = AT_PRODUCERS + 264;
 /// The table of unfinished messages, if there is one.
-const AT_TABLE: usize = header::PAGE;
+pub(crate) const AT_TABLE: usize = header::PAGE;
 
 /// How to create a queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,11 +45,13 @@ pub struct QueueOptions {
     pub lease: bool,
     /// Unfinished messages are counted, for [`Queue::join`].
     pub joinable: bool,
+    /// Its handles can have descriptors for event loops.
+    pub pollable: bool,
 }
 
 impl QueueOptions {
     fn flags(&self) -> u64 {
-        u64::from(self.lease) * LEASE + u64::from(self.joinable) * JOINABLE
+        u64::from(self.lease) * LEASE + u64::from(self.joinable) * JOINABLE + u64::from(self.pollable) * POLLABLE
     }
 }
 
@@ -78,6 +82,8 @@ pub struct QueueInfo {
     pub lease: bool,
     /// Unfinished messages are counted.
     pub joinable: bool,
+    /// Its handles can have descriptors.
+    pub pollable: bool,
     /// Whether there are producers' handles.
     pub producers: Peer,
 }
@@ -92,8 +98,14 @@ struct Params {
 
 impl Params {
     fn shape(&self) -> Shape {
+        let bells = if self.flags & POLLABLE != 0 { ring::BELLS } else { 0 };
+        Shape { len: (self.bells_at() + bells) as u64 + self.capacity, rings: 1, ring: self.capacity }
+    }
+
+    /// Where the bells are, if there are any.
+    fn bells_at(&self) -> usize {
         let table = if self.flags & JOINABLE != 0 { tasks::TABLE } else { 0 };
-        Shape { len: (header::PAGE + table) as u64 + self.capacity, rings: 1, ring: self.capacity }
+        AT_TABLE + table
     }
 }
 
@@ -183,7 +195,7 @@ impl Queue {
         let mut found = None;
         let segment = Segment::open(source, header::Kind::Queue, |h| {
             let (capacity, max_items, flags) = (h.u64(AT_CAPACITY), h.u64(AT_MAX_ITEMS), h.u64(AT_FLAGS));
-            let possible = ring::is_capacity(capacity) && flags & !(LEASE | JOINABLE) == 0;
+            let possible = ring::is_capacity(capacity) && flags & !(LEASE | JOINABLE | POLLABLE) == 0;
             let max_items = u32::try_from(max_items).ok().filter(|_| possible);
             let max_items = max_items.ok_or(Error::Corrupt("impossible bounds of a queue"))?;
             if options.capacity_bytes != 0 && ring::capacity(options.capacity_bytes)? != capacity {
@@ -211,6 +223,7 @@ impl Queue {
             max_items: params.max_items,
             manner,
             shared: true,
+            bells: (params.flags & POLLABLE != 0).then(|| params.bells_at()),
         };
         let joinable = params.flags & JOINABLE != 0;
         Ok(Queue {
@@ -496,6 +509,49 @@ impl Queue {
         !self.ring.may_have_room(1)
     }
 
+    /// A descriptor that becomes readable when there may be messages: for event loops.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`], [`Error::Full`], [`Error::Sys`].
+    pub fn readable_fd(&self) -> Result<i32> {
+        self.ring.not_empty.descriptor()
+    }
+
+    /// A descriptor that becomes readable when there may be room: for event loops.
+    ///
+    /// # Errors
+    /// As [`Queue::readable_fd`].
+    pub fn writable_fd(&self) -> Result<i32> {
+        self.ring.not_full.descriptor()
+    }
+
+    /// Whether a get would not wait.
+    pub(super) fn is_readable(&self) -> bool {
+        self.ring.is_readable(|| self.over())
+    }
+
+    /// Whether a put of so many bytes would not wait.
+    ///
+    /// # Errors
+    /// [`Error::TooBig`].
+    pub(super) fn is_writable(&self, len: usize) -> Result<bool> {
+        Ok(self.ring.is_writable(self.ring.units(len)?, || self.ring.look_for_room()))
+    }
+
+    /// Where to wait for messages.
+    pub(super) fn readable_signal(&self) -> Signal<'_, Word32> {
+        self.ring.not_empty.signal()
+    }
+
+    /// Where to wait for room.
+    pub(super) fn writable_signal(&self) -> Signal<'_, Word32> {
+        self.ring.not_full.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.ring.segment.domain(), self.object.manner())
+    }
+
     /// Bounds, fill and state.
     ///
     /// # Errors
@@ -519,6 +575,7 @@ impl Queue {
             unfinished: if joinable { unfinished() } else { 0 },
             lease: self.params.flags & LEASE != 0,
             joinable,
+            pollable: self.params.flags & POLLABLE != 0,
             producers: self.ring.others.peer(),
         })
     }

@@ -1,11 +1,11 @@
 //! A record of a ring: a prefix of 8 bytes (length, state, owner) and the bytes of a message, rounded up to 8.
 
 /// Positions in a ring count units of 8 bytes.
-pub(super) const UNIT: usize = 8;
+pub(crate) const UNIT: usize = 8;
 /// Bytes of the prefix.
-pub(super) const PREFIX: usize = 8;
+pub(crate) const PREFIX: usize = 8;
 /// Most bytes of a message: what the prefix can say, less the prefix.
-pub(super) const MOST: usize = LEN as usize - PREFIX;
+pub(crate) const MOST: usize = LEN as usize - PREFIX;
 
 const LEN_BITS: u32 = 30;
 const LEN: u64 = (1 << LEN_BITS) - 1;
@@ -18,7 +18,7 @@ const PADDED: u32 = 0x4d53_4720;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// A message.
     Whole = 1,
     /// A message that somebody had before, and put back or died with.
@@ -44,10 +44,10 @@ impl State {
 
 /// A prefix, parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) state: State,
+pub(crate) struct Record {
+    pub(crate) state: State,
     /// Bytes of the message.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Of an owned record; else [`NOBODY`].
     owner: u32,
 }
@@ -79,12 +79,12 @@ impl Record {
     }
 
     /// Who has it; `None` if it is not owned.
-    pub(super) fn owner(&self) -> Option<u32> {
+    pub(crate) fn owner(&self) -> Option<u32> {
         self.state.is_owned().then_some(self.owner)
     }
 
     #[inline]
-    pub(super) fn units(&self) -> u32 {
+    pub(crate) fn units(&self) -> u32 {
         units(self.len)
     }
 
@@ -94,7 +94,7 @@ impl Record {
     }
 
     /// `None` if no record looks like this; so also for 0, where no record has been yet.
-    pub(super) fn unpack(prefix: u64) -> Option<Record> {
+    pub(crate) fn unpack(prefix: u64) -> Option<Record> {
         let state = match (prefix >> LEN_BITS) & 7 {
             1 => State::Whole,
             2 => State::Again,

@@ -23,7 +23,7 @@ use super::pace::Pace;
 use super::presence::Presence;
 use super::record::{self, Record, State, PREFIX, UNIT};
 use crate::shm::{header, Region, Segment, Word32, Word64};
-use crate::sync::{EventCount, Inside, Limits, Manner, Mutex};
+use crate::sync::{Doorbell, EventCount, Inside, Limits, Manner, Mutex, BELLS_LEN};
 use crate::sys::crash;
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -31,24 +31,24 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 // Producers.
-const PUT_LOCK: usize = 0;
-const HEAD_SEEN: usize = 8;
-const TAIL: usize = 128;
-const LAST_CLAIM: usize = 136;
-const SENDING: usize = 144;
+pub(crate) const PUT_LOCK: usize = 0;
+pub(crate) const HEAD_SEEN: usize = 8;
+pub(crate) const TAIL: usize = 128;
+pub(crate) const LAST_CLAIM: usize = 136;
+pub(crate) const SENDING: usize = 144;
 // Consumers.
-const GET_LOCK: usize = 256;
-const TAIL_SEEN: usize = 264;
-const HEAD: usize = 384;
-const READ: usize = 392;
-const DETACHED: usize = 400;
+pub(crate) const GET_LOCK: usize = 256;
+pub(crate) const TAIL_SEEN: usize = 264;
+pub(crate) const HEAD: usize = 384;
+pub(crate) const READ: usize = 392;
+pub(crate) const DETACHED: usize = 400;
 // Everybody, rarely written.
-const STATE: usize = 512;
-const LATE: usize = 516;
-const NOT_EMPTY: usize = 640;
-const NOT_FULL: usize = 768;
+pub(crate) const STATE: usize = 512;
+pub(crate) const LATE: usize = 516;
+pub(crate) const NOT_EMPTY: usize = 640;
+pub(crate) const NOT_FULL: usize = 768;
 /// Bytes of a ring's words.
-pub(super) const WORDS: usize = 1024;
+pub(crate) const WORDS: usize = 1024;
 
 /// How far ahead of a record, in units, its side asks for the ring's lines, which are in the other side's cache: the
 /// locked instruction that ends each operation would otherwise wait for them one by one.
@@ -64,9 +64,9 @@ const BRIEFLY_NS: u64 = 10_000_000;
 const MAX_CAPACITY: u64 = 8 << 30;
 const DEFAULT_CAPACITY: u64 = 1 << 20;
 
-pub(super) const OPEN: u32 = 0;
-pub(super) const DRAINING: u32 = 1;
-pub(super) const CLOSED: u32 = 2;
+pub(crate) const OPEN: u32 = 0;
+pub(crate) const DRAINING: u32 = 1;
+pub(crate) const CLOSED: u32 = 2;
 
 /// Bytes of a ring for which `wanted` were asked; 0: the default.
 pub(super) fn capacity(wanted: u64) -> Result<u64> {
@@ -78,20 +78,20 @@ pub(super) fn capacity(wanted: u64) -> Result<u64> {
 }
 
 /// Whether a capacity found in shared memory is one.
-pub(super) fn is_capacity(bytes: u64) -> bool {
+pub(crate) fn is_capacity(bytes: u64) -> bool {
     bytes.is_power_of_two() && (header::PAGE as u64..=MAX_CAPACITY).contains(&bytes)
 }
 
 /// A position in the ring (in units, wrapping) and how many messages came before it (wrapping).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) position: u32,
-    pub(super) count: u32,
+pub(crate) struct Mark {
+    pub(crate) position: u32,
+    pub(crate) count: u32,
 }
 
 impl Mark {
     #[inline]
-    pub(super) fn unpack(word: u64) -> Mark {
+    pub(crate) fn unpack(word: u64) -> Mark {
         Mark { position: word as u32, count: (word >> 32) as u32 }
     }
 
@@ -125,7 +125,13 @@ pub(super) struct Place {
     pub(super) manner: Manner,
     /// Whether several threads or processes may be on the same side.
     pub(super) shared: bool,
+    /// Offset of the bells, if there are any: [`BELLS`] bytes.
+    pub(super) bells: Option<usize>,
 }
+
+/// Bytes for the bells of both sides; whole pages, so that rings stay where rings can be.
+pub(crate) const BELLS: usize = header::PAGE;
+const _: () = assert!(2 * BELLS_LEN <= BELLS);
 
 /// See the top of this file.
 pub(super) struct Ring<const POLLED: bool> {
@@ -177,6 +183,10 @@ enum Front {
 impl<const POLLED: bool> Ring<POLLED> {
     pub(super) fn new(segment: &Segment, place: &Place, others: Presence) -> Result<Self> {
         let (r, at, manner) = (segment.region(), place.words, place.manner);
+        let bells = |side: usize| {
+            let at = place.bells.map(|at| at + side * BELLS_LEN);
+            at.map(|at| Doorbell::new(segment.domain(), r, at, segment.identity())).transpose()
+        };
         Ok(Ring {
             ring: place.ring,
             capacity: (place.capacity_bytes / UNIT as u64) as u32,
@@ -194,8 +204,8 @@ impl<const POLLED: bool> Ring<POLLED> {
             detached: r.word32(at + DETACHED)?,
             state: r.word32(at + STATE)?,
             late: r.word32(at + LATE)?,
-            not_empty: EventCount::new(r, at + NOT_EMPTY, manner)?,
-            not_full: EventCount::new(r, at + NOT_FULL, manner)?,
+            not_empty: EventCount::new(r, at + NOT_EMPTY, manner)?.with_bells(bells(0)?),
+            not_full: EventCount::new(r, at + NOT_FULL, manner)?.with_bells(bells(1)?),
             pace: Pace::new(),
             copies: Copies::new(),
             reaped: AtomicU64::new(0),
@@ -510,11 +520,22 @@ impl<const POLLED: bool> Ring<POLLED> {
     pub(super) fn try_get(
         &self,
         max: usize,
-        mut read: impl FnMut(usize, usize) -> Result<bool>,
+        read: impl FnMut(usize, usize) -> Result<bool>,
         account: impl Fn(u32) -> Result<()>,
     ) -> Result<()> {
         self.segment.check()?;
-        let inside = self.enter_get()?;
+        self.take(self.enter_get()?, max, read, account)
+    }
+
+    /// The same, inside the get lock.
+    #[inline]
+    fn take(
+        &self,
+        inside: Inside,
+        max: usize,
+        mut read: impl FnMut(usize, usize) -> Result<bool>,
+        account: impl Fn(u32) -> Result<()>,
+    ) -> Result<()> {
         if self.state.load(Ordering::Acquire) >= CLOSED {
             return Err(self.closed());
         }
@@ -638,6 +659,39 @@ impl<const POLLED: bool> Ring<POLLED> {
             }
             Some(_) => 1,
         }
+    }
+
+    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`]. Takes
+    /// nothing, and waits for nobody for longer than 10 ms.
+    pub(super) fn is_readable(&self, over: impl Fn() -> Result<Option<Error>>) -> bool {
+        if self.segment.check().is_err() || self.state.load(Ordering::Acquire) >= CLOSED {
+            return true;
+        }
+        let plain = self.marks_of_messages();
+        if !POLLED && plain.is_some_and(|messages| messages > 0) {
+            return true;
+        }
+        // What only a closer look can tell: a message, or a reservation; and what the dead have left.
+        let look = if plain.is_some() { self.ready() > 0 } else { self.ready() > 0 || self.is_reaping_due() };
+        let mut seen = false;
+        if look {
+            let see = |_, _| {
+                seen = true;
+                Ok(false)
+            };
+            match self.enter_get_briefly().and_then(|inside| self.take(inside, 1, see, |_| Ok(()))) {
+                Ok(()) | Err(Error::Busy) => {}
+                Err(_) => return true,
+            }
+        }
+        seen || !matches!(over(), Ok(None))
+    }
+
+    /// Whether there is room for a message of `units`, or whatever else a put would not wait for; `look` as in
+    /// [`Ring::put`].
+    pub(super) fn is_writable(&self, units: u32, look: impl Fn() -> Result<()>) -> bool {
+        let there = || self.state.load(Ordering::Acquire) != OPEN || self.may_have_room(units);
+        self.segment.check().is_err() || there() || look().is_err() || there()
     }
 
     /// Whether there may be a reservation between the two marks. (The last one may be on its way there: it is

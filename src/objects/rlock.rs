@@ -1,8 +1,9 @@
 //! The recursive lock as an object of its own.
 
 use super::options::{counted, create_or_open, ObjectOptions};
-use crate::shm::{header, Domain, Handle, Segment, Shape, Source};
-use crate::sync::{Limits, RecursiveMutex, Token};
+use crate::shm::{header, Domain, Handle, Segment, Shape, Source, Word32};
+use crate::sync::raw::Signal;
+use crate::sync::{Limits, Manner, RecursiveMutex, Token};
 use crate::{Acquired, Owner, Result};
 
 /// A robust recursive lock, owned by a process together with a token: the calling thread's, or one that the caller
@@ -26,7 +27,7 @@ pub struct RLockInfo {
     pub steals: u32,
 }
 
-const SHAPE: Shape = Shape::plain(header::PAGE as u64);
+pub(crate) const SHAPE: Shape = Shape::plain(header::PAGE as u64);
 
 impl RLock {
     /// Creates an rlock, named or anonymous; the flag says whether an existing one was opened.
@@ -154,6 +155,20 @@ impl RLock {
 
     pub(super) fn mutex(&self) -> &RecursiveMutex {
         &self.lock
+    }
+
+    /// Whether the calling thread could have it; `ask`: also if its holder is dead.
+    pub(super) fn is_free(&self, ask: bool) -> bool {
+        self.lock.is_free(self.segment.domain(), Token::of_thread(), ask)
+    }
+
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        self.lock.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.options.manner())
     }
 
     /// Who holds it, and how often.

@@ -33,16 +33,16 @@ pub struct RwLockInfo {
 }
 
 // The writer's line, the gate's, and that of the writer who waits.
-const AT_WRITER: usize = header::AT_HOT;
-const AT_INSIDE: usize = AT_WRITER + 4;
-const AT_GROUPS: usize = AT_WRITER + 8;
-const AT_GATE: usize = AT_WRITER + 64;
-const AT_DRAINED: usize = AT_WRITER + 128;
+pub(crate) const AT_WRITER: usize = header::AT_HOT;
+pub(crate) const AT_INSIDE: usize = AT_WRITER + 4;
+pub(crate) const AT_GROUPS: usize = AT_WRITER + 8;
+pub(crate) const AT_GATE: usize = AT_WRITER + 64;
+pub(crate) const AT_DRAINED: usize = AT_WRITER + 128;
 /// A bit for each slot.
-const AT_SEEN: usize = AT_WRITER + 192;
+pub(crate) const AT_SEEN: usize = AT_WRITER + 192;
 /// u64 for each slot.
-const AT_READERS: usize = header::PAGE;
-const SHAPE: Shape = Shape::plain((AT_READERS + TABLE * 8).next_multiple_of(header::PAGE) as u64);
+pub(crate) const AT_READERS: usize = header::PAGE;
+pub(crate) const SHAPE: Shape = Shape::plain((AT_READERS + TABLE * 8).next_multiple_of(header::PAGE) as u64);
 
 impl RwLock {
     /// Creates an rwlock, named or anonymous; the flag says whether an existing one was opened.

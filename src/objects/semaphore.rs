@@ -5,8 +5,10 @@
 
 use super::options::{create_or_open, ObjectOptions};
 use crate::shm::header::{self, Header};
-use crate::shm::{every, may_ask, Domain, Handle, Segment, Shape, Source, Table, Tenant, Word32, Word64, TABLE};
-use crate::sync::raw::{self, Holders, Look};
+use crate::shm::{
+    ask_rate_limited, every, Domain, Handle, Segment, Shape, Source, Table, Tenant, Word32, Word64, TABLE,
+};
+use crate::sync::raw::{self, Holders, Look, Signal};
 use crate::sync::{Limits, Manner, Mutex, Wait};
 use crate::sys::crash::{mutant, Mutant};
 use crate::{Acquired, Error, Result};
@@ -77,26 +79,26 @@ struct Account {
     looked: AtomicU64,
 }
 
-const AT_INITIAL: usize = header::AT_PARAMS;
-const AT_MODE: usize = header::AT_PARAMS + 4;
-const BOUNDED: u32 = 1;
-const ACCOUNTING: u32 = 2;
+pub(crate) const AT_INITIAL: usize = header::AT_PARAMS;
+pub(crate) const AT_MODE: usize = header::AT_PARAMS + 4;
+pub(crate) const BOUNDED: u32 = 1;
+pub(crate) const ACCOUNTING: u32 = 2;
 
-const AT_VALUE: usize = header::AT_HOT;
-const AT_SEQUENCE: usize = AT_VALUE + 4;
-const AT_HINT: usize = AT_VALUE + 8;
-const AT_LOCK: usize = AT_VALUE + 64;
-const AT_RECLAIMED: usize = AT_LOCK + 4;
-const AT_SWEPT: usize = AT_LOCK + 8;
+pub(crate) const AT_VALUE: usize = header::AT_HOT;
+pub(crate) const AT_SEQUENCE: usize = AT_VALUE + 4;
+pub(crate) const AT_HINT: usize = AT_VALUE + 8;
+pub(crate) const AT_LOCK: usize = AT_VALUE + 64;
+pub(crate) const AT_RECLAIMED: usize = AT_LOCK + 4;
+pub(crate) const AT_SWEPT: usize = AT_LOCK + 8;
 /// u64 for each slot.
-const AT_HOLDERS: usize = header::PAGE;
+pub(crate) const AT_HOLDERS: usize = header::PAGE;
 
 fn mode(bounded: bool, accounting: bool) -> u32 {
     let flag = |on, bit| if on { bit } else { 0 };
     flag(bounded, BOUNDED) | flag(accounting, ACCOUNTING)
 }
 
-fn shape(accounting: bool) -> Shape {
+pub(crate) fn shape(accounting: bool) -> Shape {
     let table = if accounting { TABLE * 8 } else { 0 };
     Shape::plain((header::PAGE + table) as u64)
 }
@@ -249,18 +251,26 @@ impl Semaphore {
             if self.plain.value() != 0 {
                 return self.take(account, me, false).transpose();
             }
-            // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is
-            // stale.
-            let ask = match look {
-                Look::First => !is_try || may_ask(&account.looked),
-                Look::Again => false,
-                Look::Slice => every(&account.swept, 50),
-            };
-            if ask && (account.is_abandoned(domain) || account.dead(domain).next().is_some()) {
+            if account.may_reclaim(domain, look, is_try) {
                 return self.take(account, me, true).transpose();
             }
             None
         })?
+    }
+
+    /// Whether a permit could be had.
+    pub(super) fn is_available(&self, look: Look, is_try: bool) -> bool {
+        let reclaim = |account: &Account| account.may_reclaim(self.segment.domain(), look, is_try);
+        self.plain.value() != 0 || self.account.as_ref().is_some_and(reclaim)
+    }
+
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        self.plain.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.manner)
     }
 
     /// Takes a permit if there is one; with `reclaim`, first what the dead had.
@@ -377,6 +387,18 @@ impl Semaphore {
 }
 
 impl Account {
+    /// Whether it is time to ask for the dead, and there are some.
+    fn may_reclaim(&self, domain: &Domain, look: Look, is_try: bool) -> bool {
+        // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is stale.
+        let there = || self.is_abandoned(domain) || self.dead(domain).next().is_some();
+        match look {
+            Look::First if is_try => ask_rate_limited(&self.looked, there),
+            Look::First => there(),
+            Look::Again => false,
+            Look::Slice => every(&self.swept, 50) && there(),
+        }
+    }
+
     /// Whether somebody died inside the lock.
     fn is_abandoned(&self, domain: &Domain) -> bool {
         let owner = self.lock.owner();

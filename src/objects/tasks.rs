@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of the table.
-pub(super) const TABLE: usize = 8192;
+pub(crate) const TABLE: usize = 8192;
 const _: () = assert!(SLOTS * 8 <= TABLE);
 
 pub(super) struct Tasks {

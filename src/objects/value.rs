@@ -4,31 +4,35 @@
 use super::element::{ElemType, Element};
 use super::options::{create_or_open, ObjectOptions, UserLock};
 use crate::shm::{header, Domain, Handle, Region, Segment, Shape, Source, Word16, Word32, Word64, Word8};
-use crate::sync::{Limits, Mutex};
+use crate::sync::raw::Signal;
+use crate::sync::{EventCount, Limits, Manner, Mutex};
 use crate::sys::crash;
 use crate::{Acquired, Error, Owner, Result};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{fence, Ordering};
 
 // Parameters in the header; the array uses the same places for its element.
-pub(super) const AT_TYPE: usize = header::AT_PARAMS;
-const AT_MODE: usize = header::AT_PARAMS + 4;
-pub(super) const AT_SIZE: usize = header::AT_PARAMS + 8;
-pub(super) const AT_ALIGN: usize = header::AT_PARAMS + 16;
-pub(super) const AT_SCHEMA: usize = header::AT_PARAMS + 24;
+pub(crate) const AT_TYPE: usize = header::AT_PARAMS;
+pub(crate) const AT_MODE: usize = header::AT_PARAMS + 4;
+pub(crate) const AT_SIZE: usize = header::AT_PARAMS + 8;
+pub(crate) const AT_ALIGN: usize = header::AT_PARAMS + 16;
+pub(crate) const AT_SCHEMA: usize = header::AT_PARAMS + 24;
 /// [`AT_MODE`] of a scalar, a SNAPSHOT struct, a RAW struct.
-const SCALAR: u32 = 0;
-const SNAPSHOT: u32 = 1;
-const RAW: u32 = 2;
+pub(crate) const SCALAR: u32 = 0;
+pub(crate) const SNAPSHOT: u32 = 1;
+pub(crate) const RAW: u32 = 2;
 
 /// A scalar's word, alone on its line.
-const AT_SCALAR: usize = header::AT_HOT;
+pub(crate) const AT_SCALAR: usize = header::AT_HOT;
 /// u64: how often the value was written; its lowest bit names the copy that counts.
-const AT_FLIP: usize = header::AT_HOT;
+pub(crate) const AT_FLIP: usize = header::AT_HOT;
 /// The lock of SNAPSHOT writers.
-const AT_WRITE_LOCK: usize = header::AT_HOT + 128;
+pub(crate) const AT_WRITE_LOCK: usize = header::AT_HOT + 128;
+/// How often somebody said that the value has changed; and the eventcount for that.
+pub(crate) const AT_NOTIFIED: usize = header::AT_HOT + 256;
+pub(crate) const AT_CHANGED: usize = AT_NOTIFIED + 8;
 /// A RAW struct, or the first of two copies.
-const AT_STRUCT: usize = header::PAGE;
+pub(crate) const AT_STRUCT: usize = header::PAGE;
 
 /// How often a reader tries before it keeps writers out.
 const READ_TRIES: usize = 100;
@@ -79,6 +83,10 @@ pub struct Value {
     storage: Storage,
     /// The word of a 64-bit integer once more: the shortest way for the call everybody uses.
     counter: Option<Word64>,
+    /// How often it was notified.
+    notified: Word32,
+    changed: EventCount,
+    manner: Manner,
 }
 
 enum Storage {
@@ -213,7 +221,16 @@ impl Value {
             ElemType::I64 | ElemType::U64 => Some(region.word64(AT_SCALAR)?),
             _ => None,
         };
-        Ok(Value { lock: UserLock::new(&segment, options)?, segment, element, storage, counter })
+        Ok(Value {
+            lock: UserLock::new(&segment, options)?,
+            notified: region.word32(AT_NOTIFIED)?,
+            changed: EventCount::new(region, AT_CHANGED, options.manner())?,
+            manner: options.manner(),
+            element,
+            storage,
+            counter,
+            segment,
+        })
     }
 
     /// What it is.
@@ -349,6 +366,58 @@ impl Value {
             put_bytes(&normal_bits(&self.element, found), seen);
         }
         Ok(swapped)
+    }
+
+    /// Waits until the value is not `expected` any more, byte for byte; `None`: until it is notified.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`], [`Error::Type`] (another size), [`Error::Busy`].
+    pub fn wait(&self, expected: Option<&[u8]>, limits: Limits) -> Result<()> {
+        self.check_expected(expected)?;
+        let first = self.notified();
+        self.changed.wait(
+            self.segment.domain(),
+            limits,
+            || u32::from(self.has_changed(expected, first).unwrap_or(true)),
+            || Ok(self.has_changed(expected, first)?.then_some(())),
+        )
+    }
+
+    /// Wakes up to `n` of those who wait for the value.
+    pub fn notify(&self, n: u32) {
+        self.notified.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_after_unlock(self.segment.domain(), n);
+    }
+
+    /// How often it was notified.
+    pub(super) fn notified(&self) -> u32 {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Whether it is something else than `expected`, which is as long; `None`: whether it was notified since that count.
+    pub(super) fn has_changed(&self, expected: Option<&[u8]>, since: u32) -> Result<bool> {
+        let Some(expected) = expected else { return Ok(self.notified() != since) };
+        match &self.storage {
+            Storage::Snapshot(_) => Ok(self.load()? != expected),
+            Storage::Raw => Ok(!self.segment.region().equals(AT_STRUCT, expected)?),
+            _ => {
+                let now = scalar!(self, w, T => T::into(w.load(Ordering::Acquire)), else 0u64);
+                Ok(normal_bits(&self.element, now) != normal_bits(&self.element, bits(&self.element, expected)))
+            }
+        }
+    }
+
+    pub(super) fn check_expected(&self, expected: Option<&[u8]>) -> Result<()> {
+        expected.map_or(Ok(()), |bytes| self.check_size(bytes.len()))
+    }
+
+    /// Where to wait for that.
+    pub(super) fn signal(&self) -> Signal<'_, Word32> {
+        self.changed.signal()
+    }
+
+    pub(super) fn domain(&self) -> (&Domain, Manner) {
+        (self.segment.domain(), self.manner)
     }
 
     /// The value as a counter, if it is a 64-bit integer: for the shortest way to add to it.
@@ -588,7 +657,7 @@ fn recovered(segment: &Segment) -> Result<()> {
     Ok(())
 }
 
-fn copy_len(size: usize) -> usize {
+pub(crate) fn copy_len(size: usize) -> usize {
     size.next_multiple_of(64)
 }
 
@@ -601,7 +670,7 @@ fn mode(element: &Element, raw: bool) -> Result<u32> {
     }
 }
 
-fn shape(element: &Element, mode: u32) -> Shape {
+pub(crate) fn shape(element: &Element, mode: u32) -> Shape {
     let data = match mode {
         SCALAR => 0,
         SNAPSHOT => 2 * copy_len(element.size()),
@@ -619,7 +688,7 @@ pub(super) fn put_element(h: &mut header::Header, element: &Element) {
 }
 
 /// Reads an element from a header, checked.
-pub(super) fn get_element(h: &header::Header) -> Result<Element> {
+pub(crate) fn get_element(h: &header::Header) -> Result<Element> {
     Element::parse(h.u32(AT_TYPE), h.u64(AT_SIZE), h.u64(AT_ALIGN), h.u64(AT_SCHEMA))
 }
 

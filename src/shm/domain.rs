@@ -1,6 +1,6 @@
 //! The domain: a directory with a registry and one file for each named object, or anonymous.
 
-use super::header::Header;
+use super::header::{Header, Kind};
 use super::liveness::Probe;
 use super::registry::{Me, Registry, ALL_BYTES, GUARD_BYTE, LOCK_BASE, NAMES_BYTE, REGISTRY_LEN};
 use super::tenant::{Seat, Tenant};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 
-const REGISTRY: &str = ".registry";
+pub(crate) const REGISTRY: &str = ".registry";
 const BUSY_NS: u64 = 5_000_000_000;
 /// How often opening and creating sweep the rest of the domain.
 const SWEEP_EVERY_MS: u64 = 1000;
@@ -30,6 +30,10 @@ pub struct DomainOptions {
     pub existing: bool,
     /// Nanoseconds an internal lock may be held by a living process before a call gives up; 0: 5 s.
     pub busy_timeout_ns: u64,
+    /// Keep the descriptor (close-on-exec) of the description that this process's membership hangs on, so that it can
+    /// be left to a program that is started: what this process holds then stays held until both are gone. A forked
+    /// child that executes nothing keeps it, too. Only counts where the process has not joined the domain before.
+    pub keep_membership: bool,
 }
 
 impl DomainOptions {
@@ -102,6 +106,9 @@ impl Domain {
     /// [`Error::Slots`], [`Error::Version`], [`Error::Corrupt`], [`Error::NoSpace`], [`Error::Sys`].
     pub fn open(options: &DomainOptions) -> Result<Domain> {
         let inner = fork::exclusive(|| if options.anonymous { Inner::anonymous() } else { Inner::directory(options) })?;
+        if options.keep_membership {
+            inner.registry.keep_membership();
+        }
         let busy_ns = if options.busy_timeout_ns == 0 { BUSY_NS } else { options.busy_timeout_ns };
         let domain = Domain { words: inner.registry.me.shared(), inner, busy_ns };
         domain.me()?;
@@ -135,6 +142,15 @@ impl Domain {
         Domain::open(&DomainOptions::default())
     }
 
+    /// Where the default domain is.
+    pub(crate) fn default_path() -> PathBuf {
+        match std::env::var_os("MPROC_DOMAIN") {
+            // A set-user-id program does not let its caller choose where it keeps its state.
+            Some(path) if !path.is_empty() && !process::is_privileged() => path.into(),
+            _ => PathBuf::from(format!("/dev/shm/mproc-{}", process::euid())),
+        }
+    }
+
     /// The directory; empty for an anonymous domain.
     pub fn path(&self) -> &Path {
         match &self.inner.place {
@@ -161,6 +177,12 @@ impl Domain {
             Some(me) => Ok(me),
             None => self.inner.registry.join(|| self.open_registry()),
         }
+    }
+
+    /// The descriptor that [`DomainOptions::keep_membership`] is about, if there is one.
+    #[cfg(feature = "tool")]
+    pub(crate) fn membership(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.registry.membership()
     }
 
     /// The same if this process has joined.
@@ -234,7 +256,7 @@ impl Domain {
     }
 
     /// The directory, checked to be the one this domain lives in.
-    pub(super) fn dir(&self) -> Result<OwnedFd> {
+    pub(crate) fn dir(&self) -> Result<OwnedFd> {
         let Place::Directory(path) = &self.inner.place else {
             return Err(Error::NotSupported("an anonymous domain has no names"));
         };
@@ -328,25 +350,21 @@ impl Domain {
     /// Removes the name if it leads to an object that nobody uses and that is not persistent. Returns
     /// whether it did.
     pub(super) fn sweep_name(&self, dir: &OwnedFd, name: &str) -> Result<bool> {
+        Ok(self.sweep_name_judged(dir, name)?.verdict == Verdict::Leftover)
+    }
+
+    /// The same, and says what it was and why it stays.
+    pub(crate) fn sweep_name_judged(&self, dir: &OwnedFd, name: &str) -> Result<Judged> {
         self.alone(|| {
-            let fd = match file::open_at(dir.as_fd(), name) {
-                Err(Error::NotFound(_)) => return Ok(Some(false)),
-                other => other?,
-            };
-            if !file::stat(fd.as_fd())?.is_regular() {
-                return Ok(Some(false));
-            }
-            let mut start = [0u8; 64];
-            let n = file::read_start(fd.as_fd(), &mut start)?;
-            if !Header::may_sweep(&start[..n]) {
-                return Ok(Some(false));
-            }
+            let (fd, judged) = Judged::before(dir, name)?;
+            let (Some(fd), Verdict::Leftover) = (fd, judged.verdict) else { return Ok(Some(judged)) };
             if !file::try_lock(fd.as_fd(), FileLock::Exclusive, super::segment::USE_BYTE, 1)? {
                 // In use, if others share the lock. If somebody has it alone, the object is about to go.
                 let shared = file::try_lock(fd.as_fd(), FileLock::Shared, super::segment::USE_BYTE, 1)?;
-                return Ok(shared.then_some(false));
+                return Ok(shared.then_some(Judged { verdict: Verdict::Used, ..judged }));
             }
-            self.remove_locked(dir, name, &fd)
+            let removed = self.remove_locked(dir, name, &fd)?;
+            Ok(removed.map(|removed| if removed { judged } else { Judged { verdict: Verdict::Gone, ..judged } }))
         })
     }
 
@@ -409,6 +427,68 @@ impl Domain {
     }
 }
 
+/// What the sweeper thinks of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody uses it, and it is not persistent: to be removed.
+    Leftover,
+    /// Somebody uses it.
+    Used,
+    /// It stays until it is unlinked.
+    Persistent,
+    /// Not an object.
+    Foreign,
+    /// There is no such name, or it leads to another object by now.
+    Gone,
+}
+
+/// A name, judged.
+#[cfg_attr(not(feature = "tool"), allow(dead_code))] // kind and size are for people
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    /// `None`: of an unknown kind.
+    pub(crate) kind: Option<Kind>,
+    /// Bytes of memory behind it.
+    pub(crate) allocated: u64,
+}
+
+impl Judged {
+    /// What the file itself says, and the file. That nobody uses it is for the caller to find out.
+    fn before(dir: &OwnedFd, name: &str) -> Result<(Option<OwnedFd>, Judged)> {
+        let judged = Judged { verdict: Verdict::Gone, kind: None, allocated: 0 };
+        let fd = match file::open_at(dir.as_fd(), name) {
+            Err(Error::NotFound(_)) => return Ok((None, judged)),
+            other => other?,
+        };
+        let stat = file::stat(fd.as_fd())?;
+        let judged = Judged { verdict: Verdict::Foreign, allocated: stat.allocated, ..judged };
+        if !stat.is_regular() {
+            return Ok((None, judged));
+        }
+        let mut start = [0u8; 64];
+        let n = file::read_start(fd.as_fd(), &mut start)?;
+        let verdict = match Header::is_segment(&start[..n]) {
+            false => Verdict::Foreign,
+            true if Header::may_sweep(&start[..n]) => Verdict::Leftover,
+            true => Verdict::Persistent,
+        };
+        Ok((Some(fd), Judged { verdict, kind: Header::kind_of(&start[..n]), ..judged }))
+    }
+
+    /// What a sweep would do, without doing it: takes no lock.
+    #[cfg(feature = "tool")]
+    pub(crate) fn only_look(dir: &OwnedFd, name: &str) -> Result<Judged> {
+        let (fd, judged) = Judged::before(dir, name)?;
+        let (Some(fd), Verdict::Leftover) = (fd, judged.verdict) else { return Ok(judged) };
+        match file::is_locked(fd.as_raw_fd(), super::segment::USE_BYTE) {
+            Some(false) => Ok(judged),
+            Some(true) => Ok(Judged { verdict: Verdict::Used, ..judged }),
+            None => Err(crate::sys::last("fcntl(F_OFD_GETLK)")),
+        }
+    }
+}
+
 /// Removes an object of a domain that nobody has joined, persistent or not.
 fn remove_unused(dir: &OwnedFd, name: &str) -> Result<()> {
     let Ok(fd) = file::open_at(dir.as_fd(), name) else { return Ok(()) };
@@ -429,14 +509,7 @@ fn remove_unused(dir: &OwnedFd, name: &str) -> Result<()> {
 impl Inner {
     /// The domain in a directory; the one this process has open already, if it has.
     fn directory(options: &DomainOptions) -> Result<Arc<Inner>> {
-        let path = match &options.path {
-            Some(path) => path.clone(),
-            None => match std::env::var_os("MPROC_DOMAIN") {
-                // A set-user-id program does not let its caller choose where it keeps its state.
-                Some(path) if !path.is_empty() && !process::is_privileged() => path.into(),
-                _ => PathBuf::from(format!("/dev/shm/mproc-{}", process::euid())),
-            },
-        };
+        let path = options.path.clone().unwrap_or_else(Domain::default_path);
         if !path.is_absolute() || path.as_os_str().len() > 3800 {
             return Err(Error::invalid("the domain's path is relative or too long"));
         }
@@ -605,7 +678,7 @@ fn check_owner(stat: &Stat, group: bool) -> Result<()> {
 }
 
 /// A name of an object: 1 to 200 of `[A-Za-z0-9._-]`, not starting with a dot.
-pub(super) fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if (1..=200).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(fine) {
         Ok(())

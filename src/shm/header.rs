@@ -11,13 +11,13 @@ const MAGIC: [u8; 8] = *b"MPROCSEG";
 const ENDIAN: u32 = 0x0102_0304;
 
 // Written once.
-const AT_MAGIC: usize = 0;
-const AT_LAYOUT: usize = 8;
+pub(crate) const AT_MAGIC: usize = 0;
+pub(crate) const AT_LAYOUT: usize = 8;
 const AT_ENDIAN: usize = 12;
-const AT_KIND: usize = 16;
-const AT_FLAGS: usize = 20;
-const AT_DOMAIN: usize = 24;
-const AT_SIZE: usize = 40;
+pub(crate) const AT_KIND: usize = 16;
+pub(crate) const AT_FLAGS: usize = 20;
+pub(crate) const AT_DOMAIN: usize = 24;
+pub(crate) const AT_SIZE: usize = 40;
 /// Where an object's own parameters begin, written once.
 pub(crate) const AT_PARAMS: usize = 192;
 
@@ -148,6 +148,12 @@ impl Header {
     /// Whether this is a segment of any layout version.
     pub(crate) fn is_segment(bytes: &[u8]) -> bool {
         bytes.len() >= AT_DOMAIN && bytes[AT_MAGIC..AT_MAGIC + 8] == MAGIC
+    }
+
+    /// The kind in the first bytes of a segment of any layout version, if it is a known one.
+    pub(crate) fn kind_of(bytes: &[u8]) -> Option<Kind> {
+        let code = bytes.get(AT_KIND..AT_KIND + 4)?.try_into().ok()?;
+        Header::is_segment(bytes).then(|| Kind::parse(u32::from_ne_bytes(code))).flatten()
     }
 
     /// Checks kind and domain.

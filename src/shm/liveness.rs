@@ -98,14 +98,16 @@ pub(crate) fn every(last: &Word64, ms: u64) -> bool {
     (then > now || now - then >= ms) && last.compare_exchange(then, now, Ordering::Relaxed).is_ok()
 }
 
-/// Whether a call that must not wait may ask the kernel: once a millisecond in this process.
-pub(crate) fn may_ask(asked: &AtomicU64) -> bool {
+/// Asks the kernel for a call that must not wait: once a millisecond in this process, until the answer is yes.
+pub(crate) fn ask_rate_limited(asked: &AtomicU64, ask: impl FnOnce() -> bool) -> bool {
     let now = clock::now_ns();
-    let due = now.saturating_sub(asked.load(Ordering::Relaxed)) >= 1_000_000;
-    if due {
-        asked.store(now, Ordering::Relaxed);
+    if now.saturating_sub(asked.load(Ordering::Relaxed)) < 1_000_000 {
+        return false;
     }
-    due
+    let yes = ask();
+    // After a yes somebody is about to act on it, and asks again.
+    asked.store(if yes { 0 } else { now }, Ordering::Relaxed);
+    yes
 }
 
 impl Domain {
@@ -141,12 +143,12 @@ impl Domain {
     /// As [`Domain::is_dead`], for calls that must not wait: asks the kernel at most once a millisecond;
     /// `asked` remembers when.
     pub(crate) fn is_dead_rate_limited(&self, word: u32, asked: &AtomicU64) -> bool {
-        may_ask(asked) && self.is_dead(word)
+        ask_rate_limited(asked, || self.is_dead(word))
     }
 
     /// As [`Domain::is_gone`], for calls that must not wait.
     pub(crate) fn is_gone_rate_limited(&self, tenant: Tenant, asked: &AtomicU64) -> bool {
-        may_ask(asked) && self.is_gone(tenant)
+        ask_rate_limited(asked, || self.is_gone(tenant))
     }
 
     /// The owner that `word` names, for people; `None` for 0.

@@ -3,22 +3,24 @@
 #![allow(unsafe_code)]
 
 mod descriptor;
-mod domain;
+pub(crate) mod domain;
 mod handle;
 pub(crate) mod header;
 mod liveness;
 mod region;
-mod registry;
-mod role;
-mod segment;
+pub(crate) mod registry;
+pub(crate) mod role;
+pub(crate) mod segment;
 pub(crate) mod store;
 mod tenant;
 
 pub use domain::{Domain, DomainOptions};
+#[cfg(feature = "tool")]
+pub(crate) use domain::{Judged, Verdict};
 pub use handle::Handle;
 pub(crate) use handle::{INHERITED, LETTER};
 pub use liveness::Owner;
-pub(crate) use liveness::{every, may_ask};
+pub(crate) use liveness::{ask_rate_limited, every};
 pub(crate) use region::{filled, Region};
 
 pub use registry::Me;

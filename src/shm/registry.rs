@@ -12,8 +12,11 @@ use super::store::{Table, Word32, Word64};
 use super::tenant::{Seat, Tenant};
 use crate::sys::{file, fork, mapping, process};
 use crate::{Error, Result};
+#[cfg(feature = "tool")]
+use std::os::fd::BorrowedFd;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Most processes that can live in a domain at a time.
 pub(crate) const SLOTS: usize = 1022;
@@ -21,22 +24,22 @@ pub(crate) const SLOTS: usize = 1022;
 pub(crate) const TABLE: usize = 1024;
 
 /// u64: how often a slot was claimed; the order of claims.
-const AT_JOINS: usize = 64;
+pub(crate) const AT_JOINS: usize = 64;
 /// u64: when the domain was last swept, CLOCK_MONOTONIC in milliseconds.
-const AT_SWEPT: usize = 72;
-const AT_SLOTS: usize = PAGE;
-const SLOT_LEN: usize = 64;
+pub(crate) const AT_SWEPT: usize = 72;
+pub(crate) const AT_SLOTS: usize = PAGE;
+pub(crate) const SLOT_LEN: usize = 64;
 // Within a slot.
 /// u64: how often this slot was claimed. Odd or even has no meaning; 0: never.
-const GENERATION: usize = 0;
+pub(crate) const GENERATION: usize = 0;
 /// u64: the number of its latest claim, so that the longest unused slot is taken first.
-const CLAIM: usize = 8;
+pub(crate) const CLAIM: usize = 8;
 /// u32, for people.
-const PID: usize = 16;
+pub(crate) const PID: usize = 16;
 /// u64, for people.
-const START_TIME: usize = 24;
+pub(crate) const START_TIME: usize = 24;
 /// 32 bytes, for people.
-const COMMAND: usize = 32;
+pub(crate) const COMMAND: usize = 32;
 
 /// Size of the registry file.
 pub(crate) const REGISTRY_LEN: usize = (AT_SLOTS + SLOTS * SLOT_LEN).next_multiple_of(PAGE);
@@ -44,11 +47,11 @@ pub(crate) const REGISTRY_LEN: usize = (AT_SLOTS + SLOTS * SLOT_LEN).next_multip
 const WHOLE: mapping::Window = mapping::Window { offset: 0, len: REGISTRY_LEN };
 
 /// Locked bytes lie far behind the end of any file; they are only numbers.
-pub(super) const LOCK_BASE: i64 = 1 << 60;
+pub(crate) const LOCK_BASE: i64 = 1 << 60;
 /// Shared by everybody who has the registry mapped; a forked child inherits it.
-pub(super) const GUARD_BYTE: i64 = LOCK_BASE + 4096;
+pub(crate) const GUARD_BYTE: i64 = LOCK_BASE + 4096;
 /// Exclusive for a moment by whoever removes a name.
-pub(super) const NAMES_BYTE: i64 = LOCK_BASE + 4097;
+pub(crate) const NAMES_BYTE: i64 = LOCK_BASE + 4097;
 /// All of the above.
 pub(super) const ALL_BYTES: i64 = 8192;
 
@@ -78,7 +81,7 @@ impl Me {
     }
 }
 
-fn owner_word(slot: usize, generation: u64) -> u32 {
+pub(crate) fn owner_word(slot: usize, generation: u64) -> u32 {
     (slot as u32 + 1) | ((generation as u32 & GENERATION_MASK) << SLOT_BITS)
 }
 
@@ -97,6 +100,10 @@ pub(super) struct Registry {
     pub(super) me: fork::WipedOnFork,
     /// The registry file, to recognise it by.
     pub(super) stat: file::Stat,
+    /// Whether the next join keeps the descriptor that its slot's lock was taken through.
+    keep: AtomicBool,
+    /// That descriptor, and the owner word it stands for: a forked child finds its parent's here.
+    kept: OnceLock<(u32, OwnedFd)>,
 }
 
 impl Registry {
@@ -112,7 +119,21 @@ impl Registry {
             region,
             me: fork::WipedOnFork::new()?,
             stat,
+            keep: AtomicBool::new(false),
+            kept: OnceLock::new(),
         })
+    }
+
+    /// From now on: whoever joins keeps the descriptor. See [`super::DomainOptions::keep_membership`].
+    pub(super) fn keep_membership(&self) {
+        self.keep.store(true, Ordering::Relaxed);
+    }
+
+    /// The descriptor of the description that carries this process's lock, if it was kept.
+    #[cfg(feature = "tool")]
+    pub(super) fn membership(&self) -> Option<BorrowedFd<'_>> {
+        let (word, fd) = self.kept.get()?;
+        (self.me.words().me.load(Ordering::Acquire) == *word).then(|| fd.as_fd())
     }
 
     /// Writes the header of a new registry, with a new domain id, into a reserved, unnamed file.
@@ -136,6 +157,10 @@ impl Registry {
             let slot = self.claim(&fd)?;
             let (word, tenant) = self.announce(slot)?;
             let carrier = mapping::carrier(fd.as_fd(), false)?;
+            if self.keep.load(Ordering::Relaxed) {
+                // In a forked child its parent's is there already: the child does without.
+                let _ = self.kept.set((word, fd));
+            }
             words.carrier.store(carrier, Ordering::Relaxed);
             let seat = Seat::new(tenant, Table::place);
             words.tenant.store(tenant.0, Ordering::Relaxed);

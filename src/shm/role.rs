@@ -20,7 +20,7 @@ impl Role {
     /// The ends of a pipe.
     pub(crate) const ENDS: [Role; 2] = [Role(1), Role(2)];
 
-    pub(super) fn byte(self) -> i64 {
+    pub(crate) fn byte(self) -> i64 {
         USE_BYTE + i64::from(self.0)
     }
 

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 /// Locked while the object is in use; far behind the end of any file. The bytes after it are [`Role`]s.
-pub(super) const USE_BYTE: i64 = 1 << 60;
+pub(crate) const USE_BYTE: i64 = 1 << 60;
 
 /// Objects larger than this ask how much memory is left before they take it.
 const LARGE: u64 = 1 << 20;

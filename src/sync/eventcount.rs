@@ -1,10 +1,11 @@
 //! The eventcount on two words in shared memory.
 
-use super::raw::{self, Env};
+use super::doorbell::Doorbell;
+use super::raw::{self, Env, Signal, Stop};
 use super::wait::{spinning_helps, Manner, Wait};
 use super::Limits;
 use crate::shm::{Domain, Region, Word32};
-use crate::Result;
+use crate::{Error, Result};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Sleep until something changes, without state that a killed sleeper could leave behind.
@@ -14,6 +15,8 @@ pub(crate) struct EventCount {
     manner: Manner,
     /// Pauses before the first look, in this process: see [`EventCount::spin`].
     distance: AtomicU32,
+    /// For those who wait in an event loop.
+    doorbell: Option<Doorbell>,
 }
 
 /// Bounds of the distance between two looks, and of all of them together, in pauses.
@@ -31,7 +34,26 @@ impl EventCount {
             hint: region.word32(offset + 4)?,
             manner,
             distance: AtomicU32::new(SHORTEST),
+            doorbell: None,
         })
+    }
+
+    /// The same with bells.
+    pub(crate) fn with_bells(self, doorbell: Option<Doorbell>) -> EventCount {
+        EventCount { doorbell, ..self }
+    }
+
+    /// A descriptor that becomes readable when this is notified, and then stays so until a wait without result.
+    pub(crate) fn descriptor(&self) -> Result<i32> {
+        match &self.doorbell {
+            Some(doorbell) => doorbell.descriptor(),
+            None => Err(Error::NotSupported("the object was not made pollable")),
+        }
+    }
+
+    /// Where to wait for it among other things.
+    pub(crate) fn signal(&self) -> Signal<'_, Word32> {
+        Signal::Count { sequence: &self.sequence, hint: &self.hint }
     }
 
     /// Looks again and again at the shortest distance, for some microseconds, until `there` says yes: for an answer
@@ -81,7 +103,7 @@ impl EventCount {
                     // Whoever gives up passes on a wake-up it may have swallowed.
                     self.notify(domain, 1);
                 }
-                return Err(stop.into());
+                return self.go_silent(stop, &env, attempt);
             }
             if ready() > 0 {
                 continue;
@@ -92,6 +114,18 @@ impl EventCount {
                 slept = true;
             }
         }
+    }
+
+    /// The end of a wait without result. If this handle has a descriptor, it stays readable unless there is nothing.
+    fn go_silent<T>(&self, stop: Stop, env: &Wait, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+        let doorbell = self.doorbell.as_ref().filter(|doorbell| stop == Stop::TimedOut && doorbell.arm());
+        let Some(doorbell) = doorbell else { return Err(stop.into()) };
+        raw::announce(&self.sequence, &self.hint, env);
+        let last = attempt();
+        if !matches!(last, Ok(None)) {
+            doorbell.sound();
+        }
+        last?.ok_or(stop.into())
     }
 
     /// Looks again and again, for a while, at growing distances. Each look takes the line away from the
@@ -121,7 +155,13 @@ impl EventCount {
     #[inline]
     pub(crate) fn notify(&self, domain: &Domain, n: u32) {
         let env = Wait::never(domain, self.manner);
-        raw::notify(&self.sequence, &self.hint, n, false, &env);
+        raw::notify_and(&self.sequence, &self.hint, n, false, &env, || self.ring());
+    }
+
+    fn ring(&self) {
+        if let Some(doorbell) = &self.doorbell {
+            doorbell.ring();
+        }
     }
 
     /// As [`EventCount::notify`], right after the release of a lock: on x86 that is a full fence already.
@@ -129,6 +169,6 @@ impl EventCount {
     pub(crate) fn notify_after_unlock(&self, domain: &Domain, n: u32) {
         let env = Wait::never(domain, self.manner);
         env.fence_after_rmw();
-        raw::notify(&self.sequence, &self.hint, n, true, &env);
+        raw::notify_and(&self.sequence, &self.hint, n, true, &env, || self.ring());
     }
 }

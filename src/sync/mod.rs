@@ -4,6 +4,7 @@
 //! `tests/loom.rs` run the very code that ships; the rest of this folder is what they run on.
 
 mod cancel;
+mod doorbell;
 mod eventcount;
 mod limits;
 mod mutex;
@@ -12,6 +13,7 @@ mod rlock;
 mod wait;
 
 pub use cancel::Cancel;
+pub(crate) use doorbell::{Doorbell, BELLS_LEN};
 pub(crate) use eventcount::EventCount;
 pub(crate) use limits::Deadline;
 pub use limits::{Limits, Timeout};

@@ -1,6 +1,6 @@
 //! The robust lock on a word in shared memory.
 
-use super::raw::{self, Acquired};
+use super::raw::{self, Acquired, Signal};
 use super::wait::{Manner, Wait};
 use super::{Limits, Timeout};
 use crate::shm::{Domain, Me, Word32};
@@ -77,6 +77,17 @@ impl Mutex {
         } else {
             Err(Error::NotOwner)
         }
+    }
+
+    /// Whether whoever tried to take it would get it: it is free, or (`ask`, at most once a millisecond) its holder dead.
+    pub(crate) fn is_free(&self, domain: &Domain, ask: bool) -> bool {
+        let owner = self.owner();
+        owner == 0 || ask && domain.is_dead_rate_limited(owner, &self.asked)
+    }
+
+    /// Where to wait for that among other things.
+    pub(crate) fn signal(&self) -> Signal<'_, Word32> {
+        Signal::Lock(&self.word)
     }
 
     /// The owner's bits, 0 if free.

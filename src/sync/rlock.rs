@@ -5,7 +5,7 @@
 //! released, and by whoever takes the lock over from the dead before anything else. So whoever reads its own process
 //! and its own token there, while its process has the lock, is the one that has it.
 
-use super::raw::Acquired;
+use super::raw::{Acquired, Signal};
 use super::{Limits, Manner, Mutex};
 use crate::shm::{Domain, Me, Region, Word32, Word64};
 use crate::sys::crash::{mutant, Mutant};
@@ -172,6 +172,16 @@ impl RecursiveMutex {
             return Err(Error::NotOwner);
         }
         Ok(self.count.load(Ordering::Relaxed).max(1))
+    }
+
+    /// Whether whoever tried to take it with this token would get it: see [`Mutex::is_free`].
+    pub(crate) fn is_free(&self, domain: &Domain, token: Token, ask: bool) -> bool {
+        self.mutex.is_free(domain, ask) || domain.me_if_joined().is_some_and(|me| self.is_held(me.word(), token))
+    }
+
+    /// Where to wait for that among other things.
+    pub(crate) fn signal(&self) -> Signal<'_, Word32> {
+        self.mutex.signal()
     }
 
     /// Gives up all levels.

@@ -1,6 +1,6 @@
 //! How this process waits: the real [`Env`].
 
-use super::raw::{Env, Places, Row, Slept, Stop, Word, Words};
+use super::raw::{Bed, Env, Places, Row, Slept, Stop, Word, Words};
 use super::{Cancel, Limits, Timeout};
 use crate::shm::{Domain, Row32, Row64, Table, Tenant, Word32, TABLE};
 use crate::sys::{clock, crash, fence, futex, process};
@@ -174,16 +174,9 @@ impl<'a> Wait<'a> {
         deadline
     }
 
-    /// Whether spinning is allowed and may help.
-    pub(super) fn may_spin(&self) -> bool {
-        self.manner.spin && !self.limits.is_try() && spinning_helps()
-    }
-}
-
-impl Env for Wait<'_> {
-    type Word = Word32;
-
-    fn sleep(&self, word: &Word32, expected: u32) -> Slept {
+    /// Sleeps for the rest of a slice, or until `sleep`, which is told how many nanoseconds that is, ends early.
+    #[inline]
+    fn slice(&self, sleep: impl FnOnce(u64) -> futex::Woken) -> Slept {
         if self.slice_began.get() == 0 {
             self.slice_began.set(clock::coarse_ns());
         }
@@ -191,12 +184,7 @@ impl Env for Wait<'_> {
             u64::MAX => self.slice_ns,
             deadline => self.slice_ns.min(deadline.saturating_sub(clock::now_ns())),
         };
-        let woken = match self.limits.cancel {
-            Some(cancel) => {
-                futex::wait_or_cancel(word.atomic(), expected, cancel.word(), self.manner.interruptible, ns)
-            }
-            None => futex::wait(word.atomic(), expected, ns),
-        };
+        let woken = sleep(ns);
         if woken == futex::Woken::Interrupted && self.manner.interruptible {
             self.interrupted.set(true);
         }
@@ -207,6 +195,31 @@ impl Env for Wait<'_> {
             return Slept::Slice;
         }
         Slept::LookAgain
+    }
+
+    /// Whether spinning is allowed and may help.
+    pub(super) fn may_spin(&self) -> bool {
+        self.manner.spin && !self.limits.is_try() && spinning_helps()
+    }
+}
+
+impl Env for Wait<'_> {
+    type Word = Word32;
+
+    #[inline]
+    fn sleep(&self, word: &Word32, expected: u32) -> Slept {
+        self.slice(|ns| match self.limits.cancel {
+            Some(cancel) => {
+                futex::wait_or_cancel(word.atomic(), expected, cancel.word(), self.manner.interruptible, ns)
+            }
+            None => futex::wait(word.atomic(), expected, ns),
+        })
+    }
+
+    fn sleep_any(&self, beds: &[Option<Bed<'_, Word32>>]) -> Slept {
+        let words = beds.iter().flatten().map(|(word, expected)| (word.atomic(), *expected));
+        let cancel = self.limits.cancel.map(Cancel::word);
+        self.slice(|ns| futex::wait_any(words, cancel, self.manner.interruptible, ns))
     }
 
     fn wake(&self, word: &Word32, n: u32) -> u32 {

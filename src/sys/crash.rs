@@ -58,11 +58,15 @@ pub enum Mutant {
     PulseLost,
     /// A semaphore is released above its bound.
     NoBound,
+    /// Who waits for many things keeps a wake-up that it does not need.
+    WakeKept,
+    /// A pollable descriptor is only rung, and never looks by itself.
+    BellOnly,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 22] = [
+    pub const ALL: [(&'static str, Mutant); 24] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -85,6 +89,8 @@ impl Mutant {
         ("any-token", Mutant::AnyToken),
         ("pulse-lost", Mutant::PulseLost),
         ("no-bound", Mutant::NoBound),
+        ("wake-kept", Mutant::WakeKept),
+        ("bell-only", Mutant::BellOnly),
     ];
 }
 

@@ -29,6 +29,10 @@ impl Stat {
         self.mode & libc::S_IFMT == libc::S_IFREG
     }
 
+    pub(crate) fn is_socket(&self) -> bool {
+        self.mode & libc::S_IFMT == libc::S_IFSOCK
+    }
+
     pub(crate) fn same_file(&self, other: &Stat) -> bool {
         (self.dev, self.ino) == (other.dev, other.ino)
     }
@@ -366,4 +370,34 @@ pub(crate) fn is_locked(fd: i32, byte: i64) -> Option<bool> {
 pub(crate) fn close_number(fd: i32) {
     // SAFETY: the caller has just made sure that the number is its own.
     unsafe { libc::close(fd) };
+}
+
+/// Opens an existing file in a directory only to look at it: for reading, not through a symbolic link.
+#[cfg(feature = "tool")]
+pub(crate) fn look_at(dir: BorrowedFd, name: &str) -> Result<OwnedFd> {
+    let name = c_path(Path::new(name))?;
+    let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    // SAFETY: a live descriptor and a NUL-terminated name.
+    owned(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags) }, "openat")
+}
+
+/// Reads from a place in the file into a private buffer; short if the file ends before.
+#[cfg(feature = "tool")]
+pub(crate) fn read_at(fd: BorrowedFd, buf: &mut [u8], at: u64) -> Result<usize> {
+    let Ok(at) = libc::off_t::try_from(at) else { return Ok(0) };
+    loop {
+        // SAFETY: a live descriptor and a buffer of that length.
+        let n = unsafe { libc::pread(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), at) };
+        match usize::try_from(n) {
+            Ok(n) => return Ok(n),
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(last("pread")),
+        }
+    }
+}
+
+/// A device number as /proc shows it: major and minor.
+#[cfg(feature = "tool")]
+pub(crate) fn device(dev: u64) -> (u32, u32) {
+    (libc::major(dev as libc::dev_t) as u32, libc::minor(dev as libc::dev_t) as u32)
 }

@@ -26,6 +26,8 @@ pub fn force_fallback(on: bool) {
 
 /// The longest a wait without futex_waitv sleeps before it looks at its cancel token.
 const CANCEL_SLICE_NS: u64 = 10_000_000;
+/// The longest a wait on several words sleeps on one of them before it looks at the others.
+const GLANCE_NS: u64 = 2_000_000;
 
 /// Sleeps while `word` is `expected`, at most `ns` nanoseconds.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, ns: u64) -> Woken {
@@ -44,36 +46,89 @@ pub(crate) fn wait_or_cancel(
     interruptible: bool,
     ns: u64,
 ) -> Woken {
-    if interruptible || NO_WAITV.load(Ordering::Relaxed) {
-        if cancel.load(Ordering::Acquire) != 0 {
-            return Woken::LookAgain;
+    if !interruptible {
+        if let Some(woken) = wait_on([WaitV::shared(word, expected), WaitV::private(cancel)].into_iter(), ns) {
+            return woken;
         }
-        return wait(word, expected, ns.min(CANCEL_SLICE_NS));
     }
-    #[repr(C)]
-    struct WaitV {
-        val: u64,
-        uaddr: u64,
-        flags: u32,
-        reserved: u32,
+    if cancel.load(Ordering::Acquire) != 0 {
+        return Woken::LookAgain;
     }
-    const SIZE_U32: u32 = 2;
-    const PRIVATE: u32 = 128;
-    let words = [
-        WaitV { val: u64::from(expected), uaddr: word.as_ptr() as u64, flags: SIZE_U32, reserved: 0 },
-        WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 },
-    ];
+    wait(word, expected, ns.min(CANCEL_SLICE_NS))
+}
+
+/// Sleeps while every word is what is expected of it and `cancel` is 0; with `interruptible` as [`wait_or_cancel`]. May
+/// end early.
+pub(crate) fn wait_any<'a>(
+    words: impl Iterator<Item = (&'a AtomicU32, u32)> + Clone,
+    cancel: Option<&'a AtomicU32>,
+    interruptible: bool,
+    ns: u64,
+) -> Woken {
+    if !interruptible {
+        let shared = words.clone().map(|(word, expected)| WaitV::shared(word, expected));
+        if let Some(woken) = wait_on(shared.chain(cancel.map(WaitV::private)), ns) {
+            return woken;
+        }
+    }
+    let canceled = cancel.is_some_and(|cancel| cancel.load(Ordering::Acquire) != 0);
+    if canceled || words.clone().any(|(word, expected)| word.load(Ordering::Acquire) != expected) {
+        return Woken::LookAgain;
+    }
+    // On one of them: what happens to the others is seen a little later.
+    let mut words = words;
+    let Some((word, expected)) = words.next() else { return Woken::LookAgain };
+    match wait(word, expected, ns.min(GLANCE_NS)) {
+        Woken::TimedOut if ns > GLANCE_NS => Woken::LookAgain,
+        other => other,
+    }
+}
+
+/// struct futex_waitv
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct WaitV {
+    val: u64,
+    uaddr: u64,
+    flags: u32,
+    reserved: u32,
+}
+
+/// FUTEX2_SIZE_U32
+const SIZE_U32: u32 = 2;
+/// FUTEX2_PRIVATE
+const PRIVATE: u32 = 128;
+/// FUTEX_WAITV_MAX
+const MOST: usize = 128;
+
+impl WaitV {
+    fn shared(word: &AtomicU32, expected: u32) -> WaitV {
+        WaitV { val: u64::from(expected), uaddr: word.as_ptr() as u64, flags: SIZE_U32, reserved: 0 }
+    }
+
+    fn private(cancel: &AtomicU32) -> WaitV {
+        WaitV { val: 0, uaddr: cancel.as_ptr() as u64, flags: SIZE_U32 | PRIVATE, reserved: 0 }
+    }
+}
+
+/// Sleeps on up to [`MOST`] words, which the caller keeps; `None`: the kernel cannot.
+fn wait_on(words: impl Iterator<Item = WaitV>, ns: u64) -> Option<Woken> {
+    if NO_WAITV.load(Ordering::Relaxed) {
+        return None;
+    }
+    let mut list = [WaitV { val: 0, uaddr: 0, flags: 0, reserved: 0 }; MOST];
+    let count = list.iter_mut().zip(words).map(|(to, word)| *to = word).count();
     // futex_waitv takes an absolute time.
     let until = timespec(clock::now_ns().saturating_add(ns));
-    // SAFETY: both addresses are valid for the call (references), the array and timespec too.
+    // SAFETY: the addresses are valid for the call (references that the callers hold), the array and timespec too.
     let result =
-        unsafe { libc::syscall(libc::SYS_futex_waitv, words.as_ptr(), words.len(), 0, &until, libc::CLOCK_MONOTONIC) };
+        unsafe { libc::syscall(libc::SYS_futex_waitv, list.as_ptr(), count, 0, &until, libc::CLOCK_MONOTONIC) };
     if result < 0 && matches!(errno(), libc::ENOSYS | libc::EPERM | libc::EINVAL) {
         // Not in this kernel, or filtered by a sandbox.
         NO_WAITV.store(true, Ordering::Relaxed);
-        return Woken::LookAgain;
+        return None;
     }
-    outcome(result)
+    Some(outcome(result))
 }
 
 /// Wakes up to `n` waiters of a shared word; returns how many. Async-signal-safe.

@@ -3,6 +3,9 @@
 //! Nothing here knows what a domain or an object is.
 #![allow(unsafe_code)]
 
+pub(crate) mod bell;
+#[cfg(feature = "tool")]
+pub(crate) mod bound;
 pub(crate) mod child;
 pub(crate) mod clock;
 pub mod crash;
@@ -12,8 +15,12 @@ pub(crate) mod fork;
 pub mod futex;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+#[cfg(feature = "tool")]
+pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod socket;
+#[cfg(feature = "tool")]
+pub(crate) mod terminal;
 pub(crate) mod thread;
 
 use crate::Error;

@@ -1,8 +1,7 @@
 //! The lock family: recursive and readers-writer locks, semaphores, conditions, events, barriers.
 
-use crate::engine::{child, count_deaths, domain, every_pair, every_point, member, soon, End};
+use crate::engine::{child, domain, every_pair, every_point, member, soon, Beside, End};
 use crate::Test;
-use mproc::sys::crash;
 use mproc::{
     Acquired, Barrier, BarrierOptions, Condition, ConditionLock, ConditionOptions, ElemType, Element, Error, Event,
     FetchOp, Limits, Lock, ObjectOptions, RLock, RwLock, Semaphore, SemaphoreOptions, Value, ValueOptions,
@@ -36,57 +35,6 @@ pub const TESTS: &[Test] = &[
 
 fn options() -> ObjectOptions {
     ObjectOptions::default()
-}
-
-/// A forked process that runs beside this one, dying at its `k`-th point (0: at none).
-struct Beside(libc::pid_t);
-
-impl Beside {
-    fn run(k: u64, f: impl FnOnce()) -> Beside {
-        // SAFETY: this program has one thread, so the child may do anything.
-        let pid = unsafe { libc::fork() };
-        assert!(pid >= 0, "fork failed");
-        if pid == 0 {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                drop(domain().me().expect("join"));
-                crash::arm(k);
-                f();
-                crash::arm(0);
-            }));
-            // SAFETY: ends this process without running the parent's destructors.
-            unsafe { libc::_exit(if result.is_ok() { 0 } else { 1 }) };
-        }
-        Beside(pid)
-    }
-
-    /// Whether it has ended.
-    fn has_ended(&self) -> bool {
-        // SAFETY: a zeroed siginfo is valid; our own child, which stays to be waited for.
-        unsafe {
-            let mut info: libc::siginfo_t = std::mem::zeroed();
-            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-            libc::waitid(libc::P_PID, self.0 as libc::id_t, &mut info, flags) == 0 && info.si_pid() == self.0
-        }
-    }
-
-    fn kill(&self) {
-        // SAFETY: our own child, not waited for yet.
-        unsafe { libc::kill(self.0, libc::SIGKILL) };
-    }
-
-    /// How it ended.
-    fn end(self) -> End {
-        let mut status = 0;
-        // SAFETY: a valid output; our own child.
-        assert_eq!(unsafe { libc::waitpid(self.0, &mut status, 0) }, self.0);
-        if libc::WIFSIGNALED(status) {
-            assert_eq!(libc::WTERMSIG(status), libc::SIGKILL, "the process beside crashed by itself");
-            count_deaths(1);
-            return End::Died;
-        }
-        assert_eq!(libc::WEXITSTATUS(status), 0, "the process beside failed");
-        End::Returned
-    }
 }
 
 /// Waits until `there`; the watchdog ends what never comes.

@@ -14,6 +14,7 @@ mod inplace;
 mod jobs;
 mod lifecycle;
 mod lock;
+mod many;
 mod passing;
 mod pipe;
 mod queue;
@@ -37,6 +38,7 @@ fn tests() -> Vec<Test> {
         jobs::TESTS,
         pipe::TESTS,
         family::TESTS,
+        many::TESTS,
         lifecycle::TESTS,
         passing::TESTS,
         random::TESTS,
@@ -45,7 +47,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 22] = [
+const KILLERS: [(&str, &str); 24] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -68,6 +70,8 @@ const KILLERS: [(&str, &str); 22] = [
     ("any-token", "family_rlock_levels"),
     ("pulse-lost", "family_event_pulse"),
     ("no-bound", "family_semaphore_plain"),
+    ("wake-kept", "many_passes_on"),
+    ("bell-only", "many_poll_put"),
 ];
 
 fn main() -> ExitCode {

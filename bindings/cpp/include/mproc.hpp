@@ -10,6 +10,7 @@
  *     auto [mine, yours] = mproc::pipe();     // messages between two ends, both ways
  *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
  *     mproc::condition ready;                 // std::unique_lock lock(ready.mutex()); ready.wait(lock, ...);
+ *     mproc::wait({mproc::on_readable(jobs), mproc::on_set(stop)});   // until one of many things is ready
  *
  * Conventions
  * -----------
@@ -2114,6 +2115,36 @@ class value {
   T operator++(int) { return fetch_add(T(1)); }
   T operator--(int) { return fetch_sub(T(1)); }
 
+  /// Waits, as std::atomic::wait(), until the value is not `old` any more; false when it was not in time. Bytes are
+  /// compared, of a struct the padding too. It may be `old` again when this returns. (A change that nobody notifies of
+  /// is noticed within about 100 ms.)
+  void wait(const T& old, cancel_ref cancel = {}) const { wait_ns(&old, MPROC_FOREVER, cancel); }
+  template <class Rep, class Period>
+  bool wait_for(const T& old, const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) const {
+    return wait_ns(&old, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool wait_until(const T& old, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) const {
+    return detail::until(when, [&](std::int64_t ns) { return wait_ns(&old, ns, cancel); });
+  }
+
+  /// Waits for the next notification, whatever the value is.
+  void wait_notified(cancel_ref cancel = {}) const { wait_ns(nullptr, MPROC_FOREVER, cancel); }
+  template <class Rep, class Period>
+  bool wait_notified_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) const {
+    return wait_ns(nullptr, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool wait_notified_until(const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) const {
+    return detail::until(when, [&](std::int64_t ns) { return wait_ns(nullptr, ns, cancel); });
+  }
+
+  /// Wakes those who wait for the value: one, up to `n`, or all of them. To be called after changing it: no store and
+  /// no operator does that by itself. Not remembered, and cheap if nobody waits.
+  void notify_one() { notify(1); }
+  void notify(std::uint32_t n) { detail::check(::mproc_value_notify(handle_.get(), n), "value_notify"); }
+  void notify_all() { notify(UINT32_MAX); }
+
   /// The value in shared memory, valid as long as this handle: scalars (use atomic operations of exactly
   /// its width, for example std::atomic_ref) and raw structs (hold mutex()).
   T* ptr() const {
@@ -2184,6 +2215,12 @@ class value {
     o.elem_align = detail::align_of<T>;
     o.schema = options.schema;
     return o;
+  }
+
+  bool wait_ns(const T* old, std::int64_t timeout_ns, cancel_ref cancel) const {
+    const int status = ::mproc_value_wait(handle_.get(), old, old == nullptr ? 0 : sizeof(T), timeout_ns,
+                                          cancel.native_handle());
+    return detail::in_time(status, "value_wait");
   }
 
   word* at() const {
@@ -2961,6 +2998,7 @@ struct queue_options {
   bool lease = false;               ///< messages are taken by lease() or peek() only; get() is refused
   bool joinable = false;            ///< counts unfinished messages, for task_done() and join()
   bool return_on_signal = false;    ///< a signal handler that ran ends waits through this handle: errc::interrupted
+  bool pollable = false;            ///< handles have readable_fd() and writable_fd(); decided when it is created
 };
 
 /// How queue::shutdown() ends the queue.
@@ -3278,6 +3316,27 @@ class queue : public detail::in_place<detail::queue_calls> {
     return handle(made);
   }
 
+  /// A descriptor for event loops (epoll, poll, asio, libuv) that becomes readable (POLLIN) when there might be a
+  /// message, or will be no more. errc::not_supported if the queue was not made with the option pollable.
+  ///
+  /// Use it as that of a socket that does not block: when it is readable, take messages (try_get(), try_peek() or
+  /// try_lease()) until there is none; that, and only that, makes it unreadable until there are more. It may become
+  /// readable for nothing. It belongs to this handle, which closes it: do not read or close it, and take it out of the
+  /// event loop before close(). A forked child asks again, and gets one of its own.
+  int readable_fd() const {
+    int fd = -1;
+    detail::check(::mproc_queue_readable_fd(handle_.get(), &fd), "queue_readable_fd");
+    return fd;
+  }
+
+  /// The same for room, also readable (POLLIN): when a put might find room, or the queue is shut down. Put with
+  /// try_put() until there is no room, then poll.
+  int writable_fd() const {
+    int fd = -1;
+    detail::check(::mproc_queue_writable_fd(handle_.get(), &fd), "queue_writable_fd");
+    return fd;
+  }
+
   /// Whether create_or_open() found it there.
   bool existed() const noexcept { return existed_; }
 
@@ -3303,6 +3362,7 @@ class queue : public detail::in_place<detail::queue_calls> {
     o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
     if (options.lease) o.flags |= MPROC_QUEUE_LEASE;
     if (options.joinable) o.flags |= MPROC_QUEUE_JOINABLE;
+    if (options.pollable) o.flags |= MPROC_POLLABLE;
     o.max_items = options.max_items;
     o.capacity_bytes = options.capacity_bytes;
     return o;
@@ -3434,6 +3494,7 @@ struct pipe_options {
   bool exclusive = false;            ///< a promise: no two use the same end in the same direction at a time
   std::uint64_t capacity_bytes = 0;  ///< bytes for messages in each direction, 8 more for each; 0: 1 MiB
   bool return_on_signal = false;     ///< a signal handler that ran ends waits through this handle: errc::interrupted
+  bool pollable = false;             ///< ends have readable_fd() and writable_fd(); decided when it is created
 };
 
 /// One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept. Made by mproc::pipe,
@@ -3607,6 +3668,23 @@ class pipe_end : public detail::in_place<detail::pipe_calls> {
     return handle(made);
   }
 
+  /// A descriptor for event loops, as queue::readable_fd(): readable when there might be a message, or the end of
+  /// file. Receive with try_recv() or try_peek() until there is nothing (try_poll(), if it finds nothing, also makes it
+  /// unreadable). errc::not_supported without the option pollable, or if this end only sends.
+  int readable_fd() const {
+    int fd = -1;
+    detail::check(::mproc_pipe_readable_fd(handle_.get(), &fd), "pipe_readable_fd");
+    return fd;
+  }
+
+  /// The same for room, also readable (POLLIN): when a send might find room, or the other end is gone. Send with
+  /// try_send() until there is no room, then poll. errc::not_supported if this end only receives.
+  int writable_fd() const {
+    int fd = -1;
+    detail::check(::mproc_pipe_writable_fd(handle_.get(), &fd), "pipe_writable_fd");
+    return fd;
+  }
+
   /// Whether create_or_open() found it there.
   bool existed() const noexcept { return existed_; }
 
@@ -3638,6 +3716,7 @@ class pipe_end : public detail::in_place<detail::pipe_calls> {
     o.flags = detail::common_flags(options.persist, options.spin, options.return_on_signal, exist_ok);
     if (options.one_way) o.flags |= MPROC_PIPE_ONEWAY;
     if (options.exclusive) o.flags |= MPROC_PIPE_EXCLUSIVE;
+    if (options.pollable) o.flags |= MPROC_POLLABLE;
     o.capacity_bytes = options.capacity_bytes;
     return o;
   }
@@ -3725,6 +3804,205 @@ struct pipe {
     end1 = pipe_end(own_second.release(), status == MPROC_EXISTED);
   }
 };
+
+// ---------------------------------------------------------------------------------------------
+// Waiting for many things
+// ---------------------------------------------------------------------------------------------
+
+namespace detail {
+
+// A parameter that takes no part in deduction: on_change(counter, 5) for a value<long>.
+template <class T>
+struct given {
+  using type = T;
+};
+template <class T>
+using given_t = typename given<T>::type;
+
+}  // namespace detail
+
+/// One thing to wait for, made by on_readable(), on_writable(), on_closed(), on_free(), on_available(), on_set(),
+/// on_change() or on_notified(). Copyable, small, owns nothing: the object has to stay open as long as the item is used
+/// (it may be moved), and so has the struct that on_change() was given. Items can be kept and used again.
+class wait_item {
+ public:
+  /// Takes one that was made through mproc.h.
+  explicit wait_item(const mproc_wait_item_t& item) noexcept : item_(item) {}
+
+  /// As the C interface takes it. Valid as long as this item.
+  mproc_wait_item_t native() const noexcept {
+    mproc_wait_item_t item = item_;
+    if (copied_) item.expected = word_;
+    return item;
+  }
+
+ private:
+  template <class T, storage Storage>
+  friend wait_item on_change(const value<T, Storage>& object, const detail::given_t<T>& expected);
+
+  mproc_wait_item_t item_;
+  bool copied_ = false;  // a scalar that is expected is kept in the item itself
+  unsigned char word_[8] = {};
+};
+
+/// There is a message to take, or there will be no more.
+inline wait_item on_readable(const queue& from) {
+  return wait_item({MPROC_WAIT_QUEUE_READABLE, 0, detail::live(from.native_handle()), nullptr, 0});
+}
+inline wait_item on_readable(const pipe_end& from) {
+  return wait_item({MPROC_WAIT_PIPE_READABLE, 0, detail::live(from.native_handle()), nullptr, 0});
+}
+
+/// There is room for a message of `size` bytes, or nobody will read it (shut down, the other end gone).
+inline wait_item on_writable(const queue& to, std::size_t size) {
+  return wait_item({MPROC_WAIT_QUEUE_WRITABLE, 0, detail::live(to.native_handle()), nullptr, size});
+}
+inline wait_item on_writable(const pipe_end& to, std::size_t size) {
+  return wait_item({MPROC_WAIT_PIPE_WRITABLE, 0, detail::live(to.native_handle()), nullptr, size});
+}
+
+/// The other end is gone, whether or not messages are left. (Not yet opened is not gone.)
+inline wait_item on_closed(const pipe_end& end) {
+  return wait_item({MPROC_WAIT_PIPE_CLOSED, 0, detail::live(end.native_handle()), nullptr, 0});
+}
+
+/// The lock is free, or its holder is dead; a recursive one also if the calling thread holds it.
+inline wait_item on_free(const mutex& held) {
+  return wait_item({MPROC_WAIT_LOCK, 0, detail::live(held.native_handle()), nullptr, 0});
+}
+inline wait_item on_free(const recursive_mutex& held) {
+  return wait_item({MPROC_WAIT_RLOCK, 0, detail::live(held.native_handle()), nullptr, 0});
+}
+
+/// There is a permit, or (accounting) permits of the dead.
+inline wait_item on_available(const counting_semaphore& permits) {
+  return wait_item({MPROC_WAIT_SEMAPHORE, 0, detail::live(permits.native_handle()), nullptr, 0});
+}
+
+/// The event is set, or was since the wait began.
+inline wait_item on_set(const event& flag) {
+  return wait_item({MPROC_WAIT_EVENT, 0, detail::live(flag.native_handle()), nullptr, 0});
+}
+
+/// The value is not `expected` any more, as value::wait(). A scalar is copied into the item, a struct is not.
+template <class T, storage Storage>
+wait_item on_change(const value<T, Storage>& object, const detail::given_t<T>& expected) {
+  wait_item item({MPROC_WAIT_VALUE, 0, detail::live(object.native_handle()), &expected, sizeof(T)});
+  if constexpr (!detail::is_struct<T>) {
+    static_assert(sizeof(T) <= sizeof item.word_);
+    std::memcpy(item.word_, &expected, sizeof(T));
+    item.copied_ = true;
+  }
+  return item;
+}
+
+/// The value was notified since the wait began, whatever it is.
+template <class T, storage Storage>
+wait_item on_notified(const value<T, Storage>& object) {
+  return wait_item({MPROC_WAIT_VALUE, 0, detail::live(object.native_handle()), nullptr, 0});
+}
+
+// What is gone with the end of the statement cannot be waited for.
+wait_item on_readable(const queue&&) = delete;
+wait_item on_readable(const pipe_end&&) = delete;
+wait_item on_writable(const queue&&, std::size_t) = delete;
+wait_item on_writable(const pipe_end&&, std::size_t) = delete;
+wait_item on_closed(const pipe_end&&) = delete;
+wait_item on_free(const mutex&&) = delete;
+wait_item on_free(const recursive_mutex&&) = delete;
+wait_item on_available(const counting_semaphore&&) = delete;
+wait_item on_set(const event&&) = delete;
+template <class T, storage Storage>
+wait_item on_change(const value<T, Storage>&&, const detail::given_t<T>&) = delete;
+template <class T, storage Storage, class = std::enable_if_t<detail::is_struct<T>>>
+wait_item on_change(const value<T, Storage>&, const detail::given_t<T>&&) = delete;
+template <class T, storage Storage>
+wait_item on_notified(const value<T, Storage>&&) = delete;
+
+class ready_set;
+
+namespace detail {
+
+ready_set wait_ns(elements<wait_item> items, std::int64_t timeout_ns, cancel_ref cancel);
+
+}  // namespace detail
+
+/// What wait() found ready: the indices of those items, ascending. Holds them itself, without an allocation.
+class ready_set {
+ public:
+  using value_type = std::uint32_t;
+  using const_iterator = const std::uint32_t*;
+
+  const_iterator begin() const noexcept { return indices_.data(); }
+  const_iterator end() const noexcept { return begin() + size_; }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+
+  /// Whether anything is; nothing is when the time was up.
+  explicit operator bool() const noexcept { return size_ != 0; }
+
+  /// Whether the item with that index is.
+  bool contains(std::size_t index) const noexcept {
+    for (const std::uint32_t ready : *this) {
+      if (ready == index) return true;
+    }
+    return false;
+  }
+
+ private:
+  friend ready_set detail::wait_ns(detail::elements<wait_item>, std::int64_t, cancel_ref);
+
+  ready_set() noexcept = default;
+
+  std::size_t size_ = 0;
+  std::array<std::uint32_t, MPROC_WAIT_MAX> indices_{};
+};
+
+namespace detail {
+
+inline ready_set wait_ns(elements<wait_item> items, std::int64_t timeout_ns, cancel_ref cancel) {
+  if (items.size() > MPROC_WAIT_MAX) throw error(errc::invalid_argument, "more than 126 things to wait for");
+  mproc_wait_item_t native[MPROC_WAIT_MAX];
+  for (std::size_t i = 0; i < items.size(); ++i) native[i] = items.data()[i].native();
+  ready_set ready;
+  const int status = ::mproc_wait(native, items.size(), timeout_ns, cancel.native_handle(), ready.indices_.data(),
+                                  &ready.size_);
+  in_time(status, "wait");
+  return ready;
+}
+
+}  // namespace detail
+
+/// Waits until at least one of 1 to 126 things is ready, and says which: a poll() for objects. The items are given as a
+/// braced list, or in a container with data() and size() or an array that is used again; the same object may come more
+/// than once. wait_for() and wait_until() find nothing when the time was up; wait_for(items, 0s) looks once.
+///
+///     enum { stopping, job };   // the order of the items
+///     while (true) {
+///       const auto ready = mproc::wait_for({mproc::on_set(stop), mproc::on_readable(jobs)}, 1s);
+///       if (!ready) idle();
+///       if (ready.contains(stopping)) break;
+///       if (auto text = jobs.try_get()) work(*text);   // somebody else may have been faster
+///     }
+///
+/// Ready means that the call which belongs to it would have returned at once, with success or with an error. Nothing is
+/// taken, and no wake-up is taken away from others: use the form of that call that does not wait, and wait again if it
+/// finds nothing. A death is noticed within about 100 ms. errc::not_supported if a pipe's end only sends and is to be
+/// readable, or only receives and is to be writable; errc::too_big if a message of that size can never fit. If any
+/// handle was made with the option return_on_signal, a signal handler that ran throws errc::interrupted.
+inline ready_set wait(const detail::elements<wait_item>& items, cancel_ref cancel = {}) {
+  return detail::wait_ns(items, MPROC_FOREVER, cancel);
+}
+template <class Rep, class Period>
+ready_set wait_for(const detail::elements<wait_item>& items, const std::chrono::duration<Rep, Period>& wait,
+                   cancel_ref cancel = {}) {
+  return detail::wait_ns(items, detail::to_ns(wait), cancel);
+}
+template <class Clock, class Duration>
+ready_set wait_until(const detail::elements<wait_item>& items, const std::chrono::time_point<Clock, Duration>& when,
+                     cancel_ref cancel = {}) {
+  return detail::until(when, [&](std::int64_t ns) { return detail::wait_ns(items, ns, cancel); });
+}
 
 // ---------------------------------------------------------------------------------------------
 // Processes
@@ -3864,6 +4142,7 @@ static_assert(is_handle<condition> && is_handle<event> && is_handle<barrier> && 
 static_assert(is_handle<handle> && is_handle<process> && is_handle<pipe_end> && is_handle<pipe>);
 static_assert(is_handle<queue::reservation> && is_handle<queue::message> && is_handle<leased<>>);
 static_assert(is_handle<pipe_end::reservation> && is_handle<pipe_end::message>);
+static_assert(std::is_trivially_copyable_v<wait_item> && std::is_trivially_copyable_v<ready_set>);
 static_assert(is_handle<value<int>> && is_handle<array<int>> && std::is_nothrow_move_constructible_v<batch>);
 static_assert(std::is_base_of_v<std::system_error, error> && std::is_error_code_enum_v<errc>);
 static_assert(to_ns(std::chrono::hours::max()) == std::numeric_limits<std::int64_t>::max());

@@ -1,4 +1,4 @@
-// What the tests of the lock family need besides check.hpp.
+// What the tests of the lock family and of waiting need besides check.hpp.
 #ifndef MPROC_TESTS_FAMILY_HPP
 #define MPROC_TESTS_FAMILY_HPP
 
@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <thread>
@@ -61,6 +62,40 @@ auto elsewhere(Body body) {
   thread other([&] { seen = body(); });
   other.join();
   return *seen;
+}
+
+inline std::atomic<int> handled{0};
+inline void count(int) { ++handled; }
+
+// With a handler for SIGUSR1, and the old one again at the end.
+class with_handler {
+ public:
+  explicit with_handler(int flags) {
+    struct sigaction action {};
+    action.sa_handler = count;
+    action.sa_flags = flags;
+    ::sigaction(SIGUSR1, &action, &before_);
+  }
+  with_handler(const with_handler&) = delete;
+  with_handler& operator=(const with_handler&) = delete;
+  ~with_handler() { ::sigaction(SIGUSR1, &before_, nullptr); }
+
+ private:
+  struct sigaction before_ {};
+};
+
+// Waits in another thread, which gets signals until the wait has ended.
+template <class Wait>
+void check_interrupted(Wait wait) {
+  for (const int flags : {0, SA_RESTART}) {
+    const with_handler handler(flags);
+    thread waiter([&] { CHECK_THROWS(mproc::errc::interrupted, wait()); });
+    eventually([&] {
+      if (!waiter.done()) waiter.signal(SIGUSR1);
+      return waiter.done();
+    });
+    waiter.join();
+  }
 }
 
 }  // namespace family

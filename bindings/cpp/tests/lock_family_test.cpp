@@ -17,6 +17,7 @@
 #include <utility>
 
 using namespace std::chrono_literals;
+using family::check_interrupted;
 using family::elsewhere;
 using family::eventually;
 using mproc::errc;
@@ -498,51 +499,17 @@ TEST("counting_semaphore: permits of the dead come back") {
 
 // --- signals -------------------------------------------------------------------------------------------------
 
-std::atomic<int> handled{0};
-void count(int) { ++handled; }
-
-// With a handler for SIGUSR1, and the old one again at the end.
-class with_handler {
- public:
-  explicit with_handler(int flags) {
-    struct sigaction action {};
-    action.sa_handler = count;
-    action.sa_flags = flags;
-    ::sigaction(SIGUSR1, &action, &before_);
-  }
-  with_handler(const with_handler&) = delete;
-  with_handler& operator=(const with_handler&) = delete;
-  ~with_handler() { ::sigaction(SIGUSR1, &before_, nullptr); }
-
- private:
-  struct sigaction before_ {};
-};
-
-// Waits in another thread, which gets signals until the wait has ended.
-template <class Wait>
-void check_interrupted(Wait wait) {
-  for (const int flags : {0, SA_RESTART}) {
-    const with_handler handler(flags);
-    family::thread waiter([&] { CHECK_THROWS(errc::interrupted, wait()); });
-    eventually([&] {
-      if (!waiter.done()) waiter.signal(SIGUSR1);
-      return waiter.done();
-    });
-    waiter.join();
-  }
-}
-
 // Waits in another thread, which gets some signals; `end` then ends the wait as it should end.
 template <class Begin, class Wait, class End>
 void check_not_interrupted(Begin begin, Wait wait, End end) {
   for (const int flags : {0, SA_RESTART}) {
-    const with_handler handler(flags);
+    const family::with_handler handler(flags);
     begin();
     family::thread waiter([&] { wait(); });
-    const int before = handled;
+    const int before = family::handled;
     eventually([&] {
       if (!waiter.done()) waiter.signal(SIGUSR1);
-      return waiter.done() || handled >= before + 20;
+      return waiter.done() || family::handled >= before + 20;
     });
     const bool early = waiter.done();
     end();

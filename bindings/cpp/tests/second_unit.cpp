@@ -3,6 +3,7 @@
 #include <mproc.hpp>
 #include <mproc.hpp>  // twice: the include guard
 
+#include <chrono>
 #include <cstring>
 #include <mutex>
 
@@ -21,6 +22,7 @@ int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mpr
   mproc::condition ready;
   std::unique_lock lock(ready.mutex());
   ready.wait(lock, [&] { return mproc::barrier(1).arrive_and_wait([&] { ready.notify_one(); }) == 0; });
+  if (!mproc::wait_for({mproc::on_readable(lines), mproc::on_change(counter, 0)}, std::chrono::seconds(0))) return -1;
   return counter;
 }
 

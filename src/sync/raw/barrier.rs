@@ -13,12 +13,12 @@ use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
 // States of a place, in the low bits of its mark.
-const WAITING: u64 = 1;
-const PASSED: u64 = 2;
-const BROKEN: u64 = 3;
+pub(crate) const WAITING: u64 = 1;
+pub(crate) const PASSED: u64 = 2;
+pub(crate) const BROKEN: u64 = 3;
 /// Left without the lock, which could not be had: the barrier is to break.
-const GAVE_UP: u64 = 4;
-const STATE: u64 = 7;
+pub(crate) const GAVE_UP: u64 = 4;
+pub(crate) const STATE: u64 = 7;
 
 /// What happens to a round: the word that commits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +76,11 @@ fn mark(round: u32, arrival: u32, state: u64) -> u64 {
     u64::from(round) << 32 | u64::from(arrival) << 3 | state
 }
 
-fn round_of(mark: u64) -> u32 {
+pub(crate) fn round_of(mark: u64) -> u32 {
     (mark >> 32) as u32
 }
 
-fn arrival_of(mark: u64) -> u32 {
+pub(crate) fn arrival_of(mark: u64) -> u32 {
     mark as u32 >> 3
 }
 

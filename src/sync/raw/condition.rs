@@ -18,12 +18,12 @@ use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
 /// States, in the two low bits of a ticket's word.
-const FREE: u32 = 0;
-const WAITING: u32 = 1;
+pub(crate) const FREE: u32 = 0;
+pub(crate) const WAITING: u32 = 1;
 /// Waiting, and asleep or about to be.
-const ASLEEP: u32 = 2;
-const GRANTED: u32 = 3;
-const STATE: u32 = 3;
+pub(crate) const ASLEEP: u32 = 2;
+pub(crate) const GRANTED: u32 = 3;
+pub(crate) const STATE: u32 = 3;
 /// The condition.
 pub struct Condition<R, S> {
     /// Who has which ticket; 0: nobody.

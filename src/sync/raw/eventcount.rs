@@ -38,19 +38,26 @@ pub fn has_sleepers<W: Word>(hint: &W) -> bool {
 /// is read: by a fence here, or (`fenced`) by one that the caller knows to lie in between.
 #[inline]
 pub fn notify<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bool, env: &E) {
+    notify_and(sequence, hint, n, fenced, env, || ());
+}
+
+/// As [`notify`], where others wait in another way as well, having announced themselves: `tell` tells them.
+#[inline]
+pub fn notify_and<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bool, env: &E, tell: impl FnOnce()) {
     if !fenced {
         env.fence();
     }
     let seen = hint.load(Ordering::SeqCst);
     if seen & 1 != 0 {
-        notify_slow(sequence, hint, seen, n, env);
+        notify_slow(sequence, hint, seen, n, env, tell);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, env: &E) {
+fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, env: &E, tell: impl FnOnce()) {
     sequence.fetch_add(1, Ordering::SeqCst);
+    tell(); // before the hint may be cleared
     if env.wake(sequence, n) < n {
         // Nobody (else) is asleep. Newer announcements have another ticket and stay.
         let _ = hint.compare_exchange(seen, seen & !1, Ordering::SeqCst);

@@ -4,13 +4,13 @@
 //! was set and cleared again meanwhile. Every change is one compare-and-swap, so all of it may happen in a signal
 //! handler that interrupted any of it.
 
-use super::{Env, Stop, Word};
+use super::{Bed, Env, Stop, Word};
 use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
-const SET: u32 = 1;
-const SLEEPERS: u32 = 2;
-const ROUND: u32 = 4;
+pub(crate) const SET: u32 = 1;
+pub(crate) const SLEEPERS: u32 = 2;
+pub(crate) const ROUND: u32 = 4;
 
 /// The flag.
 pub struct Flag<W> {
@@ -56,6 +56,28 @@ impl<W: Word> Flag<W> {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// How often it was set; for [`Flag::was_set_since`].
+    #[inline]
+    pub fn round(&self) -> u32 {
+        self.word.load(Ordering::Acquire) / ROUND
+    }
+
+    /// Whether it is set, or was since that round.
+    #[inline]
+    pub fn was_set_since(&self, round: u32) -> bool {
+        let seen = self.word.load(Ordering::Acquire);
+        seen & SET != 0 || seen / ROUND != round
+    }
+
+    /// Announces a sleeper; what it may sleep on, unless something is happening.
+    pub(super) fn announce(&self) -> Option<Bed<'_, W>> {
+        let seen = self.word.load(Ordering::Acquire);
+        let marked = seen | SLEEPERS;
+        let may =
+            seen & SET == 0 && (seen == marked || self.word.compare_exchange(seen, marked, Ordering::Relaxed).is_ok());
+        may.then_some((&self.word, marked))
     }
 
     /// Waits until it is set, or was.

@@ -2,7 +2,7 @@
 //!
 //! A permit is never on its way to anybody in particular: whoever is woken and dies leaves it where it is.
 
-use super::{eventcount, Env, Look, Stop, Word};
+use super::{eventcount, Env, Look, Signal, Stop, Word};
 use crate::sys::crash::{mutant, Mutant};
 use std::sync::atomic::Ordering;
 
@@ -27,6 +27,11 @@ impl<W: Word> Semaphore<W> {
     /// Sets how many there are: for who keeps accounts beside it, under a lock.
     pub fn set_value(&self, value: u32) {
         self.value.store(value, Ordering::Relaxed);
+    }
+
+    /// Where to wait for permits among other things.
+    pub fn signal(&self) -> Signal<'_, W> {
+        Signal::Count { sequence: &self.sequence, hint: &self.hint }
     }
 
     /// Waits until `attempt` has a result, which is looked for whenever permits may have come.

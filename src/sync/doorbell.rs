@@ -1,0 +1,106 @@
+//! The bells of an eventcount in shared memory, and the one that a handle has among them.
+
+use super::raw::Bells;
+use crate::shm::{Domain, Region, Row64, Tenant};
+use crate::sys::bell::{Address, Bell, Ringer};
+use crate::sys::fork;
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Most bells at one eventcount.
+pub(crate) const BELLS: usize = 128;
+/// Bytes of their row.
+pub(crate) const BELLS_LEN: usize = BELLS * 8;
+
+/// Who wants to hear of an eventcount through a descriptor, and this handle's own bell.
+pub(crate) struct Doorbell {
+    domain: Domain,
+    bells: Bells<Row64>,
+    /// What tells the row from all others on the machine.
+    row: String,
+    bell: Bell,
+    /// Whose the bell is: a forked child's copy is its parent's. 0: there is none.
+    tenant: AtomicU64,
+    place: AtomicU32,
+}
+
+impl Doorbell {
+    /// On the row at `offset`, which begins as zero, of the object with that identity.
+    pub(crate) fn new(domain: &Domain, region: &Region, offset: usize, identity: u64) -> Result<Doorbell> {
+        Ok(Doorbell {
+            domain: domain.clone(),
+            bells: Bells::new(region.row64(offset, BELLS)?),
+            row: format!("{identity:x}-{offset:x}"),
+            bell: Bell::none(),
+            tenant: AtomicU64::new(0),
+            place: AtomicU32::new(0),
+        })
+    }
+
+    /// Where a bell hears. One half of the domain's id makes the name unique, the other is the secret; only members of
+    /// the domain can read it.
+    fn address(&self, tenant: Tenant, place: usize) -> Address {
+        let id = self.domain.id();
+        let half = |from: usize| <[u8; 8]>::try_from(&id[from..from + 8]).unwrap_or_default();
+        let name = format!("mproc-{:016x}-{}-{:x}-{place:x}", u64::from_ne_bytes(half(0)), self.row, tenant.0);
+        Address { name, secret: half(8) }
+    }
+
+    /// This handle's descriptor, which it gets if it has none in this process.
+    pub(crate) fn descriptor(&self) -> Result<i32> {
+        let me = self.domain.tenant()?;
+        // Among threads, and not while one of them forks: a child would inherit half of it.
+        fork::exclusive(|| {
+            if let Some(fd) = self.is_mine(me).then(|| self.bell.descriptor()).flatten() {
+                return Ok(fd);
+            }
+            self.give_up(me);
+            let place = self.bells.join(me, |tenant| self.domain.is_gone(tenant));
+            let place = place.ok_or(Error::Full("128 descriptors are in use on this side of the object"))?;
+            self.bell.open(&self.address(me, place)).inspect_err(|_| self.bells.leave(place, me))?;
+            self.place.store(place as u32, Ordering::Relaxed);
+            self.tenant.store(me.0, Ordering::Release);
+            self.bell.descriptor().ok_or(Error::Sys { call: "epoll_create1", errno: libc::EBADF })
+        })
+    }
+
+    fn is_mine(&self, me: Tenant) -> bool {
+        self.tenant.load(Ordering::Acquire) == me.0
+    }
+
+    /// Whether this handle has a descriptor in this process. If so, it is unreadable now, until somebody rings; the caller
+    /// announces itself at the eventcount and looks once more.
+    pub(super) fn arm(&self) -> bool {
+        let Some(me) = self.domain.tenant_if_joined().filter(|&me| self.is_mine(me)) else { return false };
+        self.bell.hush();
+        self.bells.arm(self.place.load(Ordering::Relaxed) as usize, me)
+    }
+
+    /// Makes the descriptor readable.
+    pub(super) fn sound(&self) {
+        self.bell.sound();
+    }
+
+    /// Rings all bells that are armed.
+    #[cold]
+    pub(super) fn ring(&self) {
+        let mut ringer = Ringer::new();
+        self.bells.ring(|tenant, place| ringer.ring(&self.address(tenant, place)));
+    }
+
+    /// Gives up the place, if it is this process's, and closes the descriptors, which a forked child has copies of.
+    fn give_up(&self, me: Tenant) {
+        if self.is_mine(me) {
+            self.bells.leave(self.place.load(Ordering::Relaxed) as usize, me);
+        }
+        self.tenant.store(0, Ordering::Release);
+        self.bell.close();
+    }
+}
+
+impl Drop for Doorbell {
+    fn drop(&mut self) {
+        // Tenants are never 0: whoever has not joined has no place.
+        self.give_up(self.domain.tenant_if_joined().unwrap_or(Tenant(u64::MAX)));
+    }
+}

@@ -1,0 +1,93 @@
+//! Exit codes: what a script can rely on. They never change their meaning.
+
+use crate::Error;
+use std::process::ExitCode;
+
+/// It worked.
+pub(super) const OK: u8 = 0;
+/// The answer is no (the event is not set, `doctor` found something that needs doing).
+pub(super) const NO: u8 = 1;
+// 2: the command line was wrong (clap's).
+/// No such object, domain or process.
+pub(super) const NOT_FOUND: u8 = 3;
+/// The time was over, or nothing there (`--timeout 0`).
+pub(super) const TIMED_OUT: u8 = 4;
+/// Closed, end of file, or the other end is gone.
+pub(super) const CLOSED: u8 = 5;
+/// Another kind or type of object, out of range, not an acceptable value or name.
+pub(super) const MISMATCH: u8 = 6;
+/// The name is taken.
+pub(super) const EXISTS: u8 = 7;
+/// Permission, or somebody else's.
+pub(super) const ACCESS: u8 = 8;
+/// No room: memory, file system, slots, or a bound of the object.
+pub(super) const NO_ROOM: u8 = 9;
+/// In use by a living process.
+pub(super) const BUSY: u8 = 10;
+/// The object or domain is damaged, or made by an incompatible version.
+pub(super) const DAMAGED: u8 = 11;
+/// Anything else, as a failed system call.
+pub(super) const OTHER: u8 = 20;
+
+/// The table that `--help` shows.
+pub(super) const HELP: &str = "\
+Exit codes:
+   0  it worked
+   1  the answer is no (`event is-set`, `doctor` found something to do)
+   2  the command line was wrong
+   3  no such object, domain or process
+   4  the time was over, or nothing there
+   5  closed, end of file, or the other end is gone
+   6  another kind or type, out of range, or not a valid value or name
+   7  the name is taken
+   8  permission denied, or somebody else's
+   9  no room: memory, file system, slots, or a bound of the object
+  10  in use by a living process
+  11  damaged, or made by an incompatible version
+  20  anything else
+`mproc lock NAME -- COMMAND` ends as its command does (128 + number if that was killed by a signal); its own failures are
+above 0 only before the command has started: the codes above, 126 (cannot be run), 127 (not found).";
+
+/// The code that belongs to an error.
+pub(super) fn code(error: &Error) -> u8 {
+    match error {
+        Error::NotFound(_) => NOT_FOUND,
+        Error::TimedOut | Error::Canceled | Error::Interrupted => TIMED_OUT,
+        Error::Closed | Error::EndOfFile | Error::BrokenPipe | Error::Broken => CLOSED,
+        Error::Invalid(_) | Error::Kind { .. } | Error::Type(_) | Error::Range { .. } | Error::Name => MISMATCH,
+        Error::NotSupported(_) | Error::MessageSize { .. } | Error::TooBig { .. } | Error::Overflow(_) => MISMATCH,
+        Error::Exists => EXISTS,
+        Error::Access(_) | Error::NotOwner => ACCESS,
+        Error::NoSpace(_) | Error::NoMemory(_) | Error::Slots | Error::Full(_) => NO_ROOM,
+        Error::Busy => BUSY,
+        Error::Corrupt(_) | Error::Version(_) | Error::Domain | Error::Stale => DAMAGED,
+        Error::Sys { .. } => OTHER,
+    }
+}
+
+/// Why a command failed: what to say, and how to exit.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) text: String,
+    pub(super) code: u8,
+}
+
+impl Failure {
+    pub(super) fn new(code: u8, text: impl Into<String>) -> Failure {
+        Failure { text: text.into(), code }
+    }
+
+    /// With what it was about.
+    pub(super) fn about(subject: &str, error: &Error) -> Failure {
+        Failure { text: format!("{subject}: {error}"), code: code(error) }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { text: error.to_string(), code: code(&error) }
+    }
+}
+
+/// What a command comes to.
+pub(super) type Outcome = Result<ExitCode, Failure>;

@@ -1,0 +1,237 @@
+//! `mproc lock`: runs a command under a lock. And what it has in common with `mproc sem run`.
+//!
+//! Who holds the lock is this process, and it holds it as long as it is a member of the domain, which is a lock on a file
+//! description. The command inherits that description: so it still counts as the holder when this process is killed, until
+//! the command, which is killed as well, is gone.
+
+use super::cli::Context;
+use super::exit::{Failure, Outcome, OTHER};
+use super::output::printable;
+use super::verbs::{about, open_or_create, persistent, Time};
+use crate::sys::bound::{Signal, Signals};
+use crate::{Acquired, Domain, Error, Handle, Limits, Lock, ObjectOptions};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGTSTP};
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::fd::BorrowedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  mproc lock deploy -- ./deploy.sh                  waits for its turn
+  mproc lock -n backup -- rsync -a /home /backup || [ $? -eq 4 ]
+                                                    if another one runs, there is nothing to do
+  mproc lock db -- sh -c 'test -z \"$MPROC_RECOVERED\" || ./repair; ./migrate'
+
+Exit codes: the command's; 128 + N if it was killed by signal N; 126 it cannot be run, 127 not found; before it has
+started also those of all commands, as 4: the time was over, or (with -n) somebody has the lock.";
+
+/// Run a command while holding a lock
+///
+/// The lock is created if there is none, and stays until it is removed (`mproc rm`). It is released when the command ends,
+/// also if it has left processes in the background. It is not recursive: a command that asks for it again waits for itself.
+///
+/// If the previous holder died while it had the lock, that is said on standard error, and the command finds
+/// MPROC_RECOVERED=1 in its environment: what the lock protects may be half done. It also finds MPROC_DOMAIN, so that
+/// what it uses is in the same domain.
+///
+/// Signals: Ctrl-C, Ctrl-\ and Ctrl-Z at the terminal go to the command and to this process, which waits for it. HUP, INT,
+/// QUIT, TERM, USR1, USR2, TSTP and CONT sent to this process are passed on to the command.
+///
+/// If this process is killed (kill -9), the command is killed as well, and the lock becomes free only when it is dead: the
+/// command inherits the file description that the lock hangs on. So do processes that the command starts; one that
+/// survives and has not closed its descriptors keeps the lock then, as with flock(1). With --close they do not inherit it:
+/// then a command killed together with this process can still be dying when the next one gets the lock. (A command that is
+/// set-user-ID is not killed, says the kernel.)
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The lock's name
+    name: String,
+    /// Do not wait: if somebody has the lock, fail at once, with exit code 4
+    #[arg(short = 'n', long, conflicts_with = "timeout")]
+    no_wait: bool,
+    #[command(flatten)]
+    time: Time,
+    /// Fail if the lock does not exist, instead of creating it
+    #[arg(long)]
+    existing: bool,
+    /// If the lock is created: let it vanish with its last user
+    #[arg(long, conflicts_with = "existing")]
+    ephemeral: bool,
+    #[command(flatten)]
+    program: Program,
+}
+
+/// A command to run.
+#[derive(clap::Args)]
+pub(super) struct Program {
+    /// The command does not inherit what keeps the lock or permit taken until it is dead
+    #[arg(long)]
+    close: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What is held while a command runs.
+pub(super) struct Held<'a> {
+    pub(super) name: &'a str,
+    /// What to say if it was recovered.
+    pub(super) recovered: &'a str,
+    pub(super) take: &'a dyn Fn(Limits) -> crate::Result<Acquired>,
+    pub(super) give: &'a dyn Fn() -> Result<(), Failure>,
+}
+
+/// What a command inherits so that it keeps what is held: the membership, and the use of the object.
+pub(super) struct Leave<'a> {
+    pub(super) domain: &'a Domain,
+    pub(super) handle: Handle,
+}
+
+impl Leave<'_> {
+    fn descriptors(&self) -> Result<Vec<BorrowedFd<'_>>, Failure> {
+        let membership = self.domain.membership().ok_or_else(|| Failure::new(OTHER, "the membership was not kept"))?;
+        let [_, object] = self.handle.borrowed();
+        Ok(vec![membership, object])
+    }
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Outcome {
+    let name = args.name.as_str();
+    let domain = context.join_to_leave(args.existing)?;
+    let options = ObjectOptions { persist: !args.ephemeral, ..persistent() };
+    let (lock, _) = open_or_create(
+        name,
+        args.existing,
+        || Lock::open(&domain, name, ObjectOptions::default()),
+        || Lock::create(&domain, Some(name), options),
+    )?;
+    let leave = Leave { domain: &domain, handle: lock.export().map_err(|error| about(name, &error))? };
+    let held = Held {
+        name,
+        recovered: "the lock is recovered: its previous holder died with it, what it protects may be half done",
+        take: &|limits| lock.lock(limits),
+        give: &|| {
+            // One that anybody may release may be somebody else's by now.
+            match lock.owner() {
+                Ok(Some(owner)) if owner.is_self => lock.unlock(),
+                Ok(_) => Err(Error::NotOwner),
+                Err(error) => Err(error),
+            }
+            .map_err(|error| about(name, &error))
+        },
+    };
+    let timeout = if args.no_wait { Some(Duration::ZERO) } else { args.time.timeout };
+    run_with(&held, &leave, timeout, &args.program)
+}
+
+/// How often the signals are looked at while it waits for its turn.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Takes it, runs the command, gives it back; ends as the command did.
+pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, program: &Program) -> Outcome {
+    // From here on a signal that would end this process waits until there is nothing to be given back.
+    let signals = Signals::keep();
+    let inherited = if program.close { Vec::new() } else { leave.descriptors()? };
+    let acquired = take(held, &signals, timeout)?;
+    if let Some(number) = signals_meanwhile(&signals) {
+        give(held);
+        signals.die_of(number);
+    }
+    let mut command = Command::new(&program.command[0]);
+    command.args(&program.command[1..]).env_remove("MPROC_RECOVERED").env("MPROC_DOMAIN", leave.domain.path());
+    if acquired == Acquired::Recovered {
+        anstream::eprintln!("mproc: {}: {}", printable(held.name), held.recovered);
+        command.env("MPROC_RECOVERED", "1");
+    }
+    let child = match signals.spawn(&mut command, &inherited) {
+        Ok(child) => child,
+        Err(error) => {
+            give(held);
+            let code = if error.kind() == ErrorKind::NotFound { 127 } else { 126 };
+            let what = printable(&program.command[0].to_string_lossy());
+            return Err(Failure::new(code, format!("{what}: {error}")));
+        }
+    };
+    let status = accompany(child, &signals);
+    give(held);
+    match status {
+        Ok(status) => Ok(ExitCode::from(exit_code(status))),
+        Err(error) => Err(Failure::new(OTHER, format!("waiting for the command: {error}"))),
+    }
+}
+
+/// Waits for its turn; a signal that ends this process does so.
+fn take(held: &Held, signals: &Signals, timeout: Option<Duration>) -> Result<Acquired, Failure> {
+    let began = Instant::now();
+    loop {
+        let left = timeout.map(|timeout| timeout.saturating_sub(began.elapsed()));
+        let slice = left.map_or(SLICE, |left| left.min(SLICE));
+        match (held.take)(Limits::within(slice)) {
+            Err(Error::TimedOut) if left.is_none_or(|left| left > slice) => {}
+            other => return other.map_err(|error| about(held.name, &error)),
+        }
+        if let Some(number) = signals_meanwhile(signals) {
+            signals.die_of(number);
+        }
+    }
+}
+
+/// Deals with what has come while there was no command: a signal to die of, if there is one.
+fn signals_meanwhile(signals: &Signals) -> Option<i32> {
+    while let Some(Signal { number, .. }) = signals.next(Some(Duration::ZERO)) {
+        match number {
+            SIGTSTP => signals.stop(),
+            SIGCONT | SIGCHLD => {}
+            _ => return Some(number),
+        }
+    }
+    None
+}
+
+/// Passes signals on until the command ends.
+fn accompany(mut child: Child, signals: &Signals) -> std::io::Result<ExitStatus> {
+    // What has come by now may have come before there was a command to get it: that is passed on in any case.
+    while let Some(signal) = signals.next(Some(Duration::ZERO)) {
+        pass_on(&child, signals, Signal { from_terminal: false, ..signal });
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if let Some(signal) = signals.next(None) {
+            pass_on(&child, signals, signal);
+        }
+    }
+}
+
+/// Keys at the terminal go to everybody there anyway.
+fn pass_on(child: &Child, signals: &Signals, signal: Signal) {
+    let sent = match signal.number {
+        SIGCHLD => Ok(()),
+        _ if signal.from_terminal => Ok(()),
+        number => Signals::send(child, number),
+    };
+    if let Err(error) = sent {
+        anstream::eprintln!("mproc: passing signal {} on: {error}", signal.number);
+    }
+    if signal.number == SIGTSTP {
+        signals.stop();
+    }
+}
+
+/// As a shell says it.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+/// Gives it back. The exit code is the command's: what goes wrong here is only said.
+fn give(held: &Held) {
+    if let Err(failure) = (held.give)() {
+        anstream::eprintln!("mproc: {}", failure.text);
+    }
+}
