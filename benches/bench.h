@@ -44,6 +44,7 @@ struct side {
     bool timed;       /* runs until the driver says stop (throughput under contention), not for n operations */
     size_t size;      /* bytes of a message or a value, where that means something */
     int option;       /* a number for the side's own use */
+    int pause_ns;     /* loop_sleepers(): how long each waits before it sends; not counted */
     /* In the driver, once per case. Returns NULL, or why this side cannot run here. */
     const char *(*setup)(struct run *run);
     /* In each member, once per measurement: warm up, run_start(), the loop, run_stop(). */

@@ -157,8 +157,20 @@ BENCH_INLINE void loop_pair(struct run *run, void *ctx, send_fn send, receive_fn
 typedef void (*send_to_fn)(void *ctx, int direction, const void *message, size_t len);
 typedef void (*receive_from_fn)(void *ctx, int direction, void *message, size_t len);
 
-/* `each`: keep how long every single one took; else no clock is read between them, which would dilute short ones. */
-BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive, bool each)
+/* Keeps this CPU busy. */
+static inline void pause_before_send(const struct run *run)
+{
+    const double until = now_ns() + run->side->pause_ns;
+    while (now_ns() < until)
+        cpu_pause();
+}
+
+/*
+ * `each`: keep how long every single one took; else no clock is read between them, which would dilute short ones.
+ * `paused`: pause before sending, until the other one is certainly asleep.
+ */
+BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive, bool each,
+                                      bool paused)
 {
     unsigned char *message = run_buffer();
     const size_t len = run->side->size;
@@ -171,12 +183,14 @@ BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn sen
             double before = now_ns();
             for (uint64_t i = 0; i < n; i++) {
                 message_number(message, i);
+                if (paused)
+                    pause_before_send(run);
                 send(ctx, 0, message, len);
                 receive(ctx, 1, message, len);
                 message_check(message, i);
                 if (each && phase) {
                     const double after = now_ns();
-                    run_record(run, i, after - before);
+                    run_record(run, i, after - before - 2.0 * run->side->pause_ns);
                     before = after;
                 }
             }
@@ -184,6 +198,8 @@ BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn sen
             for (uint64_t i = 0; i < n; i++) {
                 receive(ctx, 0, message, len);
                 message_check(message, i);
+                if (paused)
+                    pause_before_send(run);
                 send(ctx, 1, message, len);
             }
         }
@@ -193,13 +209,19 @@ BENCH_INLINE void loop_back_and_forth(struct run *run, void *ctx, send_to_fn sen
 
 BENCH_INLINE void loop_ping_pong(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
 {
-    loop_back_and_forth(run, ctx, send, receive, true);
+    loop_back_and_forth(run, ctx, send, receive, true, false);
+}
+
+/* The same between two who are certainly asleep before they are woken. */
+BENCH_INLINE void loop_sleepers(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
+{
+    loop_back_and_forth(run, ctx, send, receive, true, true);
 }
 
 /* The same without percentiles. */
 BENCH_INLINE void loop_round_trip(struct run *run, void *ctx, send_to_fn send, receive_from_fn receive)
 {
-    loop_back_and_forth(run, ctx, send, receive, false);
+    loop_back_and_forth(run, ctx, send, receive, false, false);
 }
 
 /* Two processes that wait under a lock for their turn: a counter that its holder raises says whose it is. */

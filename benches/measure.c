@@ -265,7 +265,7 @@ static void sample_take(const struct side *side, struct sample *out)
     }
     if (ops == 0)
         return;
-    out->metric[METRIC_NS] = (end - begin) / (double)ops;
+    out->metric[METRIC_NS] = (end - begin) / (double)ops - 2.0 * side->pause_ns;
     if (side->timed && side->members > 1)
         out->metric[METRIC_SHARE] = (double)least / (double)ops;
     if (team->recorded > 0) {

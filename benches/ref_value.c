@@ -1,8 +1,14 @@
-/* References for values and arrays: the bare instruction, memcpy, and a struct behind a robust mutex. */
+/*
+ * References for values and arrays: the bare instruction, memcpy, a struct behind a robust mutex, and a word that can
+ * be waited for as C++20 does it.
+ */
 #define _GNU_SOURCE
+#include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "loops.h"
 #include "sides.h"
@@ -12,6 +18,8 @@ struct shared_data {
     pthread_mutex_t mutex __attribute__((aligned(128)));
     unsigned char structure[STRUCT_BYTES] __attribute__((aligned(128)));
     int64_t array[ARRAY_LENGTH] __attribute__((aligned(128)));
+    uint32_t word __attribute__((aligned(128)));
+    uint32_t waiters; /* how many sleep on the word: counted first, then the word is looked at again */
 };
 
 static const char *setup(struct run *run)
@@ -104,6 +112,28 @@ static void array_read(void *ctx, uint64_t i)
     __asm__ volatile("" ::"r"(mine) : "memory");
 }
 
+static void wake(struct shared_data *s)
+{
+    if (__atomic_load_n(&s->waiters, __ATOMIC_SEQ_CST) != 0)
+        syscall(SYS_futex, &s->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* After a store of any order: it has to be seen by whoever is not counted yet. */
+static void notify(void *ctx, uint64_t i)
+{
+    (void)i;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    wake(ctx);
+}
+
+/* What `word.store(i); word.notify_one();` becomes: the store is in the order of the count already. */
+static void store_notify(void *ctx, uint64_t i)
+{
+    struct shared_data *s = ctx;
+    __atomic_store_n(&s->word, (uint32_t)i, __ATOMIC_SEQ_CST);
+    wake(s);
+}
+
 #define SIDE(op, called)                                                               \
     static void body_##op(struct run *run) { loop_op(run, run->state, op); }           \
     const struct side ref_##op = {                                                     \
@@ -117,3 +147,5 @@ SIDE(structure_store, "copy under a robust mutex");
 SIDE(array_get, "bare atomic load");
 SIDE(array_set, "bare atomic store");
 SIDE(array_read, "memcpy");
+SIDE(notify, "fence, count, futex");
+SIDE(store_notify, "as std::atomic in C++20");

@@ -9,6 +9,7 @@ extern "C" {
 #endif
 
 enum {
+    PAUSE_NS = 30000, /* longer than it takes to fall asleep */
     WORK_OUTSIDE = 200, /* turns of an empty loop between two critical sections */
     STRUCT_BYTES = 64,
     ARRAY_LENGTH = 128 /* elements of 8 bytes */
@@ -44,6 +45,9 @@ extern const struct side ours_condition, ours_condition_spinning;
 extern const struct side ours_event, ours_event_is_set;
 /* ours_barrier.c */
 extern const struct side ours_barrier, ours_barrier_spinning;
+/* ours_wait.c */
+extern const struct side ours_wait_1, ours_wait_16, ours_wait_16_spinning, ours_wait_126, ours_wait_ready, ours_polled,
+    ours_value_hand_off, ours_value_hand_off_spinning, ours_value_notify, ours_value_store_notify;
 
 /* ref_lock.c */
 extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work,
@@ -58,7 +62,7 @@ extern const struct side ref_condition, ref_event, ref_event_is_set;
 extern const struct side ref_barrier;
 /* ref_value.c */
 extern const struct side ref_add, ref_load, ref_store, ref_structure_load, ref_structure_store, ref_array_get,
-    ref_array_set, ref_array_read;
+    ref_array_set, ref_array_read, ref_notify, ref_store_notify;
 /* ref_ring.c */
 extern const struct side ref_ring, ref_ring_batch, ref_ring_pair;
 /* ref_futex.c */
@@ -67,6 +71,9 @@ extern const struct side ref_futex, ref_spin;
 extern const struct side ref_line, ref_buffers;
 /* ref_stream.c */
 extern const struct side ref_socket_1k, ref_socket_64k, ref_socket_1m, ref_pipe_1k, ref_pipe_64k, ref_socket_ping_pong;
+/* ref_epoll.c */
+extern const struct side ref_epoll_socket_1, ref_epoll_socket_16, ref_epoll_pipe_16, ref_epoll_socket_126,
+    ref_epoll_socket_16_awake, ref_poll_pipe_16, ref_epoll_datagram, ref_epoll_stream;
 /* ref_mqueue.c */
 extern const struct side ref_mqueue, ref_mqueue_pair;
 /* peer_boost_queue.cpp; absent when built with BENCH_NO_BOOST */

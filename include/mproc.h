@@ -632,6 +632,11 @@
 #define MPROC_WAIT_MAX 126
 
 /**
+ * Most things to wait for at once: what the kernel takes, but for a cancel token and one more.
+ */
+#define MOST 126
+
+/**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
  */
 typedef struct mproc_array_t mproc_array_t;
@@ -3882,9 +3887,9 @@ uint32_t mproc_layout_version(void);
  * that does not wait (timeout 0), and wait again if it finds nothing. Who waits here does not take a wake-up away from
  * others: one it got and does not use is passed on.
  *
- * Sleeps on all words at once (futex_waitv, Linux 5.16). Where the kernel or a sandbox does not have it, or a handle was
- * opened with MPROC_RETURN_ON_SIGNAL, it looks at all things every 1 to 10 ms instead. A death (of a lock's holder,
- * of all who had a pipe's other end …) is noticed within about 100 ms.
+ * Sleeps on all words at once (futex_waitv, Linux 5.16). Where the kernel or a sandbox does not have it, or a handle
+ * was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things about every 2 ms instead. A death (of a lock's
+ * holder, of all who had a pipe's other end …) is noticed within about 100 ms.
  *
  * @param items,count           1 to MPROC_WAIT_MAX things; the same object may come more than once
  * @param timeout_ns            nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
@@ -3893,7 +3898,7 @@ uint32_t mproc_layout_version(void);
  * @retval MPROC_OK         something is ready
  * @retval MPROC_ETIMEDOUT  nothing was   @retval MPROC_ECANCELED  cancel was set
  * @retval MPROC_EINTR      a handle was opened with MPROC_RETURN_ON_SIGNAL, and a signal handler ran
- * @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, unknown condition, or reserved or unused fields set
+ * @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, unknown condition, or a field set that is not its
  * @retval MPROC_ENOTSUP    a pipe's end that only sends cannot be readable, nor one that only receives writable
  * @retval MPROC_E2BIG      a message of that size can never fit   @retval MPROC_ETYPE  the value has another size
  * @retval MPROC_ESLOTS     1022 processes have joined (also MPROC_ESTALE MPROC_EACCES MPROC_ESYS, in a forked child)
@@ -3908,15 +3913,16 @@ int mproc_wait(const mproc_wait_item_t *items,
 
 /**
  * Waits until the value is not `expected` any more, byte for byte, as C++20's atomic wait: looks, sleeps until
- * somebody calls mproc_value_notify(), looks again. No store wakes anybody by itself: neither mproc_value_store(), _add()
- * and the like nor one through a pointer. Who changes the value, wants it seen at once and is killed before it notified
- * does no harm: everybody looks again every 100 ms.
+ * somebody calls mproc_value_notify(), looks again. No store wakes anybody by itself: neither mproc_value_store(),
+ * _add() and the like nor one through a pointer. Who changes the value, wants it seen at once and is killed before it
+ * notified does no harm: everybody looks again every 100 ms.
  *
- * @param expected     `size` bytes, as many as the value has; NULL: waits for the next notification, whatever the value
+ * @param expected     `size` bytes, as many as the value has; NULL: waits for the next notification, whatever it is
  * @param size         bytes; 0 with NULL
  * @param timeout_ns   nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
  * @retval MPROC_OK         it is something else now (or was: it may be `expected` again when the call returns)
- * @retval MPROC_ETIMEDOUT  it still is   @retval MPROC_ECANCELED  cancel was set   @retval MPROC_EINTR  as mproc_lock_lock()
+ * @retval MPROC_ETIMEDOUT  it still is   @retval MPROC_ECANCELED  cancel was set
+ * @retval MPROC_EINTR      as mproc_lock_lock()
  * @retval MPROC_EINVAL     NULL handle, or size without expected   @retval MPROC_ETYPE  the value has another size
  * @retval MPROC_EBUSY      a SNAPSHOT struct whose writer is stopped, as mproc_value_load()
  * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
@@ -3928,8 +3934,9 @@ int mproc_value_wait(const mproc_value_t *value,
                      const mproc_cancel_t *cancel);
 
 /**
- * Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who finds it
- * as expected goes on waiting. Not remembered: who begins to wait later waits for the next one. Cheap if nobody waits.
+ * Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who
+ * finds it as expected goes on waiting. Not remembered: who begins to wait later waits for the next one. Cheap if
+ * nobody waits.
  *
  * @param n  how many; UINT32_MAX: all
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
@@ -3944,13 +3951,13 @@ int mproc_value_notify(const mproc_value_t *value,
  * MPROC_POLLABLE.
  *
  * Use it as that of a socket that does not block: when it is readable, get (or peek, or lease) with timeout 0 until
- * MPROC_ETIMEDOUT; that, and only that, makes the descriptor unreadable until there is more. It may become readable for
- * nothing, and does ten times a second: so a producer killed between putting and ringing delays its last message by 100 ms
- * at most. It begins readable. Edge-triggered polling works, too.
+ * MPROC_ETIMEDOUT; that, and only that, makes the descriptor unreadable until there is more. It may become readable
+ * for nothing, and does ten times a second: so a producer killed between putting and ringing delays its last message
+ * by 100 ms at most. It begins readable. Edge-triggered polling works, too.
  *
- * The descriptor belongs to the handle: do not read or close it; mproc_queue_close() does (take it out of an event loop
- * first). Each call on one handle gives the same one; other handles have their own, and each becomes readable. A forked
- * child asks again and gets one of its own; the one it inherited is its parent's.
+ * The descriptor belongs to the handle: do not read or close it; mproc_queue_close() does (take it out of an event
+ * loop first). Each call on one handle gives the same one; other handles have their own, and each becomes readable. A
+ * forked child asks again and gets one of its own; the one it inherited is its parent's.
  *
  * Rings cross pid namespaces and containers that share the network namespace; to others messages come within 100 ms.
  *
@@ -3975,8 +3982,9 @@ int mproc_queue_writable_fd(const mproc_queue_t *queue,
                             int *fd_out);
 
 /**
- * As mproc_queue_readable_fd(), for a pipe made with MPROC_POLLABLE: readable when a recv or peek might find a message or
- * the end of file. (mproc_pipe_poll() takes nothing and also makes the descriptor unreadable when it finds nothing.)
+ * As mproc_queue_readable_fd(), for a pipe made with MPROC_POLLABLE: readable when a recv or peek might find a message
+ * or the end of file. (mproc_pipe_poll() takes nothing and also makes the descriptor unreadable when it finds
+ * nothing.)
  *
  * @param[out] fd_out  the descriptor, close-on-exec
  * @retval MPROC_OK     @retval MPROC_ENOTSUP  not made with MPROC_POLLABLE, or this end only sends
@@ -3987,8 +3995,8 @@ int mproc_pipe_readable_fd(const mproc_pipe_t *pipe,
                            int *fd_out);
 
 /**
- * The same for room: readable (POLLIN) when a send or reserve might find room, or that the other end is gone. Send with
- * timeout 0 until MPROC_ETIMEDOUT, then poll.
+ * The same for room: readable (POLLIN) when a send or reserve might find room, or that the other end is gone. Send
+ * with timeout 0 until MPROC_ETIMEDOUT, then poll.
  *
  * @param[out] fd_out  the descriptor, close-on-exec
  * @retval MPROC_OK     @retval MPROC_ENOTSUP  not made with MPROC_POLLABLE, or this end only receives

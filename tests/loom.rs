@@ -993,7 +993,7 @@ fn bells_ring() {
         let words = Arc::new((word(), word(), word(), word()));
         let bells = Arc::new(Bells::new(cells(2)));
         let me = tenant(1);
-        let place = bells.join(me, |_| false).unwrap();
+        let place = bells.join(me, 0, |_| false).unwrap();
         let threads: Vec<_> = (0..2)
             .map(|_| {
                 let (world, words, bells) = (world.clone(), words.clone(), bells.clone());

@@ -652,7 +652,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
         let Ok(prefix) = self.region().load_u64(self.offset(front.position)) else { return 1 };
         match Record::unpack(prefix) {
-            None => late + u32::from(!POLLED),
+            None => late + u32::from(!POLLED || prefix != 0),
             Some(record) if record.state == State::Claimed => {
                 let more = !POLLED && front.behind(&record).position != tail.position;
                 late + u32::from(more)
@@ -661,8 +661,8 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
     }
 
-    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`]. Takes
-    /// nothing, and waits for nobody for longer than 10 ms.
+    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`].
+    /// Takes nothing, and waits for nobody for longer than 10 ms.
     pub(super) fn is_readable(&self, over: impl Fn() -> Result<Option<Error>>) -> bool {
         if self.segment.check().is_err() || self.state.load(Ordering::Acquire) >= CLOSED {
             return true;
@@ -672,7 +672,8 @@ impl<const POLLED: bool> Ring<POLLED> {
             return true;
         }
         // What only a closer look can tell: a message, or a reservation; and what the dead have left.
-        let look = if plain.is_some() { self.ready() > 0 } else { self.ready() > 0 || self.is_reaping_due() };
+        let odd = plain.is_none() || POLLED && self.is_next_there();
+        let look = self.ready() > 0 || odd && self.is_reaping_due();
         let mut seen = false;
         if look {
             let see = |_, _| {

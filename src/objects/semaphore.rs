@@ -391,12 +391,16 @@ impl Account {
     fn may_reclaim(&self, domain: &Domain, look: Look, is_try: bool) -> bool {
         // Also if somebody died in the middle of giving back: then nobody has what is missing, and the value is stale.
         let there = || self.is_abandoned(domain) || self.dead(domain).next().is_some();
-        match look {
+        let yes = match look {
             Look::First if is_try => ask_rate_limited(&self.looked, there),
             Look::First => there(),
             Look::Again => false,
             Look::Slice => every(&self.swept, 50) && there(),
+        };
+        if yes {
+            self.looked.store(0, Ordering::Relaxed); // whoever acts on it asks again
         }
+        yes
     }
 
     /// Whether somebody died inside the lock.

@@ -371,7 +371,8 @@ impl Value {
     /// Waits until the value is not `expected` any more, byte for byte; `None`: until it is notified.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`], [`Error::Type`] (another size), [`Error::Busy`].
+    /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`], [`Error::Type`] (another size),
+    /// [`Error::Busy`].
     pub fn wait(&self, expected: Option<&[u8]>, limits: Limits) -> Result<()> {
         self.check_expected(expected)?;
         let first = self.notified();
@@ -394,7 +395,8 @@ impl Value {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Whether it is something else than `expected`, which is as long; `None`: whether it was notified since that count.
+    /// Whether it is something else than `expected`, which is as long; `None`: whether it was notified since that
+    /// count.
     pub(super) fn has_changed(&self, expected: Option<&[u8]>, since: u32) -> Result<bool> {
         let Some(expected) = expected else { return Ok(self.notified() != since) };
         match &self.storage {

@@ -55,21 +55,43 @@ impl Doorbell {
                 return Ok(fd);
             }
             self.give_up(me);
-            let place = self.bells.join(me, |tenant| self.domain.is_gone(tenant));
-            let place = place.ok_or(Error::Full("128 descriptors are in use on this side of the object"))?;
-            self.bell.open(&self.address(me, place)).inspect_err(|_| self.bells.leave(place, me))?;
+            let place = self.open(me)?;
             self.place.store(place as u32, Ordering::Relaxed);
             self.tenant.store(me.0, Ordering::Release);
             self.bell.descriptor().ok_or(Error::Sys { call: "epoll_create1", errno: libc::EBADF })
         })
     }
 
+    /// Takes a place and opens the bell.
+    fn open(&self, me: Tenant) -> Result<usize> {
+        let (full, mut from) = (Error::Full("128 descriptors are in use on this side of the object"), 0);
+        loop {
+            let place = self.bells.join(me, from, |tenant| self.domain.is_gone(tenant));
+            // If no name is free, be it a stranger's doing: in silence.
+            let silent = place.is_none() && from > 0;
+            let place = if silent { self.bells.join(me, 0, |tenant| self.domain.is_gone(tenant)) } else { place };
+            let place = place.ok_or(full.clone())?;
+            let address = (!silent).then(|| self.address(me, place));
+            match self.bell.open(address.as_ref()) {
+                Ok(()) => return Ok(place),
+                Err(error) => {
+                    self.bells.leave(place, me);
+                    if error != Error::Exists {
+                        return Err(error);
+                    }
+                    // A silent child may still have the socket that this process had under the name.
+                    from = place + 1;
+                }
+            }
+        }
+    }
+
     fn is_mine(&self, me: Tenant) -> bool {
         self.tenant.load(Ordering::Acquire) == me.0
     }
 
-    /// Whether this handle has a descriptor in this process. If so, it is unreadable now, until somebody rings; the caller
-    /// announces itself at the eventcount and looks once more.
+    /// Whether this handle has a descriptor in this process. If so, it is unreadable now, until somebody rings; the
+    /// caller announces itself at the eventcount and looks once more.
     pub(super) fn arm(&self) -> bool {
         let Some(me) = self.domain.tenant_if_joined().filter(|&me| self.is_mine(me)) else { return false };
         self.bell.hush();

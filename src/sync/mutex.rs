@@ -79,7 +79,8 @@ impl Mutex {
         }
     }
 
-    /// Whether whoever tried to take it would get it: it is free, or (`ask`, at most once a millisecond) its holder dead.
+    /// Whether whoever tried to take it would get it: it is free, or (`ask`, at most once a millisecond) its holder
+    /// dead.
     pub(crate) fn is_free(&self, domain: &Domain, ask: bool) -> bool {
         let owner = self.owner();
         owner == 0 || ask && domain.is_dead_rate_limited(owner, &self.asked)

@@ -1,12 +1,13 @@
 //! Bells: what makes a descriptor for an event loop readable from another process, without a thread.
 //!
-//! The descriptor is an epoll instance over a unix datagram socket with an abstract name and a timer of 100 ms. Who rings
-//! sends a datagram to that name. So nothing is left behind by anybody who dies, in the file system or elsewhere, and
-//! nothing has to be passed around. The name can be seen by everybody on the machine; so the socket only takes datagrams
-//! with the secret in them (a socket filter: `unix(7)`, `socket(7)`, SO_ATTACH_FILTER), and strangers wake nobody.
+//! The descriptor is an epoll instance over a unix datagram socket with an abstract name and a timer of 100 ms. Who
+//! rings sends a datagram to that name. So nothing is left behind by anybody who dies, in the file system or elsewhere,
+//! and nothing has to be passed around. The name can be seen by everybody on the machine; so the socket only takes
+//! datagrams with the secret in them (a socket filter: `unix(7)`, `socket(7)`, SO_ATTACH_FILTER), and strangers wake
+//! nobody.
 
-use super::{crash, file, last, process};
-use crate::Result;
+use super::{crash, errno, file, last, process};
+use crate::{Error, Result};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
@@ -94,7 +95,7 @@ fn bind(socket: &OwnedFd, address: &Address) -> Result<()> {
     let (to, len) = address.socket();
     // SAFETY: a live descriptor and an address of that length.
     if unsafe { libc::bind(socket.as_raw_fd(), std::ptr::from_ref(&to).cast(), len) } != 0 {
-        return Err(last("bind"));
+        return Err(if errno() == libc::EADDRINUSE { Error::Exists } else { last("bind") });
     }
     Ok(())
 }
@@ -127,15 +128,22 @@ impl Bell {
         Bell { epoll: none(), timer: none(), socket: none(), inode: AtomicU64::new(0), mark: AtomicU64::new(0) }
     }
 
-    /// Opens a bell that hears at an address, and begins as if it had been rung. Where sockets are forbidden, or somebody
-    /// took the name, it is silent but for its timer.
-    pub(crate) fn open(&self, address: &Address) -> Result<()> {
+    /// Opens a bell that hears at an address, and begins as if it had been rung. Without an address, or where sockets
+    /// are forbidden, it is silent but for its timer.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]: the name is taken. [`Error::Sys`].
+    pub(crate) fn open(&self, address: Option<&Address>) -> Result<()> {
         let (mut socket, mut inode) = (None, 0);
-        if let Ok(fd) = datagrams() {
+        if let (Some(address), Ok(fd)) = (address, datagrams()) {
             // The filter first: from the moment it has a name anybody can write to it.
-            if attach_filter(&fd, &address.secret).and_then(|()| bind(&fd, address)).is_ok() {
-                inode = file::stat_number(fd.as_raw_fd()).map_or(0, |s| s.ino);
-                socket = Some(fd);
+            match attach_filter(&fd, &address.secret).and_then(|()| bind(&fd, address)) {
+                Ok(()) => {
+                    inode = file::stat_number(fd.as_raw_fd()).map_or(0, |s| s.ino);
+                    socket = Some(fd);
+                }
+                Err(Error::Exists) => return Err(Error::Exists),
+                Err(_) => {} // forbidden
             }
         }
         let mark = u64::from_ne_bytes(process::random_id()?[..8].try_into().unwrap_or_default());
@@ -237,8 +245,8 @@ impl Ringer {
             crash::point("ring");
             let (to, len) = address.socket();
             let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            // SAFETY: a live descriptor, bytes and an address of these lengths. A full queue is a bell that was rung; an
-            // address where nobody hears is one of the dead.
+            // SAFETY: a live descriptor, bytes and an address of these lengths. A full queue is a bell that was rung;
+            // an address where nobody hears is one of the dead.
             unsafe {
                 libc::sendto(
                     socket.as_raw_fd(),

@@ -45,8 +45,9 @@ Exit codes:
   10  in use by a living process
   11  damaged, or made by an incompatible version
   20  anything else
-`mproc lock NAME -- COMMAND` ends as its command does (128 + number if that was killed by a signal); its own failures are
-above 0 only before the command has started: the codes above, 126 (cannot be run), 127 (not found).";
+
+A command that `mproc lock` or `mproc sem run` runs lends them its own code (128 + N if signal N killed it); 126: it cannot \
+be run, 127: it was not found. The codes above then only come from before it was started.";
 
 /// The code that belongs to an error.
 pub(super) fn code(error: &Error) -> u8 {

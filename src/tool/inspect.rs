@@ -123,6 +123,9 @@ fn head(object: &Object) -> Report {
     }
     r.fact("size", stat.size, format!("{}, layout version {}", size(stat.size), layout(object)));
     r.fact("file", stat.ino, format!("inode {}, mode {:04o}, user {}", stat.ino, stat.mode & 0o7777, stat.uid));
+    let id = object.file.read_some(header::AT_DOMAIN as u64, 16);
+    let id: String = id.map_or_else(|_| String::new(), |id| id.all().iter().map(|b| format!("{b:02x}")).collect());
+    r.fact("domain_id", id.as_str(), id.as_str());
     r.flag("persistent", object.persistent);
     let used = match (object.in_use, object.users) {
         (Some(false), _) => "by nobody".to_owned(),

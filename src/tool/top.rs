@@ -3,10 +3,10 @@
 use super::cli::Context;
 use super::exit::{Failure, Outcome, MISMATCH, OK, OTHER};
 use super::ls::{domain, waiting};
-use super::observe::{Count, Depth, Entry, Hold, Object, Place, Rate};
+use super::observe::{Count, Depth, Entry, Hold, Object, Place, Rate, Registry};
 use super::output::{
-    cut, is_terminal, print, print_json_line, print_screen, printable, size, styled, Align, Cell, Table, BOLD, DIM,
-    NOTE, PLAIN,
+    count, cut, is_terminal, print, print_json_line, print_screen, printable, size, styled, Align, Cell, Table, BOLD,
+    DIM, NOTE, PLAIN,
 };
 use crate::sys::{clock, terminal};
 use serde_json::{json, Value};
@@ -270,10 +270,15 @@ fn print_frame(
     args: &Args,
     live: bool,
 ) -> Result<(), Failure> {
-    let alive = place.registry.as_ref().map_or(0, |r| r.everybody().iter().filter(|party| !party.is_dead()).count());
-    let title =
-        format!("{}: {} objects, {alive} processes, every {} s", place.path.display(), objects.len(), args.interval);
-    let title = printable(&title);
+    let living = |registry: &Registry| registry.everybody().iter().filter(|party| !party.is_dead()).count();
+    let living = place.registry.as_ref().map_or(0, living) as u64;
+    let title = printable(&format!(
+        "{}: {}, {} alive, every {} s",
+        place.path.display(),
+        count(objects.len() as u64, "object"),
+        if living == 1 { "1 process".to_owned() } else { format!("{living} processes") },
+        args.interval
+    ));
     if !live {
         let mut text = styled(&title, BOLD);
         for line in table(objects, rates, true).lines(usize::MAX) {

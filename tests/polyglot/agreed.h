@@ -40,6 +40,10 @@
  *   These and lock: NAME: -: anonymous   send ADDRESS, receive ADDRESS, spawn, inherit: as give to inherit of queue
  *   value  create|keep|open NAME TYPE   keep: MPROC_PERSIST            load, store BITS, close
  *          fetch OP BITS            the value before                   add GATE COUNT BITS
+ *          wait BITS|any MS, cancel BITS|any MS   changed (any: notified), error timeout   notify COUNT|all
+ *   wait   any MS THING ..., cancel MS THING ...  ready THING ...: those that are, in that order; error timeout
+ *          THING, one of what the worker has open: queue (readable), room=BYTES, pipe (readable), space=BYTES, hangup,
+ *          lock (or an rlock), permit, event, value=BITS (not that any more), notified
  *   record create|open NAME SCHEMA  a SNAPSHOT struct; SCHEMA: agreed, none or other
  *          store N, load            the fields
  *   block  create|open NAME DONE    a SNAPSHOT struct of 4 KiB, and the u64 value DONE
@@ -51,10 +55,11 @@
  *          weave GATE PARITY ROUNDS every second element is written and read back
  *   cells  create|open NAME COUNT SCHEMA   an array of structs
  *          storm, check, store, info  as with block; check looks at every element, in two ways
- *   queue  create|open NAME BYTES FLAGS   NAME: -: anonymous; FLAGS: nothing, lease or joinable
+ *   queue  create|open NAME BYTES FLAGS   NAME: -: anonymous; FLAGS: nothing, lease, joinable or pollable
  *          put FROM COUNT MS WAY, get FROM COUNT MS WAY: numbered messages, whose number gives length and bytes;
  *                                   answer "ok NEXT" or "error WORD NEXT". WAY: how many with one call; 0: in
- *                                   place; -1: under leases
+ *                                   place; -1: under leases; -2: tried, and in between the descriptor is polled; -3:
+ *                                   tried, and in between it is waited for as one of many things
  *          resume FROM             as get without end, but FROM itself may be missing, and only try
  *          storm FROM DONE WAY     puts; after each return the number of the next goes to the u64 value DONE
  *          devour FROM DONE        a storm of gets
@@ -68,7 +73,7 @@
  *          give ADDRESS, take ADDRESS    sends a handle through a unix socket; waits for it and opens the object
  *          spawn LANGUAGE / COMMAND / COMMAND ...   starts a worker with a handle: its answers, then "ended CODE"
  *          inherit                 opens what the worker was started with
- *   pipe   create|open NAME BYTES END FLAGS   FLAGS: nothing or oneway
+ *   pipe   create|open NAME BYTES END FLAGS   FLAGS: nothing, oneway or pollable
  *          pair BYTES              anonymous, with both ends: it uses end 0; give or spawn hands over end 1
  *          exchange OUT IN COUNT WAY WAY   puts from OUT and gets from IN at the same time
  *          poll MS, peer           peer: awaited, open or gone
@@ -89,6 +94,9 @@
 
 /* SLACK: how much more is reserved than the message then has. */
 enum { MAX_MESSAGE = 5000, MAX_JOB = MAX_MESSAGE + 8, MAX_BATCH = 64, SLACK = 13, BLOCK_WORDS = 511, CELL_WORDS = 127 };
+
+/* The ways to put and get that only try, and how they sleep in between. */
+enum { POLLED = -2, WAITED = -3 };
 
 /* Under which name `spawn` gives the handle. */
 #define GIVEN "given"

@@ -54,6 +54,12 @@ void case_family(const pair_t *pair);
 /* B waits in vain: timeouts, cancelling, shutdown. */
 void case_waits(const pair_t *pair);
 
+/* One of everything: B waits for all of it, A makes something ready, or dies. Values, waited for alone. */
+void case_many(const pair_t *pair);
+
+/* Queues and pipes with descriptors, which B polls: A is killed while it puts, B while it takes or polls. */
+void case_poll(const pair_t *pair);
+
 /* Names and memory outlive whoever is killed, and vanish with the last user. Looks into the domain's directory. */
 void case_lifetime(const pair_t *pair);
 

@@ -33,7 +33,8 @@ static const struct {
              {"barrier", case_barrier},     {"value", case_value},         {"array", case_array},
              {"queue", case_queue},         {"pipe", case_pipe},           {"place", case_place},
              {"work", case_work},           {"pass", case_pass},           {"family", case_family},
-             {"waits", case_waits},         {"lifetime", case_lifetime}};
+             {"waits", case_waits},         {"many", case_many},           {"poll", case_poll},
+             {"lifetime", case_lifetime}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static int passed, failed;

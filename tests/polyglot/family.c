@@ -95,7 +95,7 @@ static void do_rwlock(void) {
 
 /* ---- semaphore ---- */
 
-static mproc_semaphore_t *semaphore;
+mproc_semaphore_t *semaphore;
 
 static void semaphore_race(void) {
     mproc_value_t *inside = i64_value(word(3));
@@ -231,7 +231,7 @@ static void do_condition(void) {
 
 /* ---- event ---- */
 
-static mproc_event_t *event;
+mproc_event_t *event;
 
 static void was_set(int status) {
     if (well(status)) {

@@ -142,6 +142,8 @@ std::string do_semaphore(const words& w) {
   return travel(semaphore, w);
 }
 
+mproc::wait_item on_permit() { return mproc::on_available(*semaphore); }
+
 // ---- condition ----
 
 namespace {
@@ -237,6 +239,8 @@ std::string do_event(const words& w) {
   }
   return travel(event, w);
 }
+
+mproc::wait_item on_event() { return mproc::on_set(*event); }
 
 // ---- barrier ----
 

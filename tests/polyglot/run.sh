@@ -29,8 +29,8 @@ build() {
 # shellcheck disable=SC2086 # flags are lists of words
 {
     build driver "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/driver.c $from/crew.c $from/cases_*.c
-    build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c $from/family.c
-    build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp $from/family.cpp
+    build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c $from/family.c $from/wait.c
+    build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp $from/family.cpp $from/wait.cpp
 }
 env -C $from/go GOPROXY=off "$GO" build -buildvcs=false -o "$to/worker-go" .
 

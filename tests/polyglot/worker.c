@@ -319,7 +319,7 @@ static int32_t operation_word(int at) {
     return -1;
 }
 
-static mproc_value_t *value;
+mproc_value_t *value;
 static int32_t value_type;
 static size_t value_size;
 
@@ -346,6 +346,12 @@ static scalar_t from_bits(uint64_t bits) {
 
 static uint64_t to_bits(scalar_t s) {
     return value_size == 1 ? s.b : value_size == 2 ? s.h : value_size == 4 ? s.w : s.q;
+}
+
+size_t value_bytes(uint64_t bits, unsigned char bytes[8]) {
+    scalar_t s = from_bits(bits);
+    memcpy(bytes, &s, value_size);
+    return value_size;
 }
 
 static int value_fetch(int32_t operation, uint64_t bits, uint64_t *before) {
@@ -401,6 +407,10 @@ static void do_value(void) {
             need(value_fetch(MPROC_OP_ADD, bits, &before), "add");
         }
         say("ok");
+    } else if (is(1, "wait") || is(1, "cancel")) {
+        value_wait();
+    } else if (is(1, "notify")) {
+        answer(mproc_value_notify(value, is(2, "all") ? UINT32_MAX : (uint32_t)number(2)));
     } else {
         mproc_value_close(value);
         value = NULL;
@@ -727,8 +737,9 @@ static void do_cells(void) {
 
 /* ---- queue, pipe: what both can do ---- */
 
-static mproc_queue_t *queue;
-static mproc_pipe_t *near_end, *far_end; /* far_end: that of a pair, until it is handed over */
+mproc_queue_t *queue;
+mproc_pipe_t *near_end;
+static mproc_pipe_t *far_end; /* that of a pair, until it is handed over */
 
 /* What the command is about. */
 static bool piped(void) {
@@ -770,6 +781,52 @@ static int channel_putback(uint64_t id) {
     return piped() ? mproc_pipe_putback(near_end, id) : mproc_queue_putback(queue, id);
 }
 
+static int readable_fd(int *fd) {
+    return piped() ? mproc_pipe_readable_fd(near_end, fd) : mproc_queue_readable_fd(queue, fd);
+}
+
+static int writable_fd(int *fd) {
+    return piped() ? mproc_pipe_writable_fd(near_end, fd) : mproc_queue_writable_fd(queue, fd);
+}
+
+/* Sleeps until a put of so many bytes might succeed, or a get; a negative fd: without it. */
+static int nap(bool putting, size_t length, int fd, int64_t deadline) {
+    mproc_wait_item_t item = {0, 0, NULL, NULL, 0};
+    if (fd >= 0) {
+        return poll_until(fd, deadline);
+    }
+    item.condition = piped() ? (putting ? MPROC_WAIT_PIPE_WRITABLE : MPROC_WAIT_PIPE_READABLE)
+                             : (putting ? MPROC_WAIT_QUEUE_WRITABLE : MPROC_WAIT_QUEUE_READABLE);
+    item.object = piped() ? (const void *)near_end : (const void *)queue;
+    item.size = putting ? length : 0;
+    return mproc_wait(&item, 1, left_until(deadline), NULL, NULL, NULL);
+}
+
+/* As one does with a socket that does not block: tries, and sleeps when that has found nothing. */
+static int put_trying(const void *data, size_t length, int64_t timeout, int64_t way) {
+    int64_t deadline = deadline_of(timeout);
+    int fd = -1, status = way == POLLED ? writable_fd(&fd) : MPROC_OK;
+    while (status == MPROC_OK && (status = channel_put(data, length, 0, NULL)) == MPROC_ETIMEDOUT) {
+        status = nap(true, length, fd, deadline);
+        if (status != MPROC_OK) {
+            return status;
+        }
+    }
+    return status;
+}
+
+static int get_trying(void *to, size_t room, size_t *length, int64_t timeout, int64_t way) {
+    int64_t deadline = deadline_of(timeout);
+    int fd = -1, status = way == POLLED ? readable_fd(&fd) : MPROC_OK;
+    while (status == MPROC_OK && (status = channel_get(to, room, length, 0, NULL)) == MPROC_ETIMEDOUT) {
+        status = nap(false, 0, fd, deadline);
+        if (status != MPROC_OK) {
+            return status;
+        }
+    }
+    return status;
+}
+
 /* ---- numbered messages ---- */
 
 static void answer_next(int status, uint64_t next) {
@@ -804,11 +861,11 @@ static int write_in_place(uint64_t i, mproc_view_t *view, size_t *length, int64_
     return status;
 }
 
-/* Puts `count` messages with one call, or one in place (0); gives how many are in. */
-static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done) {
+/* Puts messages: `way` of them with one call, or one of them in place (0) or trying (< 0); gives how many are in. */
+static int put_batch(uint64_t from, int64_t way, int64_t timeout, size_t *done) {
     static unsigned char bytes[MAX_BATCH][MAX_MESSAGE];
     mproc_message_t messages[MAX_BATCH];
-    size_t i, length;
+    size_t i, length, count = way < 0 ? 1 : (size_t)way;
     int status;
     *done = 0;
     for (i = 0; i < count; i++) {
@@ -818,7 +875,9 @@ static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done)
     if (count > 1) {
         return mproc_queue_put_many(queue, messages, count, done, timeout, NULL);
     }
-    if (count == 1) {
+    if (way < 0) {
+        status = put_trying(messages[0].data, messages[0].len, timeout, way);
+    } else if (count == 1) {
         status = channel_put(messages[0].data, messages[0].len, timeout, NULL);
     } else {
         mproc_view_t view;
@@ -832,11 +891,12 @@ static int put_batch(uint64_t from, size_t count, int64_t timeout, size_t *done)
 }
 
 /* *next: the first; comes back as the one after the last that is in. */
-static int put_messages(uint64_t *next, uint64_t last, int64_t timeout, size_t way) {
+static int put_messages(uint64_t *next, uint64_t last, int64_t timeout, int64_t way) {
     int status = MPROC_OK;
     while (*next < last && status == MPROC_OK) {
-        size_t done, count = last - *next < way ? (size_t)(last - *next) : way;
-        status = put_batch(*next, count, timeout, &done);
+        int64_t left = (int64_t)(last - *next);
+        size_t done;
+        status = put_batch(*next, left < way ? left : way, timeout, &done);
         *next += done;
     }
     return status;
@@ -860,8 +920,9 @@ static int take_message(taken_t *m, int way, int64_t timeout) {
         m->length = m->view.len;
         return status;
     }
-    while ((status = way < 0 ? mproc_queue_lease(queue, buffer, room, &m->length, &m->view.id, timeout, NULL)
-                             : channel_get(buffer, room, &m->length, timeout, NULL)) == MPROC_EMSGSIZE &&
+    while ((status = way < -1  ? get_trying(buffer, room, &m->length, timeout, way)
+                     : way < 0 ? mproc_queue_lease(queue, buffer, room, &m->length, &m->view.id, timeout, NULL)
+                               : channel_get(buffer, room, &m->length, timeout, NULL)) == MPROC_EMSGSIZE &&
            m->length > room) {
         room = m->length;
         buffer = realloc(buffer, room);
@@ -873,7 +934,7 @@ static int take_message(taken_t *m, int way, int64_t timeout) {
 static void end_message(const taken_t *m, int way) {
     if (way == 0) {
         need(channel_release(m->view.id), "release");
-    } else if (way < 0) {
+    } else if (way == -1) {
         need(mproc_queue_ack(queue, m->view.id), "ack");
     }
 }
@@ -920,7 +981,7 @@ static void put_storm(void) {
     size_t put;
     bool first;
     for (first = true;; first = false) {
-        need(put_batch(next, (size_t)number(4), MPROC_FOREVER, &put), "put");
+        need(put_batch(next, number(4), MPROC_FOREVER, &put), "put");
         next += put;
         need(mproc_value_set_i64(done, (int64_t)next), "store");
         if (first) {
@@ -1207,7 +1268,7 @@ static void do_channel(void) {
     uint64_t next = (uint64_t)number(2), last = next + (uint64_t)number(3);
     int way = (int)number(5), status;
     if (is(1, "put")) {
-        status = put_messages(&next, last, timeout_ns(4), (size_t)way);
+        status = put_messages(&next, last, timeout_ns(4), way);
         answer_next(status, next);
     } else if (is(1, "get")) {
         status = way > 1 ? get_batches(&next, last, timeout_ns(4), (size_t)way)
@@ -1255,7 +1316,10 @@ static void do_queue(void) {
     if (is(1, "create") || is(1, "open")) {
         mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
         options.capacity_bytes = (uint64_t)number(3);
-        options.flags = is(4, "lease") ? MPROC_QUEUE_LEASE : is(4, "joinable") ? MPROC_QUEUE_JOINABLE : 0;
+        options.flags = is(4, "lease")      ? MPROC_QUEUE_LEASE
+                        : is(4, "joinable") ? MPROC_QUEUE_JOINABLE
+                        : is(4, "pollable") ? MPROC_POLLABLE
+                                            : 0;
         mproc_queue_close(queue);
         queue = NULL;
         answer(is(1, "open") ? mproc_queue_open(NULL, word(2), &options, &queue)
@@ -1295,7 +1359,7 @@ static void do_queue(void) {
 
 typedef struct {
     uint64_t next, last;
-    size_t way;
+    int64_t way;
     int status;
 } putter_t;
 
@@ -1307,7 +1371,7 @@ static void *put_meanwhile(void *argument) {
 
 static void pipe_exchange(void) {
     uint64_t count = (uint64_t)number(4), next = (uint64_t)number(3);
-    putter_t putter = {(uint64_t)number(2), (uint64_t)number(2) + count, (size_t)number(5), 0};
+    putter_t putter = {(uint64_t)number(2), (uint64_t)number(2) + count, number(5), 0};
     pthread_t thread;
     int status;
     if (pthread_create(&thread, NULL, put_meanwhile, &putter) != 0) {
@@ -1335,7 +1399,7 @@ static void do_pipe(void) {
         mproc_pipe_options_t options = MPROC_PIPE_OPTIONS_INIT;
         mproc_pipe_t **ends[2] = {NULL, NULL};
         options.capacity_bytes = (uint64_t)number(3);
-        options.flags = is(5, "oneway") ? MPROC_PIPE_ONEWAY : 0;
+        options.flags = is(5, "oneway") ? MPROC_PIPE_ONEWAY : is(5, "pollable") ? MPROC_POLLABLE : 0;
         mproc_pipe_close(near_end);
         near_end = NULL;
         ends[number(4)] = &near_end;
@@ -1394,6 +1458,8 @@ static void run(char *line) {
         do_marks();
     } else if (do_family()) {
         return;
+    } else if (is(0, "wait")) {
+        do_wait();
     } else if (is(0, "unlink")) {
         answer(mproc_domain_unlink(NULL, word(1)));
     } else if (is(0, "sweep")) {

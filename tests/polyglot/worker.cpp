@@ -58,6 +58,7 @@ struct any_lock {
   virtual std::string count() = 0;
   virtual mproc::lock_ref reference() = 0;
   virtual mproc::handle export_handle() = 0;
+  virtual mproc::wait_item on_free() = 0;
   virtual void add_slowly(mproc::value<std::int64_t>& plain, std::int64_t count) = 0;
 };
 
@@ -89,6 +90,10 @@ class lock_of final : public any_lock {
     else wrong("not for conditions");
   }
   mproc::handle export_handle() override { return object_.export_handle(); }
+  mproc::wait_item on_free() override {
+    if constexpr (is_recursive || is_mutex) return mproc::on_free(object_);
+    else wrong("not to be waited for");
+  }
   void add_slowly(mproc::value<std::int64_t>& plain, std::int64_t count) override {
     for (; count > 0; --count) {
       const std::lock_guard guard(mutex());
@@ -197,6 +202,13 @@ struct any_value {
   virtual void store(std::uint64_t bits) = 0;
   virtual std::uint64_t fetch(const std::string& operation, std::uint64_t bits) = 0;
   virtual void add(std::int64_t count, std::uint64_t bits) = 0;
+  virtual bool wait(std::uint64_t bits, std::int64_t ms) = 0;
+  virtual void wait(std::uint64_t bits, mproc::cancel_ref cancel) = 0;
+  virtual bool wait_notified(std::int64_t ms) = 0;
+  virtual void wait_notified(mproc::cancel_ref cancel) = 0;
+  virtual void notify(const std::string& count) = 0;
+  virtual mproc::wait_item on_change(std::uint64_t bits) = 0;
+  virtual mproc::wait_item on_notified() = 0;
 };
 
 template <class T>
@@ -231,6 +243,25 @@ class value_of final : public any_value {
     }
   }
 
+  bool wait(std::uint64_t bits, std::int64_t ms) override {
+    if (ms >= 0) return value_.wait_for(from_bits<T>(bits), milliseconds(ms));
+    value_.wait(from_bits<T>(bits));
+    return true;
+  }
+  void wait(std::uint64_t bits, mproc::cancel_ref cancel) override { value_.wait(from_bits<T>(bits), cancel); }
+  bool wait_notified(std::int64_t ms) override {
+    if (ms >= 0) return value_.wait_notified_for(milliseconds(ms));
+    value_.wait_notified();
+    return true;
+  }
+  void wait_notified(mproc::cancel_ref cancel) override { value_.wait_notified(cancel); }
+  void notify(const std::string& count) override {
+    if (count == "all") value_.notify_all();
+    else value_.notify(static_cast<std::uint32_t>(number(count)));
+  }
+  mproc::wait_item on_change(std::uint64_t bits) override { return mproc::on_change(value_, from_bits<T>(bits)); }
+  mproc::wait_item on_notified() override { return mproc::on_notified(value_); }
+
  private:
   mproc::value<T> value_;
 };
@@ -261,7 +292,16 @@ std::string do_value(const words& w) {
   else if (w[1] == "add") {
     pass_gate(w[2]);
     value->add(number(w[3]), bits_of(w[4]));
-  } else value.reset();
+  } else if (w[1] == "wait") {
+    const auto ms = number(w[3]);
+    if (w[2] == "any") return value->wait_notified(ms) ? "notified" : "error timeout";
+    return value->wait(bits_of(w[2]), ms) ? "changed" : "error timeout";
+  } else if (w[1] == "cancel") {
+    const canceller in_time{milliseconds(number(w[3]))};
+    if (w[2] == "any") return value->wait_notified(in_time.token), "notified";
+    return value->wait(bits_of(w[2]), in_time.token), "changed";
+  } else if (w[1] == "notify") value->notify(w[2]);
+  else value.reset();
   return "ok";
 }
 
@@ -554,6 +594,39 @@ std::string nothing(std::int64_t ms) {
   return ms >= 0 ? "timeout" : is_queue<Channel> ? "closed" : "eof";
 }
 
+// Sleeps with the descriptor, or without one (-1) until the item is ready; false: that was not in time.
+bool nap(int fd, const mproc::wait_item& item, deadline end) {
+  if (fd >= 0) return poll_until(fd, end);
+  return bool(end ? mproc::wait_until({item}, *end) : mproc::wait({item}));
+}
+
+// As one does with a socket that does not block: tries, and sleeps when that has found nothing.
+template <class Channel>
+bool put_trying(Channel& to, const std::string& one, std::int64_t ms, std::int64_t way) {
+  const int fd = way == POLLED ? to.writable_fd() : -1;
+  const auto end = deadline_of(ms);
+  while (!put(to, one, 0)) {
+    if (!nap(fd, mproc::on_writable(to, one.size()), end)) return false;
+  }
+  return true;
+}
+
+template <class Channel>
+std::optional<std::string> get_trying(Channel& from, std::int64_t ms, std::int64_t way) {
+  const int fd = way == POLLED ? from.readable_fd() : -1;
+  const auto end = deadline_of(ms);
+  try {
+    for (;;) {
+      if (auto one = get(from, 0)) return one;
+      if (!nap(fd, mproc::on_readable(from), end)) return std::nullopt;
+    }
+  } catch (const mproc::error& e) {  // as next(), which has no limit either
+    const bool over = e.code() == mproc::errc::closed || e.code() == mproc::errc::end_of_file;
+    if (ms < 0 && over) return std::nullopt;
+    throw;
+  }
+}
+
 // Takes a message, has it looked at, and is done with it. False: there was none.
 template <class Channel, class Look>
 bool take(Channel& from, std::int64_t way, std::int64_t ms, Look look) {
@@ -565,7 +638,7 @@ bool take(Channel& from, std::int64_t way, std::int64_t ms, Look look) {
     return true;
   }
   if constexpr (is_queue<Channel>) {
-    if (way < 0) {
+    if (way == -1) {
       auto one = lease(from, ms);
       if (!one) return false;
       look(one->value());
@@ -573,7 +646,7 @@ bool take(Channel& from, std::int64_t way, std::int64_t ms, Look look) {
       return true;
     }
   }
-  const auto one = get(from, ms);
+  const auto one = way < 0 ? get_trying(from, ms, way) : get(from, ms);
   if (one) look(*one);
   return one.has_value();
 }
@@ -600,33 +673,36 @@ std::optional<typename Channel::reservation> write_in_place(Channel& to, const s
   return room;
 }
 
-// Puts some messages with one call, or one in place (0); gives how many are in: fewer than wanted when the time was up.
+// Puts some messages with one call, or one in place (0) or trying (< 0); gives how many are in: fewer than wanted when
+// the time was up.
 template <class Channel>
-std::size_t put_batch(Channel& to, std::uint64_t from, std::size_t count, std::int64_t ms) {
+std::size_t put_batch(Channel& to, std::uint64_t from, std::int64_t way, std::int64_t ms) {
   if constexpr (is_queue<Channel>) {
-    if (count > 1) {
+    if (way > 1) {
       std::vector<std::string> messages;
-      for (std::size_t i = 0; i < count; ++i) messages.push_back(message(from + i));
+      for (std::int64_t i = 0; i < way; ++i) messages.push_back(message(from + static_cast<std::uint64_t>(i)));
       return ms < 0    ? to.put_many(messages)
              : ms == 0 ? to.try_put_many(messages)
                        : to.try_put_many_for(messages, milliseconds(ms));
     }
   }
   const auto one = message(from);
-  if (count == 1) return put(to, one, ms);
+  if (way < 0) return put_trying(to, one, ms, way);
+  if (way == 1) return put(to, one, ms);
   auto room = write_in_place(to, one, ms);
   if (room) room->commit(one.size());
   return room.has_value();
 }
 
 template <class Channel>
-std::string put_messages(Channel& to, std::uint64_t next, std::uint64_t end, std::int64_t ms, std::size_t way) {
+std::string put_messages(Channel& to, std::uint64_t next, std::uint64_t end, std::int64_t ms, std::int64_t way) {
   try {
     while (next < end) {
-      const auto count = std::min<std::uint64_t>(end - next, way);
+      const auto count = std::min(static_cast<std::int64_t>(end - next), way);
       const auto done = put_batch(to, next, count, ms);
       next += done;
-      if (done < std::max<std::uint64_t>(count, 1)) return "error timeout " + std::to_string(next);
+      const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
+      if (done < wanted) return "error timeout " + std::to_string(next);
     }
   } catch (const mproc::batch_error& e) {
     return "error " + word_of(e) + " " + std::to_string(next + e.done());
@@ -796,13 +872,15 @@ template <class Channel>
 std::string do_channel(std::unique_ptr<Channel>& channel, const words& w) {
   const auto n = [&](std::size_t i) { return static_cast<std::uint64_t>(number(w.at(i))); };
   const auto& verb = w[1];
-  if (verb == "put") return put_messages(*channel, n(2), n(2) + n(3), number(w[4]), n(5));
+  if (verb == "put") return put_messages(*channel, n(2), n(2) + n(3), number(w[4]), number(w[5]));
   if (verb == "get" && number(w[5]) > 1) return get_batches(n(2), n(2) + n(3), number(w[4]), n(5));
   if (verb == "get") return get_messages(*channel, n(2), n(2) + n(3), number(w[4]), number(w[5]));
   if (verb == "resume") {
     return get_messages(*channel, n(2), std::numeric_limits<std::uint64_t>::max(), 0, 1, true);
   }
-  if (verb == "storm") storm(w[3], [&, next = n(2)]() mutable { return next += put_batch(*channel, next, n(4), -1); });
+  if (verb == "storm") {
+    storm(w[3], [&, next = n(2), way = number(w[4])]() mutable { return next += put_batch(*channel, next, way, -1); });
+  }
   if (verb == "devour") {
     storm(w[3], [&, next = n(2)]() mutable {
       if (!take(*channel, 1, -1, [&](std::string_view bytes) { expect_message(bytes, next); })) wrong("no more");
@@ -836,6 +914,7 @@ std::string do_queue(const words& w) {
     options.capacity_bytes = static_cast<std::uint64_t>(number(w[3]));
     options.lease = w[4] == "lease";
     options.joinable = w[4] == "joinable";
+    options.pollable = w[4] == "pollable";
     queue.reset();
     queue = std::make_unique<mproc::queue>(w[1] == "open" ? mproc::queue::open(w[2], options)
                                            : w[2] == "-"  ? mproc::queue(options)
@@ -869,7 +948,7 @@ std::string do_queue(const words& w) {
   return do_channel(queue, w);
 }
 
-std::string exchange(std::uint64_t out, std::uint64_t in, std::uint64_t count, std::size_t put_way,
+std::string exchange(std::uint64_t out, std::uint64_t in, std::uint64_t count, std::int64_t put_way,
                      std::int64_t get_way) {
   std::string put_answer, get_answer;
   std::thread putter([&] { put_answer = put_messages(*near_end, out, out + count, -1, put_way); });
@@ -892,6 +971,7 @@ std::string do_pipe(const words& w) {
     const auto which = static_cast<int>(number(w[4]));
     options.capacity_bytes = n(3);
     options.one_way = w[5] == "oneway";
+    options.pollable = w[5] == "pollable";
     near_end.reset();
     near_end = std::make_unique<end>(w[1] == "open" ? end::open(w[2], which, options)
                                                     : end::create(w[2], which, options));
@@ -904,7 +984,7 @@ std::string do_pipe(const words& w) {
     far_end = std::make_unique<mproc::pipe_end>(std::move(made.end1));
     return "ok";
   }
-  if (w[1] == "exchange") return exchange(n(2), n(3), n(4), n(5), number(w[6]));
+  if (w[1] == "exchange") return exchange(n(2), n(3), n(4), number(w[5]), number(w[6]));
   if (w[1] == "poll") {
     const auto ms = number(w[2]);
     if (ms < 0) return near_end->poll(), "ok";
@@ -935,7 +1015,7 @@ std::string answer(const words& w) {
       {"lock", do_lock},           {"value", do_value},         {"record", do_record}, {"block", do_block},
       {"array", do_array},         {"cells", do_cells},         {"queue", do_queue},   {"pipe", do_pipe},
       {"rwlock", do_rwlock},       {"semaphore", do_semaphore}, {"event", do_event},   {"barrier", do_barrier},
-      {"condition", do_condition}, {"marks", do_marks}};
+      {"condition", do_condition}, {"marks", do_marks},         {"wait", do_wait}};
   if (w[0] == "unlink") return mproc::domain().unlink(w[1]), "ok";
   if (w[0] == "sweep") return mproc::domain().sweep(), "ok";
   return commands.at(w[0])(w);
@@ -987,6 +1067,21 @@ void pass_gate(const std::string& name) {
 void count_mark(std::size_t i) { marks->set(i, marks->get(i) + 1); }
 
 mproc::lock_ref lock_to_bind() { return lock->reference(); }
+
+mproc::wait_item item_of(const std::string& thing, const std::string& rest) {
+  const auto bytes = [&] { return static_cast<std::size_t>(number(rest)); };
+  if (thing == "queue") return mproc::on_readable(*queue);
+  if (thing == "room") return mproc::on_writable(*queue, bytes());
+  if (thing == "pipe") return mproc::on_readable(*near_end);
+  if (thing == "space") return mproc::on_writable(*near_end, bytes());
+  if (thing == "hangup") return mproc::on_closed(*near_end);
+  if (thing == "lock") return lock->on_free();
+  if (thing == "permit") return on_permit();
+  if (thing == "event") return on_event();
+  if (thing == "value") return value->on_change(bits_of(rest));
+  if (thing == "notified") return value->on_notified();
+  wrong("unknown thing: " + thing);
+}
 
 void send_handle(const std::string& address, const mproc::handle& from) {
   const connection to(connect_to(address.c_str()));

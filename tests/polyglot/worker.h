@@ -56,6 +56,16 @@ void travel(void);
 extern mproc_lock_t *lock;
 extern mproc_rlock_t *lock_recursive;
 
+/* What the worker has open. */
+extern mproc_queue_t *queue;
+extern mproc_pipe_t *near_end;
+extern mproc_value_t *value;
+extern mproc_semaphore_t *semaphore;
+extern mproc_event_t *event;
+
+/* The bytes that the value has when its bits are those; gives how many. */
+size_t value_bytes(uint64_t bits, unsigned char bytes[8]);
+
 /* ---- family.c ---- */
 
 /* Runs the command if it is about an object of the family. */
@@ -64,5 +74,21 @@ bool do_family(void);
 int family_export(mproc_handle_t **handle);
 int family_import(const mproc_handle_t *handle);
 void family_close(void);
+
+/* ---- wait.c ---- */
+
+void do_wait(void);
+
+/* "changed" or "notified": the rest of a command about the value that waits. */
+void value_wait(void);
+
+/* When a wait of that length, which begins now, is over. */
+int64_t deadline_of(int64_t timeout);
+
+/* How much of it is left, as a timeout. */
+int64_t left_until(int64_t deadline);
+
+/* Sleeps until the descriptor is readable; MPROC_ETIMEDOUT: it was not in time. */
+int poll_until(int fd, int64_t deadline);
 
 #endif

@@ -12,6 +12,7 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -89,6 +90,9 @@ std::string travel(std::unique_ptr<Object>& object, const words& w) {
   return "unknown command: " + w[0] + " " + w[1];
 }
 
+// What a word like "room=300" means, of what the worker has open.
+mproc::wait_item item_of(const std::string& thing, const std::string& rest);
+
 // ---- family.cpp ----
 
 std::string do_rwlock(const words& w);
@@ -96,6 +100,20 @@ std::string do_semaphore(const words& w);
 std::string do_condition(const words& w);
 std::string do_event(const words& w);
 std::string do_barrier(const words& w);
+
+mproc::wait_item on_permit();
+mproc::wait_item on_event();
+
+// ---- wait.cpp ----
+
+std::string do_wait(const words& w);
+
+// When a wait of some milliseconds (-1: without limit), which begins now, is over.
+using deadline = std::optional<std::chrono::steady_clock::time_point>;
+deadline deadline_of(std::int64_t ms);
+
+// Sleeps until the descriptor is readable; false: it was not in time.
+bool poll_until(int fd, deadline end);
 
 }  // namespace worker
 

@@ -1,8 +1,9 @@
 //! Bells: who wants to hear, through a descriptor of its own, when an eventcount is notified.
 //!
-//! A row of words: 50 bits of a tenant, a number that says how often it armed its bell, and whether it is armed. Who waits
-//! arms its bell, announces itself at the eventcount, and looks once more. Who notifies rings every bell that is armed, and
-//! disarms it *after* that, by compare-and-swap on the exact word: dead in between, it leaves a bell that was rung.
+//! A row of words: 50 bits of a tenant, a number that says how often it armed its bell, and whether it is armed. Who
+//! waits arms its bell, announces itself at the eventcount, and looks once more. Who notifies rings every bell that is
+//! armed, and disarms it *after* that, by compare-and-swap on the exact word: dead in between, it leaves a bell that
+//! was rung.
 
 use super::Row;
 use crate::shm::Tenant;
@@ -23,15 +24,15 @@ impl<R: Row> Bells<R> {
         Bells { row }
     }
 
-    /// Takes a place for a tenant: a free one, else one of the dead.
-    pub fn join(&self, me: Tenant, is_gone: impl Fn(Tenant) -> bool) -> Option<usize> {
+    /// Takes a place for a tenant, the first from `from` on: a free one, else one of the dead.
+    pub fn join(&self, me: Tenant, from: usize, is_gone: impl Fn(Tenant) -> bool) -> Option<usize> {
         let free = |word: u64| word == 0;
         let left = |word: u64| word != 0 && is_gone(Tenant(word & TENANT));
-        self.take(me, &free).or_else(|| self.take(me, &left))
+        self.take(me, from, &free).or_else(|| self.take(me, from, &left))
     }
 
-    fn take(&self, me: Tenant, may: &impl Fn(u64) -> bool) -> Option<usize> {
-        (0..self.row.len()).find(|&index| {
+    fn take(&self, me: Tenant, from: usize, may: &impl Fn(u64) -> bool) -> Option<usize> {
+        (from..self.row.len()).find(|&index| {
             let word = self.row.load(index, Ordering::Relaxed);
             may(word) && self.row.compare_exchange(index, word, me.0, Ordering::AcqRel).is_ok()
         })

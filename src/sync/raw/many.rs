@@ -14,8 +14,8 @@ pub const MOST: usize = 126;
 /// A word to sleep on, and what it is while there is no reason to look again.
 pub type Bed<'a, W> = (&'a W, u32);
 
-/// Where it is announced that one of the things may be ready. Who waits there and finds it ready can do with one wake-up:
-/// everybody else who waits there must be waiting for the same.
+/// Where it is announced that one of the things may be ready. Who waits there and finds it ready can do with one
+/// wake-up: everybody else who waits there must be waiting for the same.
 pub enum Signal<'a, W> {
     /// An eventcount.
     Count {

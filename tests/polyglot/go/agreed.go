@@ -17,6 +17,8 @@ const (
 	cellWords  = 127
 
 	given = "given"
+
+	polled, waited = -2, -3
 )
 
 type recordData struct {

@@ -23,6 +23,10 @@ type channel interface {
 	TryReserve(int) (*mproc.Reservation, error)
 	Peek(context.Context) (*mproc.Message, error)
 	TryPeek() (*mproc.Message, error)
+	onReadable() mproc.WaitItem
+	onWritable(n int) mproc.WaitItem
+	ReadableFd() (int, error)
+	WritableFd() (int, error)
 	traveller
 	Close() error
 }
@@ -113,6 +117,12 @@ func takeOne(c channel, way, ms int64, look func([]byte)) error {
 			return nil
 		}))
 		return m.Release()
+	case way == polled: // Go's calls poll by themselves, where there is a descriptor
+		if _, err := c.ReadableFd(); err != nil {
+			return err
+		}
+	case way == waited:
+		return trying(ms, c.onReadable(), func() error { return takeOne(c, 1, 0, look) })
 	case way < 0:
 		l, err := waiting(ms, queue.TryLease, queue.Lease)
 		if err != nil {
@@ -155,10 +165,10 @@ func writeInPlace(c channel, m []byte, ms int64) (*mproc.Reservation, error) {
 	return r, err
 }
 
-// putBatch puts some messages with one call, or one in place (0), and gives how many are in.
-func putBatch(c channel, from uint64, count int, ms int64) (done int, err error) {
-	if count > 1 {
-		messages := make([][]byte, count)
+// putBatch puts some messages with one call, or one in place (0) or trying, and gives how many are in.
+func putBatch(c channel, from uint64, way int, ms int64) (done int, err error) {
+	if way > 1 {
+		messages := make([][]byte, way)
 		for i := range messages {
 			messages[i] = message(from + uint64(i))
 		}
@@ -168,9 +178,16 @@ func putBatch(c channel, from uint64, count int, ms int64) (done int, err error)
 		})
 		return done, err
 	}
+	if way == polled { // as in takeOne
+		if _, err := c.WritableFd(); err != nil {
+			return 0, err
+		}
+	}
 	m := message(from)
 	switch {
-	case count == 0:
+	case way == waited:
+		err = trying(ms, c.onWritable(len(m)), func() error { return c.tryPut(m) })
+	case way == 0:
 		var r *mproc.Reservation
 		if r, err = writeInPlace(c, m, ms); err == nil {
 			err = r.Commit(len(m))
@@ -188,7 +205,7 @@ func putBatch(c channel, from uint64, count int, ms int64) (done int, err error)
 
 func putMessages(c channel, n, end uint64, ms, way int64) string {
 	for n < end {
-		done, err := putBatch(c, n, int(min(end-n, uint64(way))), ms)
+		done, err := putBatch(c, n, int(min(int64(end-n), way)), ms)
 		n += uint64(done)
 		if err != nil {
 			return next(err, n)

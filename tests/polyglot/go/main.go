@@ -74,6 +74,7 @@ func init() {
 		"lock": doLock, "value": doValue, "record": doRecord, "block": doBlock, "array": doArray, "cells": doCells,
 		"queue": doQueue, "pipe": doPipe, "marks": doMarks,
 		"rwlock": doRWLock, "semaphore": doSemaphore, "condition": doCondition, "event": doEvent, "barrier": doBarrier,
+		"wait":   doWait,
 		"unlink": func(w words) (string, error) { return "ok", mproc.Default().Unlink(w.at(1)) },
 		"sweep": func(words) (string, error) {
 			_, err := mproc.Default().Sweep()

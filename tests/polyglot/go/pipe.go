@@ -17,6 +17,8 @@ func (p pipeChannel) put(ctx context.Context, m []byte) error { return p.Send(ct
 func (p pipeChannel) tryPut(m []byte) error                   { return p.TrySend(m) }
 func (p pipeChannel) get(ctx context.Context) ([]byte, error) { return p.Recv(ctx) }
 func (p pipeChannel) tryGet() ([]byte, error)                 { return p.TryRecv() }
+func (p pipeChannel) onReadable() mproc.WaitItem              { return mproc.OnReadable(p.Pipe) }
+func (p pipeChannel) onWritable(n int) mproc.WaitItem         { return mproc.OnWritable(p.Pipe, n) }
 
 // handOver hands a pair's far end over: it is the receiver's alone.
 func (p pipeChannel) handOver() (*mproc.Handle, error) {
@@ -39,7 +41,9 @@ func doPipe(w words) (string, error) {
 	switch w.at(1) {
 	case "create", "open":
 		must(pipe.Close())
-		options := &mproc.PipeOptions{Capacity: uint64(w.number(3)), OneWay: w.at(5) == "oneway"}
+		options := &mproc.PipeOptions{
+			Capacity: uint64(w.number(3)), OneWay: w.at(5) == "oneway", Pollable: w.at(5) == "pollable",
+		}
 		var err error
 		if w.at(1) == "open" {
 			pipe, err = mproc.OpenPipe(nil, w.at(2), w.index(4), options)

@@ -16,6 +16,8 @@ func (q queueChannel) put(ctx context.Context, m []byte) error { return q.Put(ct
 func (q queueChannel) tryPut(m []byte) error                   { return q.TryPut(m) }
 func (q queueChannel) get(ctx context.Context) ([]byte, error) { return q.Get(ctx) }
 func (q queueChannel) tryGet() ([]byte, error)                 { return q.TryGet() }
+func (q queueChannel) onReadable() mproc.WaitItem              { return mproc.OnReadable(q.Queue) }
+func (q queueChannel) onWritable(n int) mproc.WaitItem         { return mproc.OnWritable(q.Queue, n) }
 func (q queueChannel) handOver() (*mproc.Handle, error)        { return q.Export() }
 func (q queueChannel) open(handle *mproc.Handle) (err error) {
 	must(queue.Close())
@@ -28,7 +30,9 @@ func doQueue(w words) (string, error) {
 	case "create", "open":
 		must(queue.Close())
 		flags := w.at(4)
-		options := &mproc.QueueOptions{Capacity: uint64(w.number(3)), Lease: flags == "lease", Joinable: flags == "joinable"}
+		options := &mproc.QueueOptions{
+			Capacity: uint64(w.number(3)), Lease: flags == "lease", Joinable: flags == "joinable", Pollable: flags == "pollable",
+		}
 		var err error
 		if w.at(1) == "open" {
 			queue, err = mproc.OpenQueue(nil, w.at(2), options)

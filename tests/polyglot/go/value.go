@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -16,6 +17,11 @@ type anyValue interface {
 	store(bits uint64) error
 	fetch(operation string, bits uint64) (uint64, error)
 	add(count int64, bits uint64) error
+	wait(ctx context.Context, expected uint64) error
+	onChange(expected uint64) mproc.WaitItem
+	onNotified() mproc.WaitItem
+	Notify(n int) error
+	NotifyAll() error
 	Close() error
 }
 
@@ -79,6 +85,16 @@ func (v valueOf[T]) add(count int64, bits uint64) error {
 	return nil
 }
 
+func (v valueOf[T]) wait(ctx context.Context, expected uint64) error {
+	return v.Wait(ctx, fromBits[T](expected))
+}
+
+func (v valueOf[T]) onChange(expected uint64) mproc.WaitItem {
+	return mproc.OnChange(v.Value, fromBits[T](expected))
+}
+
+func (v valueOf[T]) onNotified() mproc.WaitItem { return mproc.OnNotified(v.Value) }
+
 func makeValue[T any](w words) (anyValue, error) {
 	var v *mproc.Value[T]
 	var err error
@@ -120,6 +136,13 @@ func doValue(w words) (string, error) {
 	case "add":
 		passGate(w.at(2))
 		return "ok", value.add(w.number(3), w.bits(4))
+	case "wait", "cancel":
+		return valueWait(w)
+	case "notify":
+		if w.at(2) == "all" {
+			return "ok", value.NotifyAll()
+		}
+		return "ok", value.Notify(w.index(2))
 	}
 	return "ok", value.Close()
 }
