@@ -632,11 +632,6 @@
 #define MPROC_WAIT_MAX 126
 
 /**
- * Most things to wait for at once: what the kernel takes, but for a cancel token and one more.
- */
-#define MOST 126
-
-/**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
  */
 typedef struct mproc_array_t mproc_array_t;

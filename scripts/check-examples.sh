@@ -29,7 +29,16 @@ expected() {
     bounded_buffer) printf '300 numbers through a buffer of 10, their sum is 45150\n' ;;
     parallel_steps) printf '5 steps done\n10 steps done\nThe numbers: 147621 147622 147623 147624\n' ;;
     pool_limit) printf '9 done, 1 killed, never more than 3 at a time, 1 permit came back\n' ;;
+    select_queues) printf '4000 messages came through 100 queues\n' ;;
     stop_event) printf '3 workers have worked until they were stopped\n' ;;
+    worker_pool) printf '100 jobs done, the squares add up to 328350\n3 workers have stopped\n' ;;
+    epoll_loop)
+        printf '300 readings, their sum is 45150\n200 lines\n10 requests answered\nThe timer ticked\n'
+        ;;
+    wait_many)
+        printf '100 results, their sum is 5050\nProgress: 5 of 5\nThe button was pressed\n'
+        printf '1 killed, its lock has come to us\n'
+        ;;
     named_writer) printf 'wrote 42\n' ;;
     named_reader) printf 'read 42\n' ;;
     *) return 1 ;;

@@ -892,10 +892,11 @@ fn many_hears_each() {
     });
 }
 
-/// Somebody only looks at a lock, and somebody else wants it: the one wake-up that comes reaches whoever wants it.
+/// Somebody only looks at a lock, somebody else wants it, and a third is quick: the one wake-up that comes reaches whoever
+/// wants it.
 #[test]
 fn many_passes_on() {
-    model(|| {
+    model_within(2, || {
         let world = World::new();
         let word = Arc::new(word());
         let me_here = process(&world);
@@ -917,6 +918,9 @@ fn many_passes_on() {
             assert_eq!(free, Ok(()));
         });
         assert!(raw::unlock(&*word, 9, &me_here));
+        if raw::try_lock(&*word, 9) {
+            assert!(raw::unlock(&*word, 9, &me_here));
+        }
         wants.join().unwrap();
         looks.join().unwrap();
     });
@@ -1025,5 +1029,61 @@ fn bells_ring() {
         for t in threads {
             t.join().unwrap();
         }
+    });
+}
+
+/// Somebody waits for many things at an eventcount where a bell is armed, and leaves for another reason after it was woken:
+/// the bell is rung all the same.
+#[test]
+fn bells_are_left_alone() {
+    model_within(2, || {
+        let world = World::new();
+        let words = Arc::new((word(), word(), word(), word()));
+        let bells = Arc::new(Bells::new(cells(1)));
+        let me = tenant(1);
+        let place = bells.join(me, 0, |_| false).unwrap();
+        let put = |world: &Arc<World>, words: &(W, W, W, W), bells: &Bells<Cells>| {
+            let (sequence, hint, messages, bell) = words;
+            messages.fetch_add(1, Ordering::Release);
+            let here = process(world);
+            raw::notify_and(sequence, hint, 1, false, &here, || {
+                bells.ring(|_, _| {
+                    bell.store(1, Ordering::SeqCst);
+                    here.wake(bell, 1);
+                });
+            });
+        };
+        let (w, v) = (world.clone(), words.clone());
+        let looks = thread::spawn(move || {
+            let mut tries = 0;
+            let left = raw::wait_many(
+                1,
+                |_| raw::Signal::Count { sequence: &v.0, hint: &v.1 },
+                &process(&w),
+                |_| {
+                    tries += 1;
+                    (tries > 2 || v.2.load(Ordering::Acquire) > 0).then_some(())
+                },
+            );
+            assert_eq!(left, Ok(()));
+        });
+        let (w, v, b) = (world.clone(), words.clone(), bells.clone());
+        let puts = thread::spawn(move || {
+            put(&w, &v, &b);
+            put(&w, &v, &b);
+        });
+        let (sequence, hint, messages, bell) = &*words;
+        let here = process(&world);
+        loop {
+            bell.store(0, Ordering::SeqCst);
+            assert!(bells.arm(place, me));
+            raw::announce(sequence, hint, &here);
+            if messages.load(Ordering::Acquire) == 2 {
+                break;
+            }
+            here.sleep(bell, 0);
+        }
+        puts.join().unwrap();
+        looks.join().unwrap();
     });
 }

@@ -98,6 +98,21 @@ func everyMethodIsClosed(t *testing.T, d *Domain, l *Lock, v *Value[int], p *Val
 	closed(second(v.Pointer()))
 	closed(v.View(func(*int) error { panic("called") }))
 	closed(second(v.Info()))
+	closed(v.Wait(bg, 0))
+	closed(v.Notify(1))
+	closed(v.NotifyAll())
+	closed(p.Wait(bg, point{}))
+	for _, item := range []WaitItem{
+		OnReadable(q), OnWritable(q, 1), OnReadable(end), OnWritable(end, 1), OnClosed(end), OnFree(l),
+		OnChange(v, 0), OnChange(p, point{}), OnNotified(v),
+	} {
+		closed(second(Wait(bg, item)))
+		closed(second(TryWait(item)))
+	}
+	closed(second(q.ReadableFd()))
+	closed(second(q.WritableFd()))
+	closed(second(end.ReadableFd()))
+	closed(second(end.WritableFd()))
 	closed(second(p.Load()))
 	closed(p.Store(point{}))
 	closed(second(p.Swap(point{})))
@@ -217,6 +232,9 @@ func (f family) everyMethodIsClosed(t *testing.T, d *Domain) {
 	closed(f.barrier.Register())
 	closed(f.barrier.Unregister())
 	closed(second(f.barrier.Info()))
+	closed(second(Wait(bg, OnFree(f.rlock))))
+	closed(second(Wait(bg, OnAvailable(f.semaphore))))
+	closed(second(Wait(bg, OnSet(f.event))))
 	for _, from := range []interface{ Export() (*Handle, error) }{
 		f.rlock, f.rwlock, f.semaphore, f.condition, f.event, f.barrier,
 	} {
@@ -229,6 +247,8 @@ func TestCloseEndsWaits(t *testing.T) {
 	d, _ := newDomain(t)
 	closing[*Lock](t)(CreateLock(d, "l", nil)).TryLock()
 	closing[*Queue](t)(CreateQueue(d, "q", nil))
+	closing[*Queue](t)(CreateQueue(d, "polled", pollable))
+	closing[*Value[int]](t)(CreateValue(d, "v", 0, nil))
 	newPipe(t, d, "p", nil)
 	closing[*RLock](t)(CreateRLock(d, "rl", nil)).TryLock(NewToken())
 	closing[*RWLock](t)(CreateRWLock(d, "rwl", nil)).TryLock()
@@ -243,6 +263,10 @@ func TestCloseEndsWaits(t *testing.T) {
 		rw := closing[*RWLock](t)(OpenRWLock(d, "rwl", nil))
 		s := closing[*Semaphore](t)(OpenSemaphore(d, "s", nil))
 		v := closing[*Event](t)(OpenEvent(d, "ev", nil))
+		polled := closing[*Queue](t)(OpenQueue(d, "polled", nil))
+		n := closing[*Value[int]](t)(OpenValue[int](d, "v", nil))
+		// Two that are closed, in this order, with some that stay open.
+		open := OnReadable(closing[*Queue](t)(OpenQueue(d, "q", nil)))
 		one, cancelOne := context.WithCancel(bg)
 		two, cancelTwo := context.WithTimeout(bg, time.Hour)
 		ended := make(chan error)
@@ -256,6 +280,11 @@ func TestCloseEndsWaits(t *testing.T) {
 			go func() { _, err := rw.RLock(ctx); ended <- err }()
 			go func() { _, err := s.Acquire(ctx); ended <- err }()
 			go func() { ended <- v.Wait(ctx) }()
+			go func() { _, err := polled.Get(ctx); ended <- err }()
+			go func() { _, err := polled.Peek(ctx); ended <- err }()
+			go func() { ended <- n.Wait(ctx, 0) }()
+			go func() { _, err := Wait(ctx, open, OnReadable(p), OnSet(v), open); ended <- err }()
+			go func() { _, err := Wait(ctx, open, OnReadable(polled), OnNotified(n)); ended <- err }()
 		}
 		time.Sleep(time.Duration(i*i) * 100 * time.Microsecond)
 		must(t, l.Close())
@@ -265,7 +294,9 @@ func TestCloseEndsWaits(t *testing.T) {
 		must(t, rw.Close())
 		must(t, s.Close())
 		must(t, v.Close())
-		for range 9 * 4 {
+		must(t, polled.Close())
+		must(t, n.Close())
+		for range 14 * 4 {
 			fails(t, <-ended, ErrClosedHandle)
 		}
 		cancelOne()
@@ -382,8 +413,13 @@ func TestCollectorClosesHandles(t *testing.T) {
 		must(t, m.PutBack())
 		_, err = q.Lease(ctx)
 		must(t, err)
+		polled, err := CreateQueue(d, "polled", pollable)
+		must(t, err)
+		short, stop := context.WithTimeout(ctx, time.Millisecond)
+		defer stop()
+		fails(t, second(polled.Get(short)), ErrTimeout)
 	}()
-	for !unknown(d, "forgotten") || !unknown(d, "viewed") || !unknown(d, "settled") {
+	for !unknown(d, "polled") || !unknown(d, "forgotten") || !unknown(d, "viewed") || !unknown(d, "settled") {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}

@@ -47,6 +47,12 @@ func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
 	all := closing[*Semaphore](t)(CreateSemaphore(d, "all", 1, &SemaphoreOptions{Accounting: true}))
 	got(t, false)(all.TryAcquire())
 	unset := closing[*Event](t)(CreateEvent(d, "unset", nil))
+	items, _, _ := everything(t, d)
+	silent := closing[*Queue](t)(CreateQueue(d, "silent", pollable))
+	crowded := closing[*Queue](t)(CreateQueue(d, "crowded", &QueueOptions{Pollable: true, MaxItems: 1}))
+	must(t, crowded.Put(bg, nil))
+	polled, _ := newPipe(t, d, "", &PipeOptions{Pollable: true, Capacity: 4096})
+	must(t, polled.Send(bg, rest))
 	never := func(bool) error { panic("called") }
 	// A wait that ends breaks its barrier, so each has its own.
 	alone := func(wait func(*Barrier) (int, error)) error {
@@ -87,6 +93,22 @@ func waiters(t *testing.T, d *Domain) map[string]func(context.Context) error {
 			})
 		},
 		"Event.Wait": func(ctx context.Context) error { return unset.Wait(ctx) },
+		"Value.Wait": func(ctx context.Context) error { return v.Wait(ctx, 0) },
+		"Wait":       func(ctx context.Context) error { return second(Wait(ctx, items...)) },
+		"Wait,same":  func(ctx context.Context) error { return second(Wait(ctx, items[0], items[0])) },
+		"Get,polled": func(ctx context.Context) error { return second(silent.Get(ctx)) },
+		"GetInto,polled": func(ctx context.Context) error {
+			return second(silent.GetInto(ctx, make([]byte, 8)))
+		},
+		"GetMany,polled": func(ctx context.Context) error { return second(silent.GetMany(ctx, 8)) },
+		"Peek,polled":    func(ctx context.Context) error { return second(silent.Peek(ctx)) },
+		"Lease,polled":   func(ctx context.Context) error { return second(silent.Lease(ctx)) },
+		"Put,polled":     func(ctx context.Context) error { return crowded.Put(ctx, nil) },
+		"PutMany,polled": func(ctx context.Context) error { return second(crowded.PutMany(ctx, [][]byte{nil})) },
+		"Reserve,polled": func(ctx context.Context) error { return second(crowded.Reserve(ctx, 1)) },
+		"Send,polled":    func(ctx context.Context) error { return polled.Send(ctx, rest) },
+		"Recv,polled":    func(ctx context.Context) error { return second(polled.Recv(ctx)) },
+		"Poll,polled":    func(ctx context.Context) error { return polled.Poll(ctx) },
 		"Barrier.Wait": func(ctx context.Context) error {
 			return alone(func(b *Barrier) (int, error) { return b.Wait(ctx) })
 		},

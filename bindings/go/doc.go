@@ -23,7 +23,10 @@
 // Every method may be called from any goroutine at any time. A lock is held by the process, never by a
 // thread or a goroutine, so it does not matter that goroutines move between threads: one goroutine may
 // lock and another unlock. Locks are not recursive, and they keep the goroutines of one process apart
-// just as they do processes. A goroutine that waits in the library occupies a thread while it does.
+// just as they do processes. A goroutine that waits in the library occupies a thread while it does, except on a queue
+// or pipe made with Pollable: there it is parked in the runtime's netpoller, as on a socket, and thousands can wait.
+//
+// [Wait] waits for any of many objects at once; a value is waited for by [Value.Wait] and [Value.Notify].
 //
 // An [RLock] is recursive, and so has to know who comes again. In other languages that is a thread, here it is whoever
 // has the same [Token]: pass it to the functions that take the lock once more, beside the context. The lock of a

@@ -50,7 +50,7 @@ const (
 	ErrInterrupted  Status = cmproc.EINTR     // a signal handler ran; not from this package, whose waits go on then
 	ErrBroken       Status = cmproc.EBROKEN   // the barrier is broken, or was reset meanwhile
 	ErrOverflow     Status = cmproc.EOVERFLOW // a count would exceed its bound: permits, levels
-	ErrFull         Status = cmproc.EFULL     // too many wait already
+	ErrFull         Status = cmproc.EFULL     // too many wait, or have descriptors, already
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It

@@ -31,6 +31,7 @@ type resource struct {
 	exposed atomic.Bool    // direct memory was handed out: only an explicit Close may unmap it
 	kept    atomic.Int64   // messages in place not yet settled, registrations: the same as long as there are any
 	waits   waits
+	gates   *[2]gate // of queues and pipes, one for each side
 }
 
 // source is what an object is made from: the domain it is in, or a handle that travelled.
@@ -42,6 +43,9 @@ type source interface {
 // own starts the handle's life. It must be part of a heap object that is not copied.
 func (h *handle) own(kind cmproc.Kind, made *cmproc.Made) {
 	h.res = &resource{kind: kind, raw: made.Handle, closing: made.Closing}
+	if kind == cmproc.KindQueue || kind == cmproc.KindPipe {
+		h.res.gates = &[2]gate{{side: forMessages}, {side: forRoom}}
+	}
 	h.cleanup = runtime.AddCleanup(h, (*resource).abandon, h.res)
 }
 
@@ -99,7 +103,7 @@ func (h *handle) close() error {
 		if inside > 1 {
 			cmproc.CancelSet(h.res.closing)
 		}
-		h.res.waits.end()
+		h.res.end()
 	}
 	h.leave()
 	return nil
@@ -111,13 +115,34 @@ func (h *handle) closed() bool { return h.state.Load() < 0 }
 func (h *handle) free() {
 	if h.res != nil && h.freed.CompareAndSwap(false, true) {
 		h.cleanup.Stop()
+		h.res.closeGates()
 		cmproc.Close(h.res.kind, h.res.raw, h.res.closing)
+	}
+}
+
+// end wakes everybody who waits under a context, or in the netpoller.
+func (r *resource) end() {
+	r.waits.end()
+	if r.gates != nil {
+		for side := range r.gates {
+			r.gates[side].end()
+		}
+	}
+}
+
+// closeGates must come before the C handle is closed.
+func (r *resource) closeGates() {
+	if r.gates != nil {
+		for side := range r.gates {
+			r.gates[side].close()
+		}
 	}
 }
 
 // abandon is the safety net for handles that nobody closed.
 func (r *resource) abandon() {
-	r.waits.end()
+	r.end()
+	r.closeGates()
 	if !r.exposed.Load() && r.kept.Load() == 0 {
 		cmproc.Close(r.kind, r.raw, r.closing)
 	}

@@ -162,15 +162,13 @@ func (h *handle) reserve(ctx context.Context, n int) (*Reservation, error) {
 		return nil, ErrClosedHandle
 	}
 	defer h.leave()
-	w, err := h.wait(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var c cmproc.View
-	var e cmproc.Error
-	status := cmproc.Reserve(h.res.kind, h.res.raw, uintptr(n), &c, w.timeout, w.token, &e)
-	if err := h.done(ctx, w, status, &e); err != nil {
-		return nil, err
+	a := attempt{h: h, ctx: ctx, gate: h.gate(ctx, forRoom)}
+	for a.next() {
+		a.status = cmproc.Reserve(h.res.kind, h.res.raw, uintptr(n), &c, a.timeout, a.token, &a.e)
+	}
+	if a.err != nil {
+		return nil, a.err
 	}
 	r := new(Reservation)
 	r.start(h, &c)
@@ -183,17 +181,15 @@ func (h *handle) peek(ctx context.Context) (*Message, error) {
 		return nil, ErrClosedHandle
 	}
 	defer h.leave()
-	w, err := h.wait(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var c cmproc.View
-	var e cmproc.Error
-	status := cmproc.Peek(h.res.kind, h.res.raw, &c, w.timeout, w.token, &e)
-	if err := h.done(ctx, w, status, &e); err != nil {
-		return nil, err
+	a := attempt{h: h, ctx: ctx, gate: h.gate(ctx, forMessages)}
+	for a.next() {
+		a.status = cmproc.Peek(h.res.kind, h.res.raw, &c, a.timeout, a.token, &a.e)
 	}
-	m := &Message{redelivered: status == cmproc.Recovered}
+	if a.err != nil {
+		return nil, a.err
+	}
+	m := &Message{redelivered: a.status == cmproc.Recovered}
 	m.start(h, &c)
 	return m, nil
 }

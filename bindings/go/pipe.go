@@ -30,6 +30,10 @@ type PipeOptions struct {
 	// Exclusive promises that no two goroutines or processes use the same end in the same direction at the same
 	// time: the pipe then does without locks. A broken promise can spoil messages, never memory.
 	Exclusive bool
+	// Pollable lets any number of goroutines wait on the pipe without occupying threads, and gives its handles
+	// descriptors for event loops ([Pipe.ReadableFd]). Costs 4 KiB for each direction, and makes what has to wait a
+	// little slower.
+	Pollable bool
 	// Capacity is the room for messages in each direction, in bytes; each takes its length rounded up to 8, plus 8.
 	// Rounded up to a power of two. 0: 1 MiB.
 	Capacity uint64
@@ -37,7 +41,8 @@ type PipeOptions struct {
 
 func (o *PipeOptions) flags() uint32 {
 	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin) |
-		bit(o.OneWay, cmproc.PipeOneWay) | bit(o.Exclusive, cmproc.PipeExclusive)
+		bit(o.OneWay, cmproc.PipeOneWay) | bit(o.Exclusive, cmproc.PipeExclusive) |
+		bit(o.Pollable, cmproc.Pollable)
 }
 
 // PeerState says whether anybody has the other end of a pipe.
@@ -72,6 +77,7 @@ type PipeInfo struct {
 	End        int    // which end this is: 0 or 1
 	OneWay     bool
 	Exclusive  bool
+	Pollable   bool
 	Peer       PeerState
 	Steals     uint32 // how often an internal lock was taken over from a dead process
 }
@@ -148,14 +154,12 @@ func (p *Pipe) Send(ctx context.Context, message []byte) error {
 	if !p.h.enter() {
 		return ErrClosedHandle
 	}
-	w, err := p.h.wait(ctx)
-	if err == nil {
-		var e cmproc.Error
-		status := cmproc.PipeSend(p.h.res.raw, message, w.timeout, w.token, &e)
-		err = p.h.done(ctx, w, status, &e)
+	a := attempt{h: &p.h, ctx: ctx, gate: p.h.gate(ctx, forRoom)}
+	for a.next() {
+		a.status = cmproc.PipeSend(p.h.res.raw, message, a.timeout, a.token, &a.e)
 	}
 	p.h.leave()
-	return err
+	return a.err
 }
 
 // TrySend sends a message if there is room right now, and fails with ErrTimeout if not.
@@ -197,14 +201,12 @@ func (p *Pipe) RecvInto(ctx context.Context, buf []byte) (n int, err error) {
 }
 
 func (p *Pipe) recvInto(ctx context.Context, buf []byte) (int, error) {
-	w, err := p.h.wait(ctx)
-	if err != nil {
-		return 0, err
-	}
 	var n uintptr
-	var e cmproc.Error
-	status := cmproc.PipeRecv(p.h.res.raw, buf, &n, w.timeout, w.token, &e)
-	return int(n), p.h.done(ctx, w, status, &e)
+	a := attempt{h: &p.h, ctx: ctx, gate: p.h.gate(ctx, forMessages)}
+	for a.next() {
+		a.status = cmproc.PipeRecv(p.h.res.raw, buf, &n, a.timeout, a.token, &a.e)
+	}
+	return int(n), a.err
 }
 
 // Poll waits as long as ctx allows until there is a message, and takes nothing. (Another holder of this end may take
@@ -214,13 +216,11 @@ func (p *Pipe) Poll(ctx context.Context) error {
 		return ErrClosedHandle
 	}
 	defer p.h.leave()
-	w, err := p.h.wait(ctx)
-	if err != nil {
-		return err
+	a := attempt{h: &p.h, ctx: ctx, gate: p.h.gate(ctx, forMessages)}
+	for a.next() {
+		a.status = cmproc.PipePoll(p.h.res.raw, a.timeout, a.token, &a.e)
 	}
-	var e cmproc.Error
-	status := cmproc.PipePoll(p.h.res.raw, w.timeout, w.token, &e)
-	return p.h.done(ctx, w, status, &e)
+	return a.err
 }
 
 // TryPoll looks whether there is a message right now, and fails with ErrTimeout if not.
@@ -241,6 +241,15 @@ func (p *Pipe) Peek(ctx context.Context) (*Message, error) { return p.h.peek(ctx
 // TryPeek takes the next message without copying it if there is one right now, and fails with ErrTimeout if not.
 func (p *Pipe) TryPeek() (*Message, error) { return p.h.peek(atOnce) }
 
+// ReadableFd is a descriptor for an event loop that becomes readable when there may be a message, or there will be no
+// more: take with TryRecv until ErrTimeout, which makes it unreadable again (TryPoll does, too). It may be readable for
+// nothing, and begins so. It belongs to the Pipe and ends with it: do not read or close it. The pipe must be Pollable
+// and this end receive, else that is ErrNotSupported. Goroutines do not need it: they just call Recv.
+func (p *Pipe) ReadableFd() (int, error) { return p.h.descriptor(forMessages) }
+
+// WritableFd is the same for room: it becomes readable (not writable) when a TrySend may succeed.
+func (p *Pipe) WritableFd() (int, error) { return p.h.descriptor(forRoom) }
+
 // Info gives bounds, fill and peer of this end.
 func (p *Pipe) Info() (PipeInfo, error) {
 	if !p.h.enter() {
@@ -256,7 +265,7 @@ func (p *Pipe) Info() (PipeInfo, error) {
 	return PipeInfo{
 		Capacity: c.Capacity, MaxMessage: c.MaxMessage, Incoming: c.Incoming, Outgoing: c.Outgoing, End: int(c.End),
 		OneWay: c.Flags&cmproc.PipeOneWay != 0, Exclusive: c.Flags&cmproc.PipeExclusive != 0,
-		Peer: PeerState(c.Peer), Steals: c.Steals,
+		Pollable: c.Flags&cmproc.Pollable != 0, Peer: PeerState(c.Peer), Steals: c.Steals,
 	}, nil
 }
 

@@ -52,6 +52,12 @@ var roles = map[string]func(){
 	"register":            roleRegister,
 	"forget-registration": roleForgetRegistration,
 	"use-locks":           roleUseLocks,
+
+	"answer-number":      roleAnswerNumber,
+	"count-up":           roleCountUp,
+	"produce-everywhere": roleProduceEverywhere,
+	"echo-polled":        roleEchoPolled,
+	"be-a-producer":      roleBeAProducer,
 }
 
 func say(text string) { fmt.Println(text) }

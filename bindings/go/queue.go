@@ -33,11 +33,15 @@ type QueueOptions struct {
 	Lease bool
 	// Joinable counts unfinished messages, for [Queue.TaskDone] and [Queue.Join].
 	Joinable bool
+	// Pollable lets any number of goroutines wait on the queue without occupying threads, and gives its handles
+	// descriptors for event loops ([Queue.ReadableFd]). Costs 4 KiB, and makes what has to wait a little slower.
+	Pollable bool
 }
 
 func (o *QueueOptions) flags() uint32 {
 	return bit(o.Persist, cmproc.Persist) | bit(o.ExistOK, cmproc.ExistOK) | bit(o.NoSpin, cmproc.NoSpin) |
-		bit(o.Lease, cmproc.QueueLeases) | bit(o.Joinable, cmproc.QueueJoinable)
+		bit(o.Lease, cmproc.QueueLeases) | bit(o.Joinable, cmproc.QueueJoinable) |
+		bit(o.Pollable, cmproc.Pollable)
 }
 
 // QueueState says what a queue still does.
@@ -100,6 +104,7 @@ type QueueInfo struct {
 	Unfinished uint64 // of a joinable queue: messages inside, held, or taken and not yet reported done
 	Lease      bool
 	Joinable   bool
+	Pollable   bool
 	Producers  ProducerState
 }
 
@@ -150,14 +155,12 @@ func (q *Queue) Put(ctx context.Context, message []byte) error {
 	if !q.h.enter() {
 		return ErrClosedHandle
 	}
-	w, err := q.h.wait(ctx)
-	if err == nil {
-		var e cmproc.Error
-		status := cmproc.QueuePut(q.h.res.raw, message, w.timeout, w.token, &e)
-		err = q.h.done(ctx, w, status, &e)
+	a := attempt{h: &q.h, ctx: ctx, gate: q.h.gate(ctx, forRoom)}
+	for a.next() {
+		a.status = cmproc.QueuePut(q.h.res.raw, message, a.timeout, a.token, &a.e)
 	}
 	q.h.leave()
-	return err
+	return a.err
 }
 
 // TryPut puts a message if there is room right now, and fails with ErrTimeout if not.
@@ -224,14 +227,12 @@ func (q *Queue) GetInto(ctx context.Context, buf []byte) (n int, err error) {
 }
 
 func (q *Queue) getInto(ctx context.Context, buf []byte) (int, error) {
-	w, err := q.h.wait(ctx)
-	if err != nil {
-		return 0, err
-	}
 	var n uintptr
-	var e cmproc.Error
-	status := cmproc.QueueGet(q.h.res.raw, buf, &n, w.timeout, w.token, &e)
-	return int(n), q.h.done(ctx, w, status, &e)
+	a := attempt{h: &q.h, ctx: ctx, gate: q.h.gate(ctx, forMessages)}
+	for a.next() {
+		a.status = cmproc.QueueGet(q.h.res.raw, buf, &n, a.timeout, a.token, &a.e)
+	}
+	return int(n), a.err
 }
 
 // PutMany puts several messages, in order, waiting for room as often as needed, and gives how many of them
@@ -248,23 +249,25 @@ func (q *Queue) PutMany(ctx context.Context, messages [][]byte) (put int, err er
 	}
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	s.buf = slices.Grow(s.buf[:0], max(total, 1))
+	s.buf = slices.Grow(s.buf[:0], total+1) // so that there is an address also behind the last one
 	s.lens = s.lens[:0]
 	for _, m := range messages {
 		s.buf = append(s.buf, m...)
 		s.lens = append(s.lens, uintptr(len(m)))
 	}
-	flat := s.buf[:max(total, 1)]
+	flat := s.buf[:total+1]
 	s.buf = s.buf[:cap(s.buf)]
 
-	w, err := q.h.wait(ctx)
-	if err != nil {
-		return 0, err
+	a := attempt{h: &q.h, ctx: ctx, gate: q.h.gate(ctx, forRoom)}
+	for a.next() {
+		var n uintptr
+		a.status = cmproc.QueuePutMany(q.h.res.raw, flat, s.lens[put:], &n, a.timeout, a.token, &a.e)
+		for range n { // those that are in the queue are not tried again
+			flat = flat[s.lens[put]:]
+			put++
+		}
 	}
-	var n uintptr
-	var e cmproc.Error
-	status := cmproc.QueuePutMany(q.h.res.raw, flat, s.lens, &n, w.timeout, w.token, &e)
-	return int(n), q.h.done(ctx, w, status, &e)
+	return put, a.err
 }
 
 // GetMany waits for a message as long as ctx allows, then takes as many as are there, up to limit. A batch is
@@ -283,18 +286,16 @@ func (q *Queue) GetMany(ctx context.Context, limit int) ([][]byte, error) {
 	limit = min(limit, batchItems) // it sizes a list: keep absurd wishes from becoming absurd memory
 	s.lens = slices.Grow(s.lens[:0], limit)[:limit]
 	for {
-		w, err := q.h.wait(ctx)
-		if err != nil {
-			return nil, err
-		}
 		var count uintptr
-		var e cmproc.Error
-		status := cmproc.QueueGetMany(q.h.res.raw, s.buf, s.lens, &count, w.timeout, w.token, &e)
-		if err = q.h.done(ctx, w, status, &e); err == nil {
+		a := attempt{h: &q.h, ctx: ctx, gate: q.h.gate(ctx, forMessages)}
+		for a.next() {
+			a.status = cmproc.QueueGetMany(q.h.res.raw, s.buf, s.lens, &count, a.timeout, a.token, &a.e)
+		}
+		if a.err == nil {
 			return s.takeMany(int(count)), nil
 		}
-		if !s.tooSmall(&q.longest, int(s.lens[0]), err) {
-			return nil, err
+		if !s.tooSmall(&q.longest, int(s.lens[0]), a.err) {
+			return nil, a.err
 		}
 	}
 }
@@ -327,21 +328,19 @@ func (q *Queue) Lease(ctx context.Context) (*Lease, error) {
 	s := newScratch(&q.longest, 0)
 	defer scratches.Put(s)
 	for {
-		w, err := q.h.wait(ctx)
-		if err != nil {
-			return nil, err
-		}
 		var n uintptr
 		var id uint64
-		var e cmproc.Error
-		status := cmproc.QueueLease(q.h.res.raw, s.buf, &n, &id, w.timeout, w.token, &e)
-		if err = q.h.done(ctx, w, status, &e); err == nil {
-			l := &Lease{message: s.take(int(n)), redelivered: status == cmproc.Recovered}
+		a := attempt{h: &q.h, ctx: ctx, gate: q.h.gate(ctx, forMessages)}
+		for a.next() {
+			a.status = cmproc.QueueLease(q.h.res.raw, s.buf, &n, &id, a.timeout, a.token, &a.e)
+		}
+		if a.err == nil {
+			l := &Lease{message: s.take(int(n)), redelivered: a.status == cmproc.Recovered}
 			l.h, l.id, l.open = &q.h, id, true
 			return l, nil
 		}
-		if !s.tooSmall(&q.longest, int(n), err) {
-			return nil, err
+		if !s.tooSmall(&q.longest, int(n), a.err) {
+			return nil, a.err
 		}
 	}
 }
@@ -400,6 +399,15 @@ func (q *Queue) Producer() (*Queue, error) {
 	p.h.own(cmproc.KindQueue, &made)
 	return p, nil
 }
+
+// ReadableFd is a descriptor for an event loop that becomes readable when there may be a message, or there will be no
+// more: take with TryGet until ErrTimeout, which makes it unreadable again. It may be readable for nothing, and begins
+// so. It belongs to the Queue and ends with it: do not read or close it. The queue must be Pollable, else that is
+// ErrNotSupported. Goroutines do not need it: they just call Get.
+func (q *Queue) ReadableFd() (int, error) { return q.h.descriptor(forMessages) }
+
+// WritableFd is the same for room: it becomes readable (not writable) when a TryPut may succeed.
+func (q *Queue) WritableFd() (int, error) { return q.h.descriptor(forRoom) }
 
 // Len is how many messages can be taken right now.
 func (q *Queue) Len() (int, error) {
@@ -466,7 +474,7 @@ func (q *Queue) Info() (QueueInfo, error) {
 		Capacity: c.Capacity, Used: c.Used, Items: c.Items, MaxItems: c.MaxItems, MaxMessage: c.MaxMessage,
 		State: QueueState(c.State), Steals: c.Steals, Held: c.Held, Reserved: c.Reserved, Unfinished: c.Unfinished,
 		Lease: c.Flags&cmproc.QueueLeases != 0, Joinable: c.Flags&cmproc.QueueJoinable != 0,
-		Producers: ProducerState(c.Producers),
+		Pollable: c.Flags&cmproc.Pollable != 0, Producers: ProducerState(c.Producers),
 	}, nil
 }
 

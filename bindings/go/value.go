@@ -2,6 +2,7 @@ package mproc
 
 import (
 	"context"
+	"math"
 	"unsafe"
 
 	"github.com/libmproc/libmproc/bindings/go/internal/cmproc"
@@ -231,6 +232,48 @@ func (v *Value[T]) fetch(op int32, operand T) (before T, err error) {
 	}
 	v.h.leave()
 	return before, err
+}
+
+// Wait waits as long as ctx allows until the value is not expected any more: looks, sleeps until somebody calls Notify,
+// looks again. Storing wakes nobody by itself. (It may be as expected again when Wait returns. Values are compared by
+// their bytes, as in CompareAndSwap; a Raw struct is looked at without its lock.) Who changes the value and is killed
+// before Notify does no harm: it is looked at every 100 ms.
+func (v *Value[T]) Wait(ctx context.Context, expected T) error {
+	if !v.h.enter() {
+		return ErrClosedHandle
+	}
+	defer v.h.leave()
+	w, err := v.h.wait(ctx)
+	if err != nil {
+		return err
+	}
+	v.elem.clear(unsafe.Pointer(&expected))
+	var e cmproc.Error
+	status := cmproc.ValueWait(v.h.res.raw, unsafe.Pointer(&expected), unsafe.Sizeof(expected), w.timeout, w.token, &e)
+	return v.h.done(ctx, w, status, &e)
+}
+
+// Notify wakes up to n of those who wait for the value ([Value.Wait], [OnChange], [OnNotified]), after it was changed.
+// It is not remembered, and is cheap if nobody waits.
+func (v *Value[T]) Notify(n int) error {
+	some, err := count(n)
+	if err != nil {
+		return err
+	}
+	return v.notify(some)
+}
+
+// NotifyAll wakes everybody who waits for the value.
+func (v *Value[T]) NotifyAll() error { return v.notify(math.MaxUint32) }
+
+func (v *Value[T]) notify(n uint32) error {
+	if !v.h.enter() {
+		return ErrClosedHandle
+	}
+	var e cmproc.Error
+	status := cmproc.ValueNotify(v.h.res.raw, n, &e)
+	v.h.leave()
+	return check(status, &e)
 }
 
 // Pointer is the value in shared memory, for scalars and Raw structs (else ErrNotSupported): for sync/atomic on

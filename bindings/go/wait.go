@@ -2,6 +2,7 @@ package mproc
 
 import (
 	"context"
+	"iter"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,7 @@ func (h *handle) wait(ctx context.Context) (wait, error) {
 		return w, contextError(ctx)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		w.timeout = max(int64(time.Until(deadline)), 0)
+		w.timeout = remaining(deadline)
 	}
 	if done := ctx.Done(); done != nil {
 		if w.timeout < 0 {
@@ -50,6 +51,9 @@ func (h *handle) wait(ctx context.Context) (wait, error) {
 	}
 	return w, nil
 }
+
+// remaining is how long the library is to wait for.
+func remaining(deadline time.Time) int64 { return max(int64(time.Until(deadline)), 0) }
 
 // done ends a call that wait began, and says in Go's terms how it went.
 func (h *handle) done(ctx context.Context, w wait, status int32, e *cmproc.Error) error {
@@ -85,6 +89,7 @@ type waits struct {
 	mu    sync.Mutex
 	seen  <-chan struct{} // of the context that was bound last
 	bonds map[*bond]struct{}
+	joint map[*joint]struct{} // of calls on several handles
 	ended bool
 }
 
@@ -141,6 +146,9 @@ func (ws *waits) end() {
 		b.spent = true
 		b.token.set()
 	}
+	for j := range ws.joint {
+		j.set()
+	}
 	kept := ws.kept.Swap(nil)
 	ws.mu.Unlock()
 	if kept != nil {
@@ -187,6 +195,53 @@ func (b *bond) unhook(spent bool) {
 	if b.stop() && !spent {
 		tokens.Put(b.token)
 	}
+}
+
+// joint is a token for one call on several handles: set when the context is done or one of the handles is closed.
+type joint struct {
+	token *token
+	spent atomic.Bool
+}
+
+func (j *joint) set() {
+	j.spent.Store(true)
+	j.token.set()
+}
+
+// join gives a joint token for the context and the handles, which must be entered, to one call; part must follow.
+func join(ctx context.Context, handles iter.Seq[*handle]) (j *joint, part func(), err error) {
+	t, err := newToken()
+	if err != nil {
+		return nil, nil, err
+	}
+	j = &joint{token: t}
+	stop := context.AfterFunc(ctx, j.set)
+	part = func() {
+		for h := range handles {
+			h.res.waits.mu.Lock()
+			delete(h.res.waits.joint, j)
+			h.res.waits.mu.Unlock()
+		}
+		// As in unhook: it can serve again if it was not set and never will be.
+		if stop() && !j.spent.Load() {
+			tokens.Put(t)
+		}
+	}
+	for h := range handles {
+		ws := &h.res.waits
+		ws.mu.Lock()
+		if ws.joint == nil {
+			ws.joint = make(map[*joint]struct{})
+		}
+		ws.joint[j] = struct{}{}
+		ended := ws.ended
+		ws.mu.Unlock()
+		if ended {
+			part()
+			return nil, nil, ErrClosedHandle
+		}
+	}
+	return j, part, nil
 }
 
 // token owns a C cancel token. Tokens that were set are left to the collector, unset ones are pooled.

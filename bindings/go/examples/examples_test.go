@@ -25,6 +25,8 @@ var outputs = map[string]string{
 	"pipe_worker":  `Received from worker: Data from worker\n`,
 	"glider":       `48 generations by 3 processes: the glider is back\n`,
 	"job_pool":     `200 jobs done, 5 workers killed\n`,
+
+	"select_queues": `4000 messages came through 100 queues\n`,
 }
 
 func TestExamples(t *testing.T) {

@@ -53,6 +53,17 @@ pub fn notify_and<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bo
     }
 }
 
+/// Wakes one sleeper, because one wake-up may have come to somebody who has no use for it. Nothing has changed, so nobody
+/// else is told; and the hint stays, because those who are told otherwise have announced themselves in it, too.
+#[cold]
+pub fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
+    env.fence();
+    if has_sleepers(hint) {
+        sequence.fetch_add(1, Ordering::SeqCst);
+        env.wake(sequence, 1);
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, env: &E, tell: impl FnOnce()) {

@@ -53,7 +53,7 @@ impl<'a, W: Word> Signal<'a, W> {
     fn pass_on<E: Env<Word = W>>(&self, seen: u32, env: &E) {
         match *self {
             Signal::Count { sequence, hint } if sequence.load(Ordering::SeqCst) != seen => {
-                eventcount::notify(sequence, hint, 1, false, env);
+                eventcount::pass_on(sequence, hint, env);
             }
             // It was released. Whoever was quick and has it now knows nothing of those who sleep.
             Signal::Lock(word) if word.load(Ordering::SeqCst) != seen => {
@@ -96,8 +96,11 @@ where
         look = Look::Again;
         let mut quiet = true;
         for (index, bed) in beds.iter_mut().enumerate() {
-            *bed = signal(index).announce(env);
-            quiet &= bed.is_some();
+            match signal(index).announce(env) {
+                // The old one stays: a wake-up may have come to us there.
+                None => quiet = false,
+                new => *bed = new,
+            }
         }
         if let Some(done) = attempt(look) {
             break Ok(done);

@@ -151,6 +151,16 @@ package cmproc
 #cgo nocallback gomp_barrier_unregister
 #cgo noescape gomp_barrier_info
 #cgo nocallback gomp_barrier_info
+#cgo noescape gomp_value_wait
+#cgo nocallback gomp_value_wait
+#cgo noescape gomp_value_notify
+#cgo nocallback gomp_value_notify
+#cgo noescape gomp_wait
+#cgo nocallback gomp_wait
+#cgo noescape gomp_fd
+#cgo nocallback gomp_fd
+#cgo noescape gomp_fd_ready
+#cgo nocallback gomp_fd_ready
 #cgo noescape mproc_cancel_create
 #cgo nocallback mproc_cancel_create
 #cgo noescape mproc_cancel_set
@@ -241,6 +251,21 @@ const (
 	PipeOneWay    = C.MPROC_PIPE_ONEWAY
 	PipeExclusive = C.MPROC_PIPE_EXCLUSIVE
 	BothEnds      = C.GOMP_BOTH_ENDS
+
+	Pollable = C.MPROC_POLLABLE // queues and pipes
+
+	WaitQueueReadable = C.MPROC_WAIT_QUEUE_READABLE
+	WaitQueueWritable = C.MPROC_WAIT_QUEUE_WRITABLE
+	WaitPipeReadable  = C.MPROC_WAIT_PIPE_READABLE
+	WaitPipeWritable  = C.MPROC_WAIT_PIPE_WRITABLE
+	WaitPipeClosed    = C.MPROC_WAIT_PIPE_CLOSED
+	WaitLock          = C.MPROC_WAIT_LOCK
+	WaitRLock         = C.MPROC_WAIT_RLOCK
+	WaitSemaphore     = C.MPROC_WAIT_SEMAPHORE
+	WaitEvent         = C.MPROC_WAIT_EVENT
+	WaitValue         = C.MPROC_WAIT_VALUE
+	WaitMax           = C.MPROC_WAIT_MAX
+	Unexpected        = C.GOMP_UNEXPECTED // WaitItem.Expected: nothing is
 
 	PeerAwaited = C.MPROC_PEER_AWAITED
 	PeerOpen    = C.MPROC_PEER_OPEN
@@ -392,6 +417,14 @@ type (
 		Broken                         int32
 		Registered, Generation, Deaths uint32
 	}
+	// WaitItem is one of the things that Wait waits for.
+	WaitItem struct {
+		Condition uint32
+		_         uint32
+		Object    unsafe.Pointer
+		Expected  uintptr // where in the bytes given apart, or Unexpected
+		Size      uintptr
+	}
 	// View mirrors mproc_view_t.
 	View struct {
 		Data unsafe.Pointer
@@ -418,6 +451,7 @@ var (
 	_ [unsafe.Sizeof(SemaphoreInfo{})]byte = [C.sizeof_mproc_semaphore_info_t]byte{}
 	_ [unsafe.Sizeof(ConditionInfo{})]byte = [C.sizeof_mproc_condition_info_t]byte{}
 	_ [unsafe.Sizeof(BarrierInfo{})]byte   = [C.sizeof_mproc_barrier_info_t]byte{}
+	_ [unsafe.Sizeof(WaitItem{})]byte      = [C.sizeof_gomp_wait_item_t]byte{}
 	_ [unsafe.Sizeof(View{})]byte          = [C.sizeof_mproc_view_t]byte{}
 	_ [unsafe.Sizeof(Made{})]byte          = [C.sizeof_gomp_made_t]byte{}
 )
@@ -742,6 +776,16 @@ func ValueCompareExchange(value, expected, desired unsafe.Pointer, n uintptr, se
 		(*C.int)(unsafe.Pointer(swapped)), e.c()))
 }
 
+// ValueWait waits until a value is not as expected any more; n is its size in bytes.
+func ValueWait(value, expected unsafe.Pointer, n uintptr, timeout int64, cancel unsafe.Pointer, e *Error) int32 {
+	return int32(C.gomp_value_wait(value, uchar(expected), C.size_t(n), C.int64_t(timeout), token(cancel), e.c()))
+}
+
+// ValueNotify wakes some who wait for a value.
+func ValueNotify(value unsafe.Pointer, n uint32, e *Error) int32 {
+	return int32(C.gomp_value_notify(value, C.uint32_t(n), e.c()))
+}
+
 // GetArrayInfo describes an array.
 func GetArrayInfo(array unsafe.Pointer, info *ArrayInfo, e *Error) int32 {
 	return int32(C.gomp_array_info(array, info.c(), e.c()))
@@ -860,6 +904,22 @@ func Peek(kind Kind, handle unsafe.Pointer, view *View, timeout int64, cancel un
 func Settle(kind Kind, handle unsafe.Pointer, how Settlement, id uint64, n uintptr, e *Error) int32 {
 	return int32(C.gomp_settle(C.int(kind), handle, C.int(how), C.uint64_t(id), C.size_t(n), e.c()))
 }
+
+// Wait waits until one of the items, 1 to WaitMax, is ready. ready, as long as items, gets the indices of count that are.
+func Wait(items []WaitItem, expected []byte, ready []uint32, count *uintptr, timeout int64, cancel unsafe.Pointer,
+	e *Error) int32 {
+	return int32(C.gomp_wait((*C.gomp_wait_item_t)(unsafe.Pointer(unsafe.SliceData(items))), C.size_t(len(items)),
+		uchar(unsafe.Pointer(unsafe.SliceData(expected))), C.int64_t(timeout), token(cancel),
+		(*C.uint32_t)(unsafe.Pointer(unsafe.SliceData(ready))), size(count), e.c()))
+}
+
+// Descriptor gives the descriptor of a pollable queue or pipe, for messages or for room; it stays the handle's.
+func Descriptor(kind Kind, handle unsafe.Pointer, room bool, fd *int32, e *Error) int32 {
+	return int32(C.gomp_fd(C.int(kind), handle, flag(room), (*C.int)(unsafe.Pointer(fd)), e.c()))
+}
+
+// DescriptorReady says whether a descriptor is readable right now.
+func DescriptorReady(fd uintptr) bool { return C.gomp_fd_ready(C.int(fd)) != 0 }
 
 // StrError says in words what a status means.
 func StrError(status int32) string { return C.GoString(C.mproc_strerror(C.int32_t(status))) }

@@ -7,6 +7,7 @@
 #define MPROC_GO_SHIM_H
 
 #include <mproc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -664,6 +665,21 @@ static inline int gomp_value_compare_exchange(const void *value, const unsigned 
 			err);
 }
 
+static inline int gomp_value_wait(const void *value, const unsigned char *expected, size_t size, int64_t timeout_ns,
+				  const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_value_wait((const mproc_value_t *)value, expected, size, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_value_notify(const void *value, uint32_t n, mproc_error_t *err)
+{
+	return gomp_end(mproc_value_notify((const mproc_value_t *)value, n), err);
+}
+
 /* ---- array ---- */
 
 static inline int gomp_array_info(const void *array, mproc_array_info_t *info_out, mproc_error_t *err)
@@ -899,6 +915,59 @@ static inline int gomp_settle(int kind, const void *handle, int how, uint64_t id
 		}
 	}
 	return gomp_end(status, err);
+}
+
+/* ---- many things at once, and descriptors ---- */
+
+#define GOMP_UNEXPECTED SIZE_MAX
+
+/* mproc_wait_item_t, but for a pointer to Go's memory. */
+typedef struct {
+	uint32_t condition;
+	uint32_t reserved;
+	const void *object;
+	size_t expected; /* where in the bytes given apart; GOMP_UNEXPECTED: NULL */
+	size_t size;
+} gomp_wait_item_t;
+
+/* `count` is at most MPROC_WAIT_MAX. In one piece: between two rounds an event that is set and cleared, or a
+ * notification, would be missed. */
+static inline int gomp_wait(const gomp_wait_item_t *items, size_t count, const unsigned char *expected,
+			    int64_t timeout_ns, const mproc_cancel_t *cancel, uint32_t *ready_out,
+			    size_t *ready_count_out, mproc_error_t *err)
+{
+	mproc_wait_item_t list[MPROC_WAIT_MAX];
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		list[i].condition = items[i].condition;
+		list[i].reserved = 0;
+		list[i].object = items[i].object;
+		list[i].expected = items[i].expected == GOMP_UNEXPECTED ? NULL : expected + items[i].expected;
+		list[i].size = items[i].size;
+	}
+	return gomp_end(mproc_wait(list, count, gomp_whole(timeout_ns), cancel, ready_out, ready_count_out), err);
+}
+
+static inline int gomp_fd(int kind, const void *handle, int room, int *fd_out, mproc_error_t *err)
+{
+	const mproc_queue_t *queue = (const mproc_queue_t *)handle;
+	const mproc_pipe_t *pipe = (const mproc_pipe_t *)handle;
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_QUEUE: status = room ? mproc_queue_writable_fd(queue, fd_out) : mproc_queue_readable_fd(queue, fd_out); break;
+	case GOMP_PIPE: status = room ? mproc_pipe_writable_fd(pipe, fd_out) : mproc_pipe_readable_fd(pipe, fd_out); break;
+	}
+	return gomp_end(status, err);
+}
+
+/* Is it readable right now? Where that cannot be said it is: to try once more does no harm. */
+static inline int gomp_fd_ready(int fd)
+{
+	struct pollfd one = { fd, POLLIN, 0 };
+
+	return poll(&one, 1, 0) != 0;
 }
 
 #endif
