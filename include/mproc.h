@@ -3880,7 +3880,7 @@ uint32_t mproc_layout_version(void);
  * call which belongs to it would have returned at once: with success or with an error (an object found
  * corrupt is ready, too). Nothing is taken: another process or thread may be faster, so use the form of the call
  * that does not wait (timeout 0), and wait again if it finds nothing. Who waits here does not take a wake-up away from
- * others: one it got and does not use is passed on.
+ * others: one it got and does not use is passed on (but for values: see mproc_value_notify()).
  *
  * Sleeps on all words at once (futex_waitv, Linux 5.16). Where the kernel or a sandbox does not have it, or a handle
  * was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things about every 2 ms instead. A death (of a lock's
@@ -3929,11 +3929,12 @@ int mproc_value_wait(const mproc_value_t *value,
                      const mproc_cancel_t *cancel);
 
 /**
- * Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who
- * finds it as expected goes on waiting. Not remembered: who begins to wait later waits for the next one. Cheap if
- * nobody waits.
+ * Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who finds
+ * it as expected goes on waiting, and the wake-up is spent: notify all (UINT32_MAX) unless everybody waits for the same.
+ * Those who were not woken look by themselves within about 100 ms; with expected NULL they, too, return then. Not
+ * remembered: who begins to wait later waits for the next one. Cheap if nobody waits.
  *
- * @param n  how many; UINT32_MAX: all
+ * @param n  how many; UINT32_MAX: all; 0 does nothing
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */

@@ -15,7 +15,7 @@
 
 use super::opened::{self, Opened};
 use super::record::{self, Record, State, PREFIX, UNIT};
-use super::ring::{Mark, Ring, CLOSED, DRAINING};
+use super::ring::{Mark, Ring, BRIEFLY_NS, CLOSED, DRAINING};
 use super::view::View;
 use crate::shm::Domain;
 use crate::sync::Limits;
@@ -163,7 +163,7 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
         // The room is free when the consumers have gone past it; if none is there, this is as good as one. If
         // that cannot be done now, the next consumer or waiting producer does it.
-        if let Ok(inside) = self.visit_get() {
+        if let Ok(inside) = self.visit_get(BRIEFLY_NS) {
             let freed = self.tidy()?;
             drop(inside);
             if freed {
@@ -555,12 +555,17 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     /// For a producer without room: what is free already, or what the dead have left behind, may be in its way.
     pub(super) fn look_for_room(&self) -> Result<()> {
+        self.look_for_room_within(BRIEFLY_NS)
+    }
+
+    /// The same, waiting for whoever is inside for `ns` at most.
+    pub(super) fn look_for_room_within(&self, ns: u64) -> Result<()> {
         let head = Mark::unpack(self.head.load(Ordering::Acquire)).position;
         let padding = head != Mark::unpack(self.tail.load(Ordering::Acquire)).position
             && Record::unpack(self.region().load_u64(self.offset(head))?)
                 .is_some_and(|r| matches!(r.state, State::Free | State::Rest));
         if padding || self.is_reaping_due() {
-            if let Ok(inside) = self.visit_get() {
+            if let Ok(inside) = self.visit_get(ns) {
                 let freed = self.tidy()?;
                 drop(inside);
                 if freed {
@@ -589,7 +594,7 @@ impl<const POLLED: bool> Ring<POLLED> {
             }
             survey
         };
-        match self.visit_get().and_then(look) {
+        match self.visit_get(BRIEFLY_NS).and_then(look) {
             Ok(survey) => survey,
             Err(_) => {
                 // Somebody is inside, or stopped there. Then the marks have to do.
@@ -643,12 +648,12 @@ impl<const POLLED: bool> Ring<POLLED> {
     }
 
     /// For a consumer: whether nothing is inside or can come back, apart from what this process has itself. What the
-    /// dead have left counts for what it is.
-    pub(super) fn is_drained(&self) -> Result<bool> {
+    /// dead have left counts for what it is. Waits for whoever is inside for `ns` at most.
+    pub(super) fn is_drained(&self, ns: u64) -> Result<bool> {
         if let Some(ready) = self.marks_of_messages() {
             return Ok(ready == 0);
         }
-        let inside = self.enter_get_briefly();
+        let inside = self.enter_get_within(ns);
         if inside.is_err() {
             return Ok(false); // for the moment
         }

@@ -1,5 +1,6 @@
 //! Waiting for any of many things.
 
+use super::patience::Patience;
 use super::{Event, Lock, Pipe, Queue, RLock, Semaphore, Value};
 use crate::shm::{Domain, Word32};
 use crate::sync::raw::{self, wait_many, Look, Signal};
@@ -51,9 +52,9 @@ impl<'a> On<'a> {
     /// Whether it can be waited for at all.
     fn check(&self) -> Result<()> {
         match *self {
-            On::QueueWritable(queue, len) => queue.is_writable(len).map(|_| ())?,
+            On::QueueWritable(queue, len) => queue.check_len(len)?,
             On::PipeReadable(pipe) => pipe.readable_signal().map(|_| ())?,
-            On::PipeWritable(pipe, len) => pipe.is_writable(len).map(|_| ())?,
+            On::PipeWritable(pipe, len) => pipe.check_len(len)?,
             On::Value(value, expected) => value.check_expected(expected)?,
             // As elsewhere: to wait for an event is nothing that a process has to join a domain for.
             On::Event(_) => return Ok(()),
@@ -72,13 +73,13 @@ impl<'a> On<'a> {
     }
 
     /// Whether the call that belongs to it would not wait, be it for an error.
-    fn is_ready(&self, begun: u32, look: Look, is_try: bool) -> bool {
-        let ask = look != Look::Again;
+    fn is_ready(&self, begun: u32, look: Look, is_try: bool, patience: &Patience) -> bool {
+        let ask = matches!(look, Look::First | Look::Slice);
         match *self {
-            On::QueueReadable(queue) => queue.is_readable(),
-            On::QueueWritable(queue, len) => queue.is_writable(len).unwrap_or(true),
-            On::PipeReadable(pipe) => pipe.is_readable().unwrap_or(true),
-            On::PipeWritable(pipe, len) => pipe.is_writable(len).unwrap_or(true),
+            On::QueueReadable(queue) => queue.is_readable(patience),
+            On::QueueWritable(queue, len) => queue.is_writable(len, patience),
+            On::PipeReadable(pipe) => pipe.is_readable(patience),
+            On::PipeWritable(pipe, len) => pipe.is_writable(len, patience),
             On::PipeClosed(pipe) => pipe.is_closed(),
             On::Lock(lock) => lock.is_free(ask),
             On::RLock(lock) => lock.is_free(ask),
@@ -137,9 +138,9 @@ pub(crate) fn wait_each<'a>(
         *begun = on.begin();
     }
     let is_try = limits.is_try();
-    let mut some = false;
+    let (mut some, patience) = (false, Patience::some());
     for (index, begun) in begun[..count].iter().enumerate() {
-        if thing(index)?.is_ready(*begun, Look::First, is_try) {
+        if thing(index)?.is_ready(*begun, Look::First, is_try, &patience) {
             some = true;
             ready(index);
         }
@@ -165,8 +166,9 @@ pub(crate) fn wait_each<'a>(
         &env,
         |look| {
             let mut some = false;
+            let patience = if look == Look::Glance { Patience::none() } else { Patience::some() };
             for (index, on) in things.iter().enumerate() {
-                if on.is_ready(begun[index], look, is_try) {
+                if on.is_ready(begun[index], look, is_try, &patience) {
                     some = true;
                     ready(index);
                 }

@@ -14,6 +14,7 @@ mod opened;
 mod options;
 mod pace;
 mod passing;
+mod patience;
 pub(crate) mod pipe;
 mod presence;
 pub(crate) mod queue;

@@ -2,6 +2,7 @@
 //! anybody has it. How messages go in and out is [`super::ring`]'s, messages in place are [`super::inplace`]'s.
 
 use super::options::{create_or_open, ObjectOptions};
+use super::patience::Patience;
 use super::presence::{Peer, Presence};
 use super::ring::{self, Place, Ring};
 use super::view::View;
@@ -343,7 +344,13 @@ impl Pipe {
 
     /// Whether a receiver that found nothing need not wait.
     fn over(&self) -> Result<Option<Error>> {
-        let over = self.peer.is_gone() && (crash::mutant(crash::Mutant::EofFirst) || self.incoming()?.is_drained()?);
+        self.over_within(ring::BRIEFLY_NS)
+    }
+
+    /// The same, waiting for whoever is inside for `ns` at most.
+    fn over_within(&self, ns: u64) -> Result<Option<Error>> {
+        let drained = || self.incoming()?.is_drained(ns);
+        let over = self.peer.is_gone() && (crash::mutant(crash::Mutant::EofFirst) || drained()?);
         Ok(over.then_some(Error::EndOfFile))
     }
 
@@ -420,21 +427,23 @@ impl Pipe {
     }
 
     /// Whether a receive would not wait.
-    ///
-    /// # Errors
-    /// [`Error::NotSupported`] (one way).
-    pub(super) fn is_readable(&self) -> Result<bool> {
-        Ok(self.incoming()?.is_readable(|| self.over()))
+    pub(super) fn is_readable(&self, patience: &Patience) -> bool {
+        self.incoming.as_ref().is_some_and(|ring| ring.is_readable(patience, |ns| self.over_within(ns)))
     }
 
     /// Whether a send of so many bytes would not wait.
+    pub(super) fn is_writable(&self, len: usize, patience: &Patience) -> bool {
+        let Some(ring) = &self.outgoing else { return false };
+        let there = |units| ring.is_writable(units, patience, |ns| ring.look_for_room_within(ns));
+        self.is_closed() || ring.units(len).is_ok_and(there)
+    }
+
+    /// Whether a message of so many bytes can ever be sent.
     ///
     /// # Errors
     /// [`Error::NotSupported`] (one way), [`Error::TooBig`].
-    pub(super) fn is_writable(&self, len: usize) -> Result<bool> {
-        let ring = self.outgoing()?;
-        let units = ring.units(len)?;
-        Ok(self.is_closed() || ring.is_writable(units, || self.look(ring)))
+    pub(super) fn check_len(&self, len: usize) -> Result<()> {
+        self.outgoing()?.units(len).map(|_| ())
     }
 
     /// Whether the other end is gone.

@@ -2,6 +2,7 @@
 //! place and leases are [`super::inplace`]'s, counting unfinished work is [`super::tasks`]'s.
 
 use super::options::{create_or_open, ObjectOptions};
+use super::patience::Patience;
 use super::presence::{Peer, Presence};
 use super::ring::{self, Place, Ring, CLOSED, DRAINING};
 use super::tasks::{self, Tasks};
@@ -488,9 +489,14 @@ impl Queue {
 
     /// Whether a consumer that found nothing need not wait.
     fn over(&self) -> Result<Option<Error>> {
+        self.over_within(ring::BRIEFLY_NS)
+    }
+
+    /// The same, waiting for whoever is inside for `ns` at most.
+    fn over_within(&self, ns: u64) -> Result<Option<Error>> {
         let draining = self.ring.state.load(Ordering::Acquire) == DRAINING;
         // Nothing is put after the state was set, or by those who are gone; but something may come back.
-        let over = (draining || self.ring.others.is_gone()) && self.ring.is_drained()?;
+        let over = (draining || self.ring.others.is_gone()) && self.ring.is_drained(ns)?;
         Ok(over.then_some(Error::Closed))
     }
 
@@ -526,16 +532,22 @@ impl Queue {
     }
 
     /// Whether a get would not wait.
-    pub(super) fn is_readable(&self) -> bool {
-        self.ring.is_readable(|| self.over())
+    pub(super) fn is_readable(&self, patience: &Patience) -> bool {
+        self.ring.is_readable(patience, |ns| self.over_within(ns))
     }
 
     /// Whether a put of so many bytes would not wait.
+    pub(super) fn is_writable(&self, len: usize, patience: &Patience) -> bool {
+        let look = |ns| self.ring.look_for_room_within(ns);
+        self.ring.units(len).is_ok_and(|units| self.ring.is_writable(units, patience, look))
+    }
+
+    /// Whether a message of so many bytes can ever fit.
     ///
     /// # Errors
     /// [`Error::TooBig`].
-    pub(super) fn is_writable(&self, len: usize) -> Result<bool> {
-        Ok(self.ring.is_writable(self.ring.units(len)?, || self.ring.look_for_room()))
+    pub(super) fn check_len(&self, len: usize) -> Result<()> {
+        self.ring.units(len).map(|_| ())
     }
 
     /// Where to wait for messages.

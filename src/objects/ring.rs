@@ -20,6 +20,7 @@
 use super::copies::{self, Copies};
 use super::opened::Opened;
 use super::pace::Pace;
+use super::patience::Patience;
 use super::presence::Presence;
 use super::record::{self, Record, State, PREFIX, UNIT};
 use crate::shm::{header, Region, Segment, Word32, Word64};
@@ -58,7 +59,7 @@ const AHEAD: u32 = 128;
 const LOOKS: u32 = 16;
 
 /// For those who only look, or tidy up.
-const BRIEFLY_NS: u64 = 10_000_000;
+pub(super) const BRIEFLY_NS: u64 = 10_000_000;
 
 /// Most bytes of a ring.
 const MAX_CAPACITY: u64 = 8 << 30;
@@ -591,6 +592,13 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.region().read_u64(self.offset(head.position)).is_ok_and(|prefix| prefix != 0)
     }
 
+    /// Whether that is a message.
+    fn is_whole_next(&self) -> bool {
+        let head = Mark::unpack(self.head.load(Ordering::Relaxed));
+        let prefix = self.region().load_u64(self.offset(head.position));
+        prefix.is_ok_and(|prefix| record::whole_len(prefix).is_some())
+    }
+
     /// What stands at the front of a ring that is not detached.
     #[inline(always)]
     fn front(&self, head: Mark, tail: &mut Mark) -> Result<Front> {
@@ -661,38 +669,44 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
     }
 
-    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`].
-    /// Takes nothing, and waits for nobody for longer than 10 ms.
-    pub(super) fn is_readable(&self, over: impl Fn() -> Result<Option<Error>>) -> bool {
+    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`], within
+    /// so many nanoseconds. Takes nothing.
+    pub(super) fn is_readable(&self, patience: &Patience, over: impl Fn(u64) -> Result<Option<Error>>) -> bool {
         if self.segment.check().is_err() || self.state.load(Ordering::Acquire) >= CLOSED {
             return true;
         }
         let plain = self.marks_of_messages();
-        if !POLLED && plain.is_some_and(|messages| messages > 0) {
+        let surely = if POLLED {
+            self.detached.load(Ordering::Acquire) == 0 && self.is_whole_next()
+        } else {
+            plain.is_some_and(|messages| messages > 0)
+        };
+        if surely {
             return true;
         }
         // What only a closer look can tell: a message, or a reservation; and what the dead have left.
         let odd = plain.is_none() || POLLED && self.is_next_there();
-        let look = self.ready() > 0 || odd && self.is_reaping_due();
-        let mut seen = false;
-        if look {
+        let look = |ns| {
+            let mut seen = false;
             let see = |_, _| {
                 seen = true;
                 Ok(false)
             };
-            match self.enter_get_briefly().and_then(|inside| self.take(inside, 1, see, |_| Ok(()))) {
-                Ok(()) | Err(Error::Busy) => {}
-                Err(_) => return true,
+            match self.enter_get_within(ns).and_then(|inside| self.take(inside, 1, see, |_| Ok(()))) {
+                Ok(()) | Err(Error::Busy) => seen,
+                Err(_) => true,
             }
-        }
-        seen || !matches!(over(), Ok(None))
+        };
+        (self.ready() > 0 || odd && self.is_reaping_due()) && patience.spend(look) == Some(true)
+            || patience.spend(|ns| !matches!(over(ns), Ok(None))) == Some(true)
     }
 
     /// Whether there is room for a message of `units`, or whatever else a put would not wait for; `look` as in
-    /// [`Ring::put`].
-    pub(super) fn is_writable(&self, units: u32, look: impl Fn() -> Result<()>) -> bool {
+    /// [`Ring::put`], within so many nanoseconds.
+    pub(super) fn is_writable(&self, units: u32, patience: &Patience, look: impl Fn(u64) -> Result<()>) -> bool {
         let there = || self.state.load(Ordering::Acquire) != OPEN || self.may_have_room(units);
-        self.segment.check().is_err() || there() || look().is_err() || there()
+        let closer = || patience.spend(|ns| look(ns).is_err() || there()) == Some(true);
+        self.segment.check().is_err() || there() || closer()
     }
 
     /// Whether there may be a reservation between the two marks. (The last one may be on its way there: it is
@@ -732,27 +746,32 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     /// As [`Ring::enter_put`], if that can be done within 10 ms.
     pub(super) fn enter_put_briefly(&self) -> Result<Inside<'_>> {
-        self.enter_briefly(&self.put_lock)
+        self.enter_within(&self.put_lock, BRIEFLY_NS)
     }
 
     /// As [`Ring::enter_get`], if that can be done within 10 ms.
     pub(super) fn enter_get_briefly(&self) -> Result<Inside<'_>> {
-        self.enter_briefly(&self.get_lock)
+        self.enter_get_within(BRIEFLY_NS)
     }
 
-    fn enter_briefly<'a>(&'a self, lock: &'a Mutex) -> Result<Inside<'a>> {
+    /// As [`Ring::enter_get`], if that can be done within `ns`.
+    pub(super) fn enter_get_within(&self, ns: u64) -> Result<Inside<'_>> {
+        self.enter_within(&self.get_lock, ns)
+    }
+
+    fn enter_within<'a>(&'a self, lock: &'a Mutex, ns: u64) -> Result<Inside<'a>> {
         if !self.is_locked() {
             return self.enter(lock);
         }
-        lock.enter_within(self.segment.domain(), BRIEFLY_NS, || self.recover())
+        lock.enter_within(self.segment.domain(), ns, || self.recover())
     }
 
-    /// Enters the consumers' side from elsewhere, if that can be done within 10 ms.
-    pub(super) fn visit_get(&self) -> Result<Inside<'_>> {
+    /// Enters the consumers' side from elsewhere, if that can be done within `ns`.
+    pub(super) fn visit_get(&self, ns: u64) -> Result<Inside<'_>> {
         if !self.is_locked() {
             return Err(Error::Busy); // there is no lock, and the consumer may be in the middle of anything
         }
-        self.enter_get_briefly()
+        self.enter_get_within(ns)
     }
 
     /// After the death of somebody inside: nothing to repair (see the top of this file). But the dead may have owed

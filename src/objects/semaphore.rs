@@ -394,7 +394,7 @@ impl Account {
         let yes = match look {
             Look::First if is_try => ask_rate_limited(&self.looked, there),
             Look::First => there(),
-            Look::Again => false,
+            Look::Glance | Look::Again => false,
             Look::Slice => every(&self.swept, 50) && there(),
         };
         if yes {

@@ -386,6 +386,9 @@ impl Value {
 
     /// Wakes up to `n` of those who wait for the value.
     pub fn notify(&self, n: u32) {
+        if n == 0 {
+            return;
+        }
         self.notified.fetch_add(1, Ordering::AcqRel);
         self.changed.notify_after_unlock(self.segment.domain(), n);
     }

@@ -5,6 +5,7 @@ use crate::shm::{Domain, Region, Row64, Tenant};
 use crate::sys::bell::{Address, Bell, Ringer};
 use crate::sys::fork;
 use crate::{Error, Result};
+use std::hash::Hasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Most bells at one eventcount.
@@ -37,13 +38,12 @@ impl Doorbell {
         })
     }
 
-    /// Where a bell hears. One half of the domain's id makes the name unique, the other is the secret; only members of
-    /// the domain can read it.
+    /// Where a bell hears, and what. Both are keyed hashes, and only members of the domain can read its id, the key: so
+    /// nobody else can guess a name, or ring; and what a stranger hears under the name of somebody who has died is worth
+    /// nothing anywhere else, for tenants do not come round.
     fn address(&self, tenant: Tenant, place: usize) -> Address {
-        let id = self.domain.id();
-        let half = |from: usize| <[u8; 8]>::try_from(&id[from..from + 8]).unwrap_or_default();
-        let name = format!("mproc-{:016x}-{}-{:x}-{place:x}", u64::from_ne_bytes(half(0)), self.row, tenant.0);
-        Address { name, secret: half(8) }
+        let hash = |what: &str| keyed_hash(&self.domain.id(), &format!("{what} {} {:x} {place:x}", self.row, tenant.0));
+        Address { name: format!("mproc-{:016x}", hash("name")), secret: hash("ring").to_le_bytes() }
     }
 
     /// This handle's descriptor, which it gets if it has none in this process.
@@ -124,5 +124,27 @@ impl Drop for Doorbell {
     fn drop(&mut self) {
         // Tenants are never 0: whoever has not joined has no place.
         self.give_up(self.domain.tenant_if_joined().unwrap_or(Tenant(u64::MAX)));
+    }
+}
+
+/// SipHash-2-4 (Aumasson & Bernstein, 2012).
+fn keyed_hash(key: &[u8; 16], text: &str) -> u64 {
+    let half = |from: usize| u64::from_le_bytes(key[from..from + 8].try_into().unwrap_or_default());
+    // Deprecated only as a hasher for maps, which want whatever hash is fastest; this one must stay what it is.
+    #[allow(deprecated)]
+    let mut hasher = std::hash::SipHasher::new_with_keys(half(0), half(8));
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    /// Processes with different builds of the library ring each other: the hash is the published one.
+    #[test]
+    fn hash_is_siphash_2_4() {
+        // Of the paper's appendix A: key 00 01 … 0f, message 00 01 … 0e.
+        let key: [u8; 16] = std::array::from_fn(|i| i as u8);
+        let message: String = (0..15u8).map(char::from).collect();
+        assert_eq!(super::keyed_hash(&key, &message), 0xa129_ca61_49be_45e5);
     }
 }

@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 /// How long a bell that nobody rang stays silent.
 const LOOK_AROUND_NS: i64 = 100_000_000;
 
+/// Most rings that are taken away at a time; what is left makes the descriptor readable once more.
+const MOST_RINGS: usize = 64;
+
 /// Where a bell hears, and what it wants to hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -177,10 +180,12 @@ impl Bell {
     /// The descriptor for event loops; `None`: the program has closed it.
     pub(crate) fn descriptor(&self) -> Option<i32> {
         let fd = self.epoll.load(Ordering::Relaxed);
-        let mark = format!("data: {:16x} ", self.mark.load(Ordering::Relaxed));
-        // All epoll instances have the same inode, so by what they watch (`proc(5)`, /proc/pid/fdinfo).
-        let watched = |fd: i32| std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
-        (fd >= 0 && watched(fd).contains(&mark)).then_some(fd)
+        let ours = match self.socket() {
+            Some(socket) => watches(fd, socket),
+            // Both could be the program's by now, and watch each other.
+            None => self.is_silent() && watches(fd, self.timer.load(Ordering::Relaxed)) && self.may_have_mark(fd),
+        };
+        ours.then_some(fd)
     }
 
     /// The socket, if there is one and the program has not closed it.
@@ -189,12 +194,22 @@ impl Bell {
         file::stat_number(fd).filter(|s| s.is_socket() && s.ino == self.inode.load(Ordering::Relaxed)).map(|_| fd)
     }
 
-    /// The timer, likewise. Timers cannot be told from each other; who has closed one has closed all.
+    /// The timer, if the program has not closed it.
     fn timer(&self) -> Option<i32> {
-        let fd = self.timer.load(Ordering::Relaxed);
-        let alone = || self.inode.load(Ordering::Relaxed) == 0;
-        let ours = self.socket().is_some() || alone() && self.descriptor().is_some();
-        ours.then_some(fd)
+        let (epoll, fd) = (self.epoll.load(Ordering::Relaxed), self.timer.load(Ordering::Relaxed));
+        ((self.socket().is_some() || self.is_silent()) && watches(epoll, fd)).then_some(fd)
+    }
+
+    /// Whether there never was a socket.
+    fn is_silent(&self) -> bool {
+        self.inode.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether what an epoll instance says of what it watches is ours (`proc(5)`, /proc/pid/fdinfo), or cannot be found
+    /// out: there is no /proc, or no descriptor to be had.
+    fn may_have_mark(&self, epoll: i32) -> bool {
+        let mark = format!("data: {:16x} ", self.mark.load(Ordering::Relaxed));
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{epoll}")).map_or(true, |text| text.contains(&mark))
     }
 
     /// Makes the descriptor readable.
@@ -208,14 +223,32 @@ impl Bell {
     pub(crate) fn hush(&self) {
         if let Some(socket) = self.socket() {
             let mut bytes = [0u8; 16];
-            // SAFETY: a buffer of that length; our socket (just looked at).
-            while unsafe { libc::recv(socket, bytes.as_mut_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT) } >= 0 {}
+            for _ in 0..MOST_RINGS {
+                // SAFETY: a buffer of that length; our socket (just looked at).
+                if unsafe { libc::recv(socket, bytes.as_mut_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT) } < 0 {
+                    break;
+                }
+            }
         }
         if let Some(timer) = self.timer() {
             // To set a timer is also to forget that it has expired.
             set(timer, if crash::mutant(crash::Mutant::BellOnly) { 0 } else { LOOK_AROUND_NS });
         }
     }
+}
+
+/// Whether a descriptor is an epoll instance that watches another one: epoll instances and timers have no inode of their
+/// own to be known by.
+fn watches(epoll: i32, fd: i32) -> bool {
+    let mut event = libc::epoll_event { events: 0, u64: 0 };
+    // SAFETY: numbers, whatever they are now, and a valid event.
+    if unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event) } == 0 {
+        // It did not: the program's.
+        // SAFETY: as above.
+        unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, fd, &mut event) };
+        return false;
+    }
+    errno() == libc::EEXIST
 }
 
 /// Sets a timer to expire in `ns` nanoseconds (0: never) and every 100 ms after that.

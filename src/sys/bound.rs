@@ -144,7 +144,8 @@ impl Signals {
             }
             Ok(())
         };
-        // SAFETY: `bind` only makes async-signal-safe calls, and allocates nothing (an error of the system is a number).
+        // SAFETY: `bind` only makes async-signal-safe calls, and allocates nothing (an error of the system is a
+        // number).
         unsafe { command.pre_exec(bind) };
         command.spawn()
     }

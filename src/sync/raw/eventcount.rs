@@ -80,7 +80,10 @@ fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, en
 pub enum Look {
     /// It has not slept yet.
     First,
-    /// It is spinning, was woken, or is about to sleep.
+    /// It is spinning: only what costs next to nothing, and waits for nobody. (Who waits for one thing looks
+    /// [`Look::Again`].)
+    Glance,
+    /// It was woken, or is about to sleep.
     Again,
     /// A slice of sleep has ended by time: ask who lives.
     Slice,

@@ -79,7 +79,7 @@ where
     let mut round = 0;
     while round < most && env.spin(round) {
         round += 1;
-        if let Some(done) = attempt(Look::Again) {
+        if let Some(done) = attempt(Look::Glance) {
             return Ok(done);
         }
     }
