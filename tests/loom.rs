@@ -1010,6 +1010,7 @@ fn bells_ring() {
                             assert_eq!((who, at), (me, place));
                             bell.store(1, Ordering::SeqCst);
                             here.wake(bell, 1);
+                            true
                         });
                     });
                 })
@@ -1050,6 +1051,7 @@ fn bells_are_left_alone() {
                 bells.ring(|_, _| {
                     bell.store(1, Ordering::SeqCst);
                     here.wake(bell, 1);
+                    true
                 });
             });
         };

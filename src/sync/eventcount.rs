@@ -82,15 +82,17 @@ impl EventCount {
         mut attempt: impl FnMut() -> Result<Option<T>>,
     ) -> Result<T> {
         let env = Wait::for_event(domain, limits, self.manner);
-        let mut slept = false;
+        let mut slept = None;
+        // Whoever gives up passes on a wake-up it may have swallowed.
+        let leave = |slept: Option<u32>| {
+            slept.into_iter().for_each(|saw| raw::leave(&self.sequence, &self.hint, saw, &env));
+        };
         loop {
             match attempt() {
                 Ok(None) => {}
                 Ok(Some(done)) => return Ok(done),
                 Err(error) => {
-                    if slept {
-                        self.notify(domain, 1); // see below
-                    }
+                    leave(slept);
                     return Err(error);
                 }
             }
@@ -99,10 +101,7 @@ impl EventCount {
                 if let Some(done) = attempt()? {
                     return Ok(done);
                 }
-                if slept {
-                    // Whoever gives up passes on a wake-up it may have swallowed.
-                    self.notify(domain, 1);
-                }
+                leave(slept);
                 return self.go_silent(stop, &env, attempt);
             }
             if ready() > 0 {
@@ -111,7 +110,7 @@ impl EventCount {
             let seen = raw::announce(&self.sequence, &self.hint, &env);
             if ready() == 0 {
                 raw::sleep(&self.sequence, seen, &env);
-                slept = true;
+                slept = Some(seen);
             }
         }
     }

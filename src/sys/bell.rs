@@ -272,24 +272,24 @@ impl Ringer {
         Ringer { socket: None }
     }
 
-    /// Rings one. Whoever cannot be reached looks around by itself.
-    pub(crate) fn ring(&mut self, address: &Address) {
-        if let Ok(socket) = self.socket.get_or_insert_with(datagrams) {
-            crash::point("ring");
-            let (to, len) = address.socket();
-            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-            // SAFETY: a live descriptor, bytes and an address of these lengths. A full queue is a bell that was rung;
-            // an address where nobody hears is one of the dead.
-            unsafe {
-                libc::sendto(
-                    socket.as_raw_fd(),
-                    address.secret.as_ptr().cast(),
-                    address.secret.len(),
-                    flags,
-                    std::ptr::from_ref(&to).cast(),
-                    len,
-                )
-            };
-        }
+    /// Rings one; `false`: there is no socket to be had. (Whoever cannot be reached looks around by itself.)
+    pub(crate) fn ring(&mut self, address: &Address) -> bool {
+        let Ok(socket) = self.socket.get_or_insert_with(datagrams) else { return false };
+        crash::point("ring");
+        let (to, len) = address.socket();
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: a live descriptor, bytes and an address of these lengths. A full queue is a bell that was rung; an
+        // address where nobody hears is one of the dead.
+        unsafe {
+            libc::sendto(
+                socket.as_raw_fd(),
+                address.secret.as_ptr().cast(),
+                address.secret.len(),
+                flags,
+                std::ptr::from_ref(&to).cast(),
+                len,
+            )
+        };
+        true
     }
 }

@@ -26,21 +26,22 @@ impl<R: Row> Bells<R> {
 
     /// Takes a place for a tenant, the first from `from` on: a free one, else one of the dead.
     pub fn join(&self, me: Tenant, from: usize, is_gone: impl Fn(Tenant) -> bool) -> Option<usize> {
-        let free = |word: u64| word == 0;
-        let left = |word: u64| word != 0 && is_gone(Tenant(word & TENANT));
+        let free = |word: u64| word & TENANT == 0;
+        let left = |word: u64| !free(word) && is_gone(Tenant(word & TENANT));
         self.take(me, from, &free).or_else(|| self.take(me, from, &left))
     }
 
     fn take(&self, me: Tenant, from: usize, may: &impl Fn(u64) -> bool) -> Option<usize> {
         (from..self.row.len()).find(|&index| {
             let word = self.row.load(index, Ordering::Relaxed);
-            may(word) && self.row.compare_exchange(index, word, me.0, Ordering::AcqRel).is_ok()
+            let new = word & !TENANT & !ARMED | me.0;
+            may(word) && self.row.compare_exchange(index, word, new, Ordering::AcqRel).is_ok()
         })
     }
 
-    /// Gives the place up.
+    /// Gives the place up. The number of rounds stays, so that no armed word comes again soon.
     pub fn leave(&self, index: usize, me: Tenant) {
-        self.change(index, me, |_| 0);
+        self.change(index, me, |word| word & !TENANT & !ARMED);
     }
 
     /// Arms the bell; `false`: the place is not this tenant's any more.
@@ -59,12 +60,11 @@ impl<R: Row> Bells<R> {
         false
     }
 
-    /// Rings every bell that is armed: `ring` is told whose it is, and its place.
-    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize)) {
+    /// Rings every bell that is armed: `ring` is told whose it is, and its place, and says whether it could.
+    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize) -> bool) {
         for index in 0..self.row.len() {
             let word = self.row.load(index, Ordering::SeqCst);
-            if word & ARMED != 0 {
-                ring(Tenant(word & TENANT), index);
+            if word & ARMED != 0 && ring(Tenant(word & TENANT), index) {
                 // Not if it was armed again meanwhile: for something newer.
                 let _ = self.row.compare_exchange(index, word, word & !ARMED, Ordering::Relaxed);
             }

@@ -53,10 +53,17 @@ pub fn notify_and<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bo
     }
 }
 
-/// Wakes one sleeper, because one wake-up may have come to somebody who has no use for it. Nothing has changed, so nobody
-/// else is told; and the hint stays, because those who are told otherwise have announced themselves in it, too.
+/// For whoever leaves and had announced itself: a wake-up that may have come to it since, as it `saw` the sequence then, is
+/// passed on. Nothing has changed, so nobody else is told; and the hint stays, because those who are told otherwise have
+/// announced themselves in it, too.
+pub fn leave<E: Env>(sequence: &E::Word, hint: &E::Word, saw: u32, env: &E) {
+    if sequence.load(Ordering::SeqCst) != saw {
+        pass_on(sequence, hint, env);
+    }
+}
+
 #[cold]
-pub fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
+fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
     env.fence();
     if has_sleepers(hint) {
         sequence.fetch_add(1, Ordering::SeqCst);
@@ -104,18 +111,17 @@ pub fn wait_until<E: Env, T>(
         }
     }
     let mut look = Look::First;
+    let mut saw = None;
     loop {
         if let Some(done) = attempt(look) {
             return Ok(done);
         }
         if let Err(stop) = env.stop() {
-            if look != Look::First {
-                // Whoever gives up passes on a wake-up it may have swallowed.
-                notify(sequence, hint, 1, false, env);
-            }
+            saw.into_iter().for_each(|saw| leave(sequence, hint, saw, env));
             return Err(stop);
         }
         let seen = announce(sequence, hint, env);
+        saw = Some(seen);
         if let Some(done) = attempt(Look::Again) {
             return Ok(done);
         }

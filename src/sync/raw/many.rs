@@ -52,9 +52,7 @@ impl<'a, W: Word> Signal<'a, W> {
     /// Passes on a wake-up that may have come to whoever slept there.
     fn pass_on<E: Env<Word = W>>(&self, seen: u32, env: &E) {
         match *self {
-            Signal::Count { sequence, hint } if sequence.load(Ordering::SeqCst) != seen => {
-                eventcount::pass_on(sequence, hint, env);
-            }
+            Signal::Count { sequence, hint } => eventcount::leave(sequence, hint, seen, env),
             // It was released. Whoever was quick and has it now knows nothing of those who sleep.
             Signal::Lock(word) if word.load(Ordering::SeqCst) != seen => {
                 env.wake(word, 1);

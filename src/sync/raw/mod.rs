@@ -15,7 +15,7 @@ mod semaphore;
 pub use barrier::{Barrier, BarrierWords, Fail};
 pub use bells::Bells;
 pub use condition::{Condition, Ticket};
-pub use eventcount::{announce, notify, notify_and, pass_on, sleep, wait_until, Look};
+pub use eventcount::{announce, leave, notify, notify_and, sleep, wait_until, Look};
 pub use flag::Flag;
 pub use holders::Holders;
 pub use lock::{lock, try_lock, try_unlock, unlock, unlock_any};
