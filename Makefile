@@ -6,6 +6,8 @@
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
+DATADIR    ?= $(PREFIX)/share
 DESTDIR    ?=
 
 CARGO ?= cargo
@@ -29,8 +31,11 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 ABI     := $(shell sed -n 's/^\#define MPROC_ABI_VERSION \([0-9]*\)$$/\1/p' include/mproc.h)
 
 LIB     := target/release/libmproc.so
-SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs')
+SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -name '*.rs' -not -path 'src/tool/*' -not -path 'src/bin/*')
+TOOL_SOURCES := $(SOURCES) $(shell find src/tool src/bin -name '*.rs')
 HEADERS := include/mproc.h bindings/cpp/include/mproc.hpp
+TOOL    := target/tool/tool/mproc
+TOOL_SHARE := target/tool/share
 
 STAGE  := $(CURDIR)/target/stage
 STAGED := target/stage/.staged
@@ -39,13 +44,13 @@ WARNINGS := -Wall -Wextra -Wpedantic -Werror
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build stage demo demo-programs test bench soak install uninstall header symbols lint clean \
-        c-tests cpp-tests examples
+.PHONY: help build tool stage demo demo-programs test bench soak install install-tool uninstall uninstall-tool \
+        header symbols lint clean c-tests cpp-tests examples
 
 help: ## this list
 	@echo "libmproc $(VERSION)"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR= INCLUDEDIR= CC= CXX= CFLAGS= CXXFLAGS= KILLS= ONLY= BENCH_ARGS="
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables: PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR= INCLUDEDIR= BINDIR= DATADIR= CC= CXX= CFLAGS= CXXFLAGS= KILLS= ONLY= BENCH_ARGS="
 
 # --- the library -------------------------------------------------------------------------------------
 
@@ -56,6 +61,20 @@ build: $(LIB) ## the release library: target/release/libmproc.so and libmproc.a
 $(LIB): $(SOURCES)
 	@scripts/need-tools.sh cargo cc
 	$(CARGO) build --release --locked
+	@touch $@
+
+tool: $(TOOL) $(TOOL_SHARE)/.made ## the command-line tool: target/tool/tool/mproc, with its pages and completions
+
+$(TOOL): $(TOOL_SOURCES)
+	@scripts/need-tools.sh cargo cc
+	$(CARGO) build --profile tool --locked --features tool --bin mproc --target-dir target/tool
+	@touch $@
+
+# The tool knows its own pages and completions. Made here, so that an `install-tool` by root only copies.
+$(TOOL_SHARE)/.made: $(TOOL)
+	@rm -rf $(TOOL_SHARE) && mkdir -p $(TOOL_SHARE)/completions
+	$(TOOL) man --dir $(TOOL_SHARE)/man1
+	@for shell in bash zsh fish; do $(TOOL) completions $$shell > $(TOOL_SHARE)/completions/$$shell || exit; done
 	@touch $@
 
 stage: $(STAGED) ## install into target/stage, for tests, examples and benchmarks
@@ -84,19 +103,36 @@ install: $(LIB) ## install PREFIX=/usr/local DESTDIR= (LIBDIR=, INCLUDEDIR=)
 	@# The loader's cache, so that programs find the library at once; only root can, and only for this system.
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then $(LDCONFIG) || true; fi
 
-uninstall: ## remove what `install` with the same PREFIX and DESTDIR put there
+BASH_COMPLETIONS = $(DATADIR)/bash-completion/completions
+ZSH_COMPLETIONS  = $(DATADIR)/zsh/site-functions
+FISH_COMPLETIONS = $(DATADIR)/fish/vendor_completions.d
+
+install-tool: $(TOOL) $(TOOL_SHARE)/.made ## mproc, man pages and completions, beside or without the library (BINDIR=, DATADIR=)
+	@mkdir -p '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(DATADIR)/man/man1' '$(DESTDIR)$(BASH_COMPLETIONS)' \
+	          '$(DESTDIR)$(ZSH_COMPLETIONS)' '$(DESTDIR)$(FISH_COMPLETIONS)'
+	install -m 755 $(TOOL) '$(DESTDIR)$(BINDIR)/mproc'
+	install -m 644 $(TOOL_SHARE)/man1/*.1 '$(DESTDIR)$(DATADIR)/man/man1'
+	install -m 644 $(TOOL_SHARE)/completions/bash '$(DESTDIR)$(BASH_COMPLETIONS)/mproc'
+	install -m 644 $(TOOL_SHARE)/completions/zsh '$(DESTDIR)$(ZSH_COMPLETIONS)/_mproc'
+	install -m 644 $(TOOL_SHARE)/completions/fish '$(DESTDIR)$(FISH_COMPLETIONS)/mproc.fish'
+
+uninstall-tool: ## remove what `install-tool` with the same PREFIX and DESTDIR put there
+	rm -f '$(DESTDIR)$(BINDIR)/mproc' '$(DESTDIR)$(DATADIR)'/man/man1/mproc.1 '$(DESTDIR)$(DATADIR)'/man/man1/mproc-*.1 \
+	      '$(DESTDIR)$(BASH_COMPLETIONS)/mproc' '$(DESTDIR)$(ZSH_COMPLETIONS)/_mproc' '$(DESTDIR)$(FISH_COMPLETIONS)/mproc.fish'
+
+uninstall: uninstall-tool ## remove what `install` and `install-tool` with the same PREFIX and DESTDIR put there
 	rm -f '$(DESTDIR)$(LIBDIR)'/libmproc.so '$(DESTDIR)$(LIBDIR)'/libmproc.so.* '$(DESTDIR)$(LIBDIR)/libmproc.a' \
 	      '$(DESTDIR)$(LIBDIR)/pkgconfig/mproc.pc' '$(DESTDIR)$(INCLUDEDIR)/mproc.h' '$(DESTDIR)$(INCLUDEDIR)/mproc.hpp'
 
 # --- the demo ----------------------------------------------------------------------------------------
 
 # All tools are asked for before anything is built: nobody wants to hear of the last one at the end.
-demo: ## C, C++ and Go on the same objects, three of them killed
+demo: ## C, C++, Go and the shell on the same objects, four of them killed
 	@scripts/need-tools.sh cargo cc c++ go pkg-config
 	@$(MAKE) --no-print-directory demo-programs
 	@LD_LIBRARY_PATH='$(STAGE)/lib' target/demo/director target/demo
 
-demo-programs: target/demo/director target/demo/worker-c target/demo/worker-cpp target/demo/worker-go
+demo-programs: target/demo/director target/demo/worker-c target/demo/worker-cpp target/demo/worker-go target/demo/worker-sh
 
 target/demo/director: demo/director.c demo/troupe.c demo/troupe.h demo/scene.h $(STAGED)
 	@mkdir -p $(@D)
@@ -109,6 +145,11 @@ target/demo/worker-c: demo/worker.c demo/scene.h $(STAGED)
 target/demo/worker-cpp: demo/worker.cpp demo/scene.h $(STAGED)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CXXFLAGS) $(WARNINGS) $< -o $@ $(STAGED_FLAGS)
+
+# A script, which finds the tool where make puts it.
+target/demo/worker-sh: demo/worker.sh $(TOOL)
+	@mkdir -p $(@D)
+	@install -m 755 $< $@
 
 target/demo/worker-go: $(wildcard demo/go/*) $(wildcard bindings/go/*.go bindings/go/internal/*/*) $(STAGED)
 	@scripts/need-tools.sh cc go pkg-config
@@ -140,6 +181,7 @@ lint: $(STAGED) ## cargo fmt, clippy, gofmt, go vet
 	@scripts/need-tools.sh cargo cargo-fmt cargo-clippy cc go pkg-config
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --lib --bins --locked --features tool -- -D warnings
 	@files=$$(gofmt -l bindings/go demo/go tests/polyglot/go) && if [ -n "$$files" ]; then echo "gofmt -w $$files" >&2; exit 1; fi
 	. scripts/stage-env.sh && (cd bindings/go && $(GO) vet ./...) && (cd demo/go && $(GO) vet ./...) && (cd tests/polyglot/go && $(GO) vet ./...)
 

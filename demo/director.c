@@ -1,8 +1,9 @@
 /*
- * The demo: processes in C, C++ and Go share a counter, an array, a queue and pipes. One is killed while it holds
- * the array's lock, one in the middle of a put, one while it is asked. The rest finish, and the totals are right.
+ * The demo: processes in C, C++ and Go share a counter, an array, a queue and pipes, and shell scripts two values. One
+ * is killed while it holds the array's lock, one in the middle of a put, one while it is asked, and a script in the
+ * middle of a change. The rest finish, and the totals are right.
  *
- *     director DIRECTORY    where worker-c, worker-cpp and worker-go are; `make demo` does it all
+ *     director DIRECTORY    where worker-c, worker-cpp, worker-go and worker-sh are; `make demo` does it all
  *
  * Nothing here depends on how fast anybody is: who has to be at some point says so, or is held up there.
  */
@@ -31,13 +32,14 @@ enum {
     PAUSE_AT = SINGLES + 200000,
     WIDTH = SINGLES + BATCH,
     QUESTIONS = 10000,   /* per player */
-    DOOMED_ANSWERS = 400
+    DOOMED_ANSWERS = 400,
+    ENTRIES = 15         /* per script */
 };
 enum { FROM_C, FROM_CPP, FROM_GO, SENDERS };
 enum { LINES = 4 };
 
 static char domain_path[64];
-static mproc_value_t *counter, *returned, *cue;
+static mproc_value_t *counter, *returned, *cue, *left_page, *right_page;
 static mproc_array_t *board, *ledger;
 static mproc_queue_t *mail;
 static mproc_pipe_t *lines[LINES]; /* to the players of act 3 */
@@ -52,6 +54,8 @@ static void remove_objects(void) {
     mproc_value_close(counter);
     mproc_value_close(returned);
     mproc_value_close(cue);
+    mproc_value_close(left_page);
+    mproc_value_close(right_page);
     mproc_array_close(board);
     mproc_array_close(ledger);
     mproc_queue_close(mail);
@@ -255,6 +259,31 @@ static void play_questions(const char *programs) {
     }
 }
 
+/* --- act 4 ------------------------------------------------------------------------------------------- */
+
+static int restored; /* scripts that were told of the death and put right what it had left */
+
+static void play_books(const char *programs) {
+    static const char *const names[2] = {"sh", "sh 2"};
+    actor_t doomed, scripts[2];
+    int i;
+
+    tell("ACT 4. The books: two numbers that have to be equal. Shell scripts add 1 to both, one after the other,");
+    tell("inside of `mproc lock`: with nothing but the command-line tool.");
+    actor_start(&doomed, "sh 3", programs, "worker-sh", "half", NULL);
+    actor_await(&doomed, "half");
+    for (i = 0; i < 2; i++) {
+        actor_start(&scripts[i], names[i], programs, "worker-sh", "enter", text(ENTRIES), NULL);
+    }
+    troupe_watch(300); /* for the audience: they do wait */
+    tell("The books are half done, and the others wait. kill -9 %d!", (int)doomed.pid);
+    actor_kill(&doomed);
+    for (i = 0; i < 2; i++) {
+        actor_join(&scripts[i]);
+        restored += strcmp(scripts[i].said, "restored") == 0;
+    }
+}
+
 /* --- the end ----------------------------------------------------------------------------------------- */
 
 static int wrong;
@@ -308,7 +337,13 @@ static void check_totals(void) {
     row("answers that the players counted", answered[0] + answered[1] + answered[2], given);
     row("answers from C 2: that it had sent, arrived", DOOMED_ANSWERS, answered[3]);
     row("pipes that told of the death at their other end", 1, told_of_death);
+    need(mproc_value_get_i64(left_page, &number), LEFT);
+    row("books of the scripts, left", 2LL * ENTRIES, number);
+    need(mproc_value_get_i64(right_page, &number), RIGHT);
+    row("books of the scripts, right", 2LL * ENTRIES, number);
+    row("books: told of the death and restored", 1, restored);
     printf("\n");
+    need(mproc_value_get_i64(returned, &number), RETURNED);
     if (!in_order || number != SINGLES || from[FROM_GO] <= SINGLES || from[FROM_GO] >= WIDTH) {
         wrong++;
     }
@@ -325,6 +360,8 @@ int main(int argc, char **argv) {
     counter = make_value(COUNTER, MPROC_TYPE_I64);
     returned = make_value(RETURNED, MPROC_TYPE_I64);
     cue = make_value(CUE, MPROC_TYPE_I32);
+    left_page = make_value(LEFT, MPROC_TYPE_I64);
+    right_page = make_value(RIGHT, MPROC_TYPE_I64);
     board = make_array(BOARD, MPROC_TYPE_I64, 1, CELLS, 0);
     ledger = make_array(LEDGER, MPROC_TYPE_I32, 2, SENDERS, WIDTH);
     small.capacity_bytes = 64 << 10;
@@ -334,12 +371,14 @@ int main(int argc, char **argv) {
     tell("Everybody has finished: the lock went on, and nothing that was done is lost.");
     play_mail(programs);
     play_questions(programs);
+    play_books(programs);
     check_totals();
     if (wrong != 0) {
         troupe_end(1, "The totals are WRONG.");
     }
-    tell("All totals are right. Three of fourteen processes were killed, one with the lock in its hands, one in the");
-    tell("middle of a put, one while it was asked: nobody hung, and nothing that was done is lost or there twice.");
+    tell("All totals are right. Four of seventeen processes were killed, one with the lock in its hands, one in the");
+    tell("middle of a put, one while it was asked, a script in the middle of a change: nobody hung, and nothing that");
+    tell("was done is lost or there twice.");
     remove_objects();
     return 0;
 }

@@ -8,6 +8,8 @@
 #define LEDGER "ledger"     /* int32 array [sender][number]: how often that letter was received */
 #define RETURNED "returned" /* int64 value: for so many letters of the doomed sender `put` has returned */
 #define CUE "cue"           /* int32 value: how far the story has come */
+#define LEFT "left"         /* two int64 values that are always equal, but while somebody has the lock "books": */
+#define RIGHT "right"       /* the shell adds 1 to both */
 /* Pipes have names of their own: the director has end 0, asks int64 numbers, and gets their squares. */
 
 enum { CELLS = 12, HALF_DONE = 5 };

@@ -81,28 +81,31 @@ step "lint" 1200 "$MAKE" --no-print-directory lint
 # ---- Rust: begin ------------------------------------------------------------------------------------
 # In a target directory of their own: cargo would otherwise leave a library with other features or flags
 # at target/release/libmproc.so, where `make install` finds it.
-step "rust: models, loom, header, documentation" 1800 \
-    "$CARGO" test --profile proof --locked --target-dir target/cargo-test
+step "rust: models, loom, header, documentation, parts of the tool" 1800 \
+    "$CARGO" test --profile proof --locked --target-dir target/cargo-test --features tool
 step "rust: crash points" 1800 \
     "$CARGO" test --profile proof --locked --target-dir target/cargo-test --features crash-points --test crash
 # ---- Rust: end --------------------------------------------------------------------------------------
 
 step "exported symbols and SONAME" 60 tests/symbols_test.sh target/stage/lib/libmproc.so
 step "headers alone, C99 to C++20" 120 tests/c/header_test.sh
+step "the tool: build" 900 "$MAKE" --no-print-directory tool
 step "C, C++ tests, examples and demo: compile" 900 "$MAKE" -j "$(nproc)" --no-print-directory c-tests cpp-tests examples demo-programs
-step "C tests" 600 tests/c/run.sh c99 c11
-step "C tests under AddressSanitizer and UBSan" 600 tests/c/run.sh sanitize
-step "C tests under valgrind" 900 tests/c/run.sh valgrind
+step "C tests, C99 and C11 at the same time" 600 scripts/together.sh "tests/c/run.sh c99" "tests/c/run.sh c11"
+step "C tests under AddressSanitizer and UBSan, and under valgrind at the same time" 900 \
+    scripts/together.sh "tests/c/run.sh sanitize" "tests/c/run.sh valgrind"
 step "C++ tests, C++17" 600 target/cpptest/c++17/cpp_tests
 step "C++ tests, C++20" 600 target/cpptest/c++20/cpp_tests
 step "Go tests" 900 env -C bindings/go "$GO" test -count=1 ./...
 step "Go tests with the race detector" 900 env -C bindings/go "$GO" test -count=1 -race ./...
-step "polyglot: C, C++ and Go in every pairing, some killed" 600 tests/polyglot/run.sh
+step "polyglot: C, C++ and Go in every pairing, each with the shell, some killed" 600 tests/polyglot/run.sh
 step "examples in C, C++ and Go" 300 scripts/check-examples.sh
+step "the tool: commands" 300 tests/tool/run.sh target/tool/tool/mproc
 step "the programs of the README" 120 scripts/check-readme.sh
 step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
-step "scenarios: fork, exec, stop, closed descriptors, pid namespaces" 600 target/ctest/scenarios
-step "hostile segments, under AddressSanitizer" 600 target/ctest/sanitize/hostile
+# The scenarios mostly wait.
+step "scenarios: fork, exec, stop, closed descriptors, pid namespaces; hostile segments, under AddressSanitizer" 900 \
+    scripts/together.sh target/ctest/scenarios target/ctest/sanitize/hostile
 step "kill loop: 4,000 kills" 900 target/ctest/killloop --kills 4000
 step "demo" 300 target/demo/director target/demo
 finish 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs into empty directories and builds a C, a C++ and a Go program against the result, with nothing
-# but pkg-config: linked dynamically, and the C program statically as well. Then uninstalls.
+# but pkg-config: linked dynamically, and the C program statically as well. Then the tool, beside it and alone. Then
+# uninstalls.
 set -u
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -161,11 +162,43 @@ check "the .pc file moves with its prefix" prints "-L/elsewhere/lib/multi-arch -
 check "a sysroot finds it below DESTDIR" "$CC" "$work/program.c" -o "$work/c-sysroot" \
     $(PKG_CONFIG_SYSROOT_DIR=$dest "$PKG_CONFIG" --cflags --libs mproc)
 
+# --- the tool --------------------------------------------------------------------------------------------
+share() { # BINDIR DATADIR, relative: what the tool installs, but for its pages
+    printf '%s\n' "$1/mproc" "$2/bash-completion/completions/mproc" "$2/zsh/site-functions/_mproc" \
+        "$2/fish/vendor_completions.d/mproc.fish" | LC_ALL=C sort
+}
+not_pages() { files "$1" | grep -v '/man/man1/mproc[a-z-]*\.1$'; }
+page() { [ -s "$1/man/man1/mproc.1" ] && [ -s "$1/man/man1/mproc-gc.1" ] || { ls "$1/man/man1"; return 1; }; }
+alone=$work/alone
+check "make install-tool PREFIX=" make_install install-tool PREFIX="$alone"
+check "the files of the tool" prints "$(share bin share)" not_pages "$alone"
+check "its pages" page "$alone/share"
+check "the tool runs" prints "mproc $version" "$alone/bin/mproc" --version
+check "and needs no libmproc.so" prints "" bash -c 'readelf -d "$1" | grep -F libmproc' - "$alone/bin/mproc"
+if [ -r /usr/share/bash-completion/bash_completion ]; then
+    # As a shell of somebody who has it installed finds it.
+    completed() {
+        XDG_DATA_DIRS=$alone/share bash --norc -c '. /usr/share/bash-completion/bash_completion
+            _completion_loader mproc 2>/dev/null || _comp_load mproc; complete -p mproc' | grep mproc
+    }
+    check "bash-completion finds it" completed
+fi
+if command -v man >/dev/null 2>&1; then
+    check "man finds it" bash -c '[ "$(MANPATH="$1" man -w mproc-gc)" = "$1/man1/mproc-gc.1" ]' - "$alone/share/man"
+fi
+check "make install-tool DESTDIR= BINDIR= DATADIR=" make_install install-tool DESTDIR="$dest" PREFIX=/opt/mproc \
+    BINDIR=/srv/bin DATADIR=/srv/data
+check "it lies below DESTDIR, beside the library" prints "$({ list opt/mproc/lib/multi-arch srv/include &&
+    share srv/bin srv/data; } | LC_ALL=C sort)" not_pages "$dest"
+check "make install-tool beside the library" make_install install-tool PREFIX="$prefix"
+
 # --- uninstall -------------------------------------------------------------------------------------------
 check "make uninstall PREFIX=" make_install uninstall PREFIX="$prefix"
 check "nothing is left" prints "" files "$prefix"
+check "make uninstall-tool" make_install uninstall-tool PREFIX="$alone"
+check "nothing is left of the tool alone" prints "" files "$alone"
 check "make uninstall DESTDIR=" make_install uninstall DESTDIR="$dest" PREFIX=/opt/mproc \
-    LIBDIR=/opt/mproc/lib/multi-arch INCLUDEDIR=/srv/include
+    LIBDIR=/opt/mproc/lib/multi-arch INCLUDEDIR=/srv/include BINDIR=/srv/bin DATADIR=/srv/data
 check "nothing is left below DESTDIR" prints "" files "$dest"
 
 echo "$passed passed, $failed failed"

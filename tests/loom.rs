@@ -172,7 +172,7 @@ impl Env for Process {
         }
     }
 
-    fn sleep_any(&self, beds: &[Option<Bed<'_, W>>]) -> Slept {
+    fn sleep_any(&self, beds: &[Option<Bed<'_, W>>], _: bool) -> Slept {
         let beds = || beds.iter().flatten();
         let mut k = self.world.kernel.lock().unwrap();
         if beds().any(|(word, expected)| word.0.load(Ordering::SeqCst) != *expected) {
@@ -863,6 +863,13 @@ fn barrier_gives_both_the_same_answer() {
     });
 }
 
+fn seen<T>(there: bool, result: T) -> raw::Seen<T> {
+    match there {
+        true => raw::Seen::Ready(result),
+        false => raw::Seen::Nothing,
+    }
+}
+
 /// Two eventcounts, one waiter for either, two who notify: nothing is slept through.
 #[test]
 fn many_hears_each() {
@@ -883,7 +890,7 @@ fn many_hears_each() {
             2,
             |i| raw::Signal::Count { sequence: &words[i].0, hint: &words[i].1 },
             &process(&world),
-            |_| words.iter().all(|(_, _, there)| there.load(Ordering::Relaxed) == 1).then_some(()),
+            |_| seen(words.iter().all(|(_, _, there)| there.load(Ordering::Relaxed) == 1), ()),
         );
         assert_eq!(both, Ok(()));
         for t in threads {
@@ -913,7 +920,7 @@ fn many_passes_on() {
                 1,
                 |_| raw::Signal::Lock(&*v),
                 &process(&w),
-                |_| (v.load(Ordering::Acquire) & !raw::WAITERS == 0).then_some(()),
+                |_| seen(v.load(Ordering::Acquire) & !raw::WAITERS == 0, ()),
             );
             assert_eq!(free, Ok(()));
         });
@@ -944,7 +951,7 @@ fn many_leaves_permits() {
                 |_| {
                     tries += 1;
                     // Whether it sees one or not: it gives up when something has happened.
-                    (s.value() > 0 || tries > 2).then_some(())
+                    seen(s.value() > 0 || tries > 2, ())
                 },
             );
             assert_eq!(seen, Ok(()));
@@ -976,13 +983,13 @@ fn many_of_different_kinds() {
             2,
             |i| if i == 0 { raw::Signal::Lock(&*lock) } else { raw::Signal::Flag(&*flag) },
             &me_here,
-            |_| (free() || set()).then(free),
+            |_| seen(free() || set(), free()),
         );
         // Then for the other alone.
         if first == Ok(true) {
-            assert_eq!(raw::wait_many(1, |_| raw::Signal::Flag(&*flag), &me_here, |_| set().then_some(())), Ok(()));
+            assert_eq!(raw::wait_many(1, |_| raw::Signal::Flag(&*flag), &me_here, |_| seen(set(), ())), Ok(()));
         } else {
-            assert_eq!(raw::wait_many(1, |_| raw::Signal::Lock(&*lock), &me_here, |_| free().then_some(())), Ok(()));
+            assert_eq!(raw::wait_many(1, |_| raw::Signal::Lock(&*lock), &me_here, |_| seen(free(), ())), Ok(()));
         }
         setter.join().unwrap();
         releaser.join().unwrap();
@@ -1011,7 +1018,7 @@ fn bells_ring() {
                             bell.store(1, Ordering::SeqCst);
                             here.wake(bell, 1);
                             true
-                        });
+                        })
                     });
                 })
             })
@@ -1052,7 +1059,7 @@ fn bells_are_left_alone() {
                     bell.store(1, Ordering::SeqCst);
                     here.wake(bell, 1);
                     true
-                });
+                })
             });
         };
         let (w, v) = (world.clone(), words.clone());
@@ -1064,7 +1071,7 @@ fn bells_are_left_alone() {
                 &process(&w),
                 |_| {
                     tries += 1;
-                    (tries > 2 || v.2.load(Ordering::Acquire) > 0).then_some(())
+                    seen(tries > 2 || v.2.load(Ordering::Acquire) > 0, ())
                 },
             );
             assert_eq!(left, Ok(()));

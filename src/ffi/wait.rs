@@ -20,7 +20,8 @@ pub const MPROC_WAIT_QUEUE_READABLE: u32 = 1;
 /// or the queue is shut down.
 pub const MPROC_WAIT_QUEUE_WRITABLE: u32 = 2;
 /// mproc_wait_item_t.condition: a mproc_pipe_t from which a recv or peek would return at once: there is a message, or
-/// the other end is gone.
+/// the other end is gone. Of a MPROC_PIPE_EXCLUSIVE pipe, to wait for this is a use of the end: no other thread or
+/// process may receive through it meanwhile.
 pub const MPROC_WAIT_PIPE_READABLE: u32 = 3;
 /// mproc_wait_item_t.condition: a mproc_pipe_t into which a send of `size` bytes would return at once: there is room,
 /// or the other end is gone.
@@ -66,7 +67,7 @@ pub struct mproc_wait_item_t {
 /// others: one it got and does not use is passed on (but for values: see mproc_value_notify()).
 ///
 /// Sleeps on all words at once (futex_waitv, Linux 5.16). Where the kernel or a sandbox does not have it, or a handle
-/// was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things about every 2 ms instead. A death (of a lock's
+/// was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things every 2 to 10 ms instead. A death (of a lock's
 /// holder, of all who had a pipe's other end …) is noticed within about 100 ms.
 ///
 /// @param items,count           1 to MPROC_WAIT_MAX things; the same object may come more than once
@@ -75,8 +76,11 @@ pub struct mproc_wait_item_t {
 /// @param[out] ready_count_out  how many of them; at least 1 after MPROC_OK. May be NULL.
 /// @retval MPROC_OK         something is ready
 /// @retval MPROC_ETIMEDOUT  nothing was   @retval MPROC_ECANCELED  cancel was set
-/// @retval MPROC_EINTR      a handle was opened with MPROC_RETURN_ON_SIGNAL, and a signal handler ran
-/// @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, unknown condition, or a field set that is not its
+/// @retval MPROC_EINTR      a handle was opened with MPROC_RETURN_ON_SIGNAL, and a signal handler ran while the thread
+///                          slept. (One that runs while it looks around is missed; the sure way is a token that the
+///                          handler sets: mproc_cancel_set().)
+/// @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, bad timeout_ns, unknown condition, or a field is set
+///                          that does not belong to it
 /// @retval MPROC_ENOTSUP    a pipe's end that only sends cannot be readable, nor one that only receives writable
 /// @retval MPROC_E2BIG      a message of that size can never fit   @retval MPROC_ETYPE  the value has another size
 /// @retval MPROC_ESLOTS     1022 processes have joined (also MPROC_ESTALE MPROC_EACCES MPROC_ESYS, in a forked child)
@@ -164,7 +168,7 @@ unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<On<'a>> {
 /// @retval MPROC_ETIMEDOUT  it still is   @retval MPROC_ECANCELED  cancel was set
 /// @retval MPROC_EINTR      as mproc_lock_lock()
 /// @retval MPROC_EINVAL     NULL handle, or size without expected   @retval MPROC_ETYPE  the value has another size
-/// @retval MPROC_EBUSY      a SNAPSHOT struct whose writer is stopped, as mproc_value_load()
+/// @retval MPROC_EBUSY      a SNAPSHOT struct whose writer is stopped; also others, as mproc_value_load()
 /// Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_value_wait(
@@ -186,10 +190,10 @@ pub unsafe extern "C" fn mproc_value_wait(
     })
 }
 
-/// Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who finds
-/// it as expected goes on waiting, and the wake-up is spent: notify all (UINT32_MAX) unless everybody waits for the same.
-/// Those who were not woken look by themselves within about 100 ms; with expected NULL they, too, return then. Not
-/// remembered: who begins to wait later waits for the next one. Cheap if nobody waits.
+/// Wakes up to n of those who wait for the value (mproc_value_wait(), MPROC_WAIT_VALUE), after it was changed. Who
+/// finds it as expected goes on waiting, and the wake-up is spent: notify all (UINT32_MAX) unless everybody waits for
+/// the same. Those who were not woken look by themselves within about 100 ms; with expected NULL they, too, return
+/// then. Not remembered: who begins to wait later waits for the next one. Cheap if nobody waits.
 ///
 /// @param n  how many; UINT32_MAX: all; 0 does nothing
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
@@ -213,8 +217,10 @@ pub unsafe extern "C" fn mproc_value_notify(value: *const mproc_value_t, n: u32)
 /// by 100 ms at most. It begins readable. Edge-triggered polling works, too.
 ///
 /// The descriptor belongs to the handle: do not read or close it; mproc_queue_close() does (take it out of an event
-/// loop first). Each call on one handle gives the same one; other handles have their own, and each becomes readable. A
-/// forked child asks again and gets one of its own; the one it inherited is its parent's.
+/// loop first). Each call on one handle gives the same one; other handles have their own, and each becomes readable. It
+/// is an epoll instance, which holds two more descriptors; so it cannot be watched with EPOLLEXCLUSIVE. A forked child
+/// asks again and gets one of its own; its copy of the parent's, which it must have taken out of its event loop, is
+/// closed then.
 ///
 /// Rings cross pid namespaces and containers that share the network namespace; to others messages come within 100 ms.
 ///

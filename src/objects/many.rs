@@ -3,7 +3,7 @@
 use super::patience::Patience;
 use super::{Event, Lock, Pipe, Queue, RLock, Semaphore, Value};
 use crate::shm::{Domain, Word32};
-use crate::sync::raw::{self, wait_many, Look, Signal};
+use crate::sync::raw::{self, wait_many, Look, Seen, Signal};
 use crate::sync::{Limits, Manner, Wait};
 use crate::{Error, Result};
 
@@ -173,7 +173,11 @@ pub(crate) fn wait_each<'a>(
                     ready(index);
                 }
             }
-            some.then_some(())
+            match some {
+                true => Seen::Ready(()),
+                false if patience.is_unsure() => Seen::Unsure,
+                false => Seen::Nothing,
+            }
         },
     )
     .map_err(Error::from)

@@ -11,17 +11,18 @@ const EACH_NS: u64 = 1_000_000;
 /// What is left of the time that one look at all things may spend waiting for locks inside them.
 pub(super) struct Patience {
     left: Cell<Option<u64>>,
+    unsure: Cell<bool>,
 }
 
 impl Patience {
     /// Of a look that waits for nobody, and asks nobody.
     pub(super) fn none() -> Patience {
-        Patience { left: Cell::new(None) }
+        Patience { left: Cell::new(None), unsure: Cell::new(false) }
     }
 
     /// Of any other look.
     pub(super) fn some() -> Patience {
-        Patience { left: Cell::new(Some(ALL_NS)) }
+        Patience { left: Cell::new(Some(ALL_NS)), unsure: Cell::new(false) }
     }
 
     /// Does something that may wait for as many nanoseconds as it is told; `None`: it is not to be done at all.
@@ -32,5 +33,15 @@ impl Patience {
         let done = f(left.min(EACH_NS));
         self.left.set(Some(left.saturating_sub(clock::coarse_ns().saturating_sub(began))));
         Some(done)
+    }
+
+    /// Somebody was in the way: what was looked for may be there.
+    pub(super) fn was_short(&self) {
+        self.unsure.set(true);
+    }
+
+    /// Whether somebody was.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.unsure.get()
     }
 }

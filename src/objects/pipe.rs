@@ -339,7 +339,10 @@ impl Pipe {
             )?;
             Ok(seen)
         };
-        ring.wait_message(limits, one, || self.over())
+        ring.wait_message(limits, one, || self.over())?;
+        // The message stays: somebody else may sleep for it, whose wake-up came to us.
+        ring.not_empty.pass_on(self.segment.domain());
+        Ok(())
     }
 
     /// Whether a receiver that found nothing need not wait.

@@ -669,19 +669,16 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
     }
 
-    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`], within
-    /// so many nanoseconds. Takes nothing.
+    /// Whether there is a message, or whatever else a get would not wait for; `over` as in [`Ring::wait_message`],
+    /// within so many nanoseconds. Takes nothing.
     pub(super) fn is_readable(&self, patience: &Patience, over: impl Fn(u64) -> Result<Option<Error>>) -> bool {
         if self.segment.check().is_err() || self.state.load(Ordering::Acquire) >= CLOSED {
             return true;
         }
         let plain = self.marks_of_messages();
-        let surely = if POLLED {
-            self.detached.load(Ordering::Acquire) == 0 && self.is_whole_next()
-        } else {
-            plain.is_some_and(|messages| messages > 0)
-        };
-        if surely {
+        // Both, in a queue: what stands there may be from the last round.
+        let marked = POLLED || plain.is_some_and(|messages| messages > 0);
+        if marked && self.detached.load(Ordering::Acquire) == 0 && self.is_whole_next() {
             return true;
         }
         // What only a closer look can tell: a message, or a reservation; and what the dead have left.
@@ -693,7 +690,11 @@ impl<const POLLED: bool> Ring<POLLED> {
                 Ok(false)
             };
             match self.enter_get_within(ns).and_then(|inside| self.take(inside, 1, see, |_| Ok(()))) {
-                Ok(()) | Err(Error::Busy) => seen,
+                Ok(()) => seen,
+                Err(Error::Busy) => {
+                    patience.was_short();
+                    false
+                }
                 Err(_) => true,
             }
         };

@@ -398,7 +398,9 @@ impl Account {
             Look::Slice => every(&self.swept, 50) && there(),
         };
         if yes {
-            self.looked.store(0, Ordering::Relaxed); // whoever acts on it asks again
+            // Whoever acts on it asks again; and who only looked leaves it to be found by the next.
+            self.looked.store(0, Ordering::Relaxed);
+            self.swept.store(0, Ordering::Relaxed);
         }
         yes
     }

@@ -39,8 +39,8 @@ impl Doorbell {
     }
 
     /// Where a bell hears, and what. Both are keyed hashes, and only members of the domain can read its id, the key: so
-    /// nobody else can guess a name, or ring; and what a stranger hears under the name of somebody who has died is worth
-    /// nothing anywhere else, for tenants do not come round.
+    /// nobody else can guess a name, or ring; and what a stranger hears under the name of somebody who has died is
+    /// worth nothing anywhere else, for tenants do not come round.
     fn address(&self, tenant: Tenant, place: usize) -> Address {
         let hash = |what: &str| keyed_hash(&self.domain.id(), &format!("{what} {} {:x} {place:x}", self.row, tenant.0));
         Address { name: format!("mproc-{:016x}", hash("name")), secret: hash("ring").to_le_bytes() }
@@ -103,11 +103,11 @@ impl Doorbell {
         self.bell.sound();
     }
 
-    /// Rings all bells that are armed.
+    /// Rings all bells that are armed; `false`: not all could be reached, and of those not all are known to be dead.
     #[cold]
-    pub(super) fn ring(&self) {
+    pub(super) fn ring(&self) -> bool {
         let mut ringer = Ringer::new();
-        self.bells.ring(|tenant, place| ringer.ring(&self.address(tenant, place)));
+        self.bells.ring(|tenant, place| ringer.ring(&self.address(tenant, place)) || self.domain.is_gone(tenant))
     }
 
     /// Gives up the place, if it is this process's, and closes the descriptors, which a forked child has copies of.

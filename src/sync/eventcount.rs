@@ -98,8 +98,13 @@ impl EventCount {
             }
             self.spin(&env, &ready);
             if let Err(stop) = env.stop() {
-                if let Some(done) = attempt()? {
-                    return Ok(done);
+                match attempt() {
+                    Ok(None) => {}
+                    Ok(Some(done)) => return Ok(done),
+                    Err(error) => {
+                        leave(slept);
+                        return Err(error);
+                    }
                 }
                 leave(slept);
                 return self.go_silent(stop, &env, attempt);
@@ -157,10 +162,13 @@ impl EventCount {
         raw::notify_and(&self.sequence, &self.hint, n, false, &env, || self.ring());
     }
 
-    fn ring(&self) {
-        if let Some(doorbell) = &self.doorbell {
-            doorbell.ring();
-        }
+    fn ring(&self) -> bool {
+        self.doorbell.as_ref().is_none_or(Doorbell::ring)
+    }
+
+    /// For whoever was woken and leaves what it was woken for to others.
+    pub(crate) fn pass_on(&self, domain: &Domain) {
+        raw::pass_on(&self.sequence, &self.hint, &Wait::never(domain, self.manner));
     }
 
     /// As [`EventCount::notify`], right after the release of a lock: on x86 that is a full fence already.

@@ -85,6 +85,9 @@ pub(super) const LOCK_SLICE_NS: u64 = 10_000_000;
 /// Everything else is looked at again after at most this long.
 pub(super) const EVENT_SLICE_NS: u64 = 100_000_000;
 
+/// The same, where somebody was in the way of the last look.
+const BRIEFLY_NS: u64 = 1_000_000;
+
 /// How a handle waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
@@ -216,10 +219,16 @@ impl Env for Wait<'_> {
         })
     }
 
-    fn sleep_any(&self, beds: &[Option<Bed<'_, Word32>>]) -> Slept {
+    fn sleep_any(&self, beds: &[Option<Bed<'_, Word32>>], brief: bool) -> Slept {
         let words = beds.iter().flatten().map(|(word, expected)| (word.atomic(), *expected));
         let cancel = self.limits.cancel.map(Cancel::word);
-        self.slice(|ns| futex::wait_any(words, cancel, self.manner.interruptible, ns))
+        self.slice(|ns| {
+            let most = if brief { BRIEFLY_NS } else { ns };
+            match futex::wait_any(words, cancel, self.manner.interruptible, ns.min(most)) {
+                futex::Woken::TimedOut if most < ns => futex::Woken::LookAgain,
+                other => other,
+            }
+        })
     }
 
     fn wake(&self, word: &Word32, n: u32) -> u32 {

@@ -170,7 +170,8 @@ impl Bell {
 
     /// Closes the descriptors, as far as they still are this bell's.
     pub(crate) fn close(&self) {
-        let descriptors = [self.descriptor(), self.timer(), self.socket()];
+        let socket = self.socket();
+        let descriptors = [self.descriptor(), self.timer(socket), socket];
         descriptors.into_iter().flatten().for_each(file::close_number);
         for number in [&self.epoll, &self.timer, &self.socket] {
             number.store(-1, Ordering::Relaxed);
@@ -194,10 +195,10 @@ impl Bell {
         file::stat_number(fd).filter(|s| s.is_socket() && s.ino == self.inode.load(Ordering::Relaxed)).map(|_| fd)
     }
 
-    /// The timer, if the program has not closed it.
-    fn timer(&self) -> Option<i32> {
+    /// The timer, if the program has not closed it; with what [`Bell::socket`] said.
+    fn timer(&self, socket: Option<i32>) -> Option<i32> {
         let (epoll, fd) = (self.epoll.load(Ordering::Relaxed), self.timer.load(Ordering::Relaxed));
-        ((self.socket().is_some() || self.is_silent()) && watches(epoll, fd)).then_some(fd)
+        ((socket.is_some() || self.is_silent()) && watches(epoll, fd)).then_some(fd)
     }
 
     /// Whether there never was a socket.
@@ -214,14 +215,15 @@ impl Bell {
 
     /// Makes the descriptor readable.
     pub(crate) fn sound(&self) {
-        if let Some(timer) = self.timer() {
+        if let Some(timer) = self.timer(self.socket()) {
             set(timer, 1);
         }
     }
 
     /// Makes the descriptor unreadable, until it is rung or 100 ms have passed.
     pub(crate) fn hush(&self) {
-        if let Some(socket) = self.socket() {
+        let socket = self.socket();
+        if let Some(socket) = socket {
             let mut bytes = [0u8; 16];
             for _ in 0..MOST_RINGS {
                 // SAFETY: a buffer of that length; our socket (just looked at).
@@ -230,15 +232,15 @@ impl Bell {
                 }
             }
         }
-        if let Some(timer) = self.timer() {
+        if let Some(timer) = self.timer(socket) {
             // To set a timer is also to forget that it has expired.
             set(timer, if crash::mutant(crash::Mutant::BellOnly) { 0 } else { LOOK_AROUND_NS });
         }
     }
 }
 
-/// Whether a descriptor is an epoll instance that watches another one: epoll instances and timers have no inode of their
-/// own to be known by.
+/// Whether a descriptor is an epoll instance that watches another one: epoll instances and timers have no inode of
+/// their own to be known by.
 fn watches(epoll: i32, fd: i32) -> bool {
     let mut event = libc::epoll_event { events: 0, u64: 0 };
     // SAFETY: numbers, whatever they are now, and a valid event.
@@ -272,15 +274,18 @@ impl Ringer {
         Ringer { socket: None }
     }
 
-    /// Rings one; `false`: there is no socket to be had. (Whoever cannot be reached looks around by itself.)
+    /// Rings one; `false`: it cannot be reached, because nobody is there, or in another network namespace, or there is
+    /// no socket to be had. (Whoever is not reached looks around by itself.)
     pub(crate) fn ring(&mut self, address: &Address) -> bool {
+        if crash::mutant(crash::Mutant::NeverRung) {
+            return true;
+        }
         let Ok(socket) = self.socket.get_or_insert_with(datagrams) else { return false };
         crash::point("ring");
         let (to, len) = address.socket();
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        // SAFETY: a live descriptor, bytes and an address of these lengths. A full queue is a bell that was rung; an
-        // address where nobody hears is one of the dead.
-        unsafe {
+        // SAFETY: a live descriptor, bytes and an address of these lengths.
+        let sent = unsafe {
             libc::sendto(
                 socket.as_raw_fd(),
                 address.secret.as_ptr().cast(),
@@ -290,6 +295,6 @@ impl Ringer {
                 len,
             )
         };
-        true
+        sent >= 0 || errno() == libc::EAGAIN // full of rings
     }
 }

@@ -62,11 +62,13 @@ pub enum Mutant {
     WakeKept,
     /// A pollable descriptor is only rung, and never looks by itself.
     BellOnly,
+    /// A pollable descriptor is never rung, and only looks by itself.
+    NeverRung,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 24] = [
+    pub const ALL: [(&'static str, Mutant); 25] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -91,6 +93,7 @@ impl Mutant {
         ("no-bound", Mutant::NoBound),
         ("wake-kept", Mutant::WakeKept),
         ("bell-only", Mutant::BellOnly),
+        ("never-rung", Mutant::NeverRung),
     ];
 }
 

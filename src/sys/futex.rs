@@ -26,7 +26,8 @@ pub fn force_fallback(on: bool) {
 
 /// The longest a wait without futex_waitv sleeps before it looks at its cancel token.
 const CANCEL_SLICE_NS: u64 = 10_000_000;
-/// The longest a wait on several words sleeps on one of them before it looks at the others.
+/// The longest a wait on several words sleeps on one of them before it looks at the others; if it is interruptible
+/// [`CANCEL_SLICE_NS`], because only a signal that comes while it sleeps is noticed.
 const GLANCE_NS: u64 = 2_000_000;
 
 /// Sleeps while `word` is `expected`, at most `ns` nanoseconds.
@@ -78,8 +79,9 @@ pub(crate) fn wait_any<'a>(
     // On one of them: what happens to the others is seen a little later.
     let mut words = words;
     let Some((word, expected)) = words.next() else { return Woken::LookAgain };
-    match wait(word, expected, ns.min(GLANCE_NS)) {
-        Woken::TimedOut if ns > GLANCE_NS => Woken::LookAgain,
+    let glance = if interruptible { CANCEL_SLICE_NS } else { GLANCE_NS };
+    match wait(word, expected, ns.min(glance)) {
+        Woken::TimedOut if ns > glance => Woken::LookAgain,
         other => other,
     }
 }

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Looks at shared objects without disturbing anybody, tidies up, and gives shell scripts values, arrays, queues, pipes,
-/// events, semaphores and locks.
+/// Looks at shared objects without disturbing anybody, tidies up, and gives shell scripts values, arrays, queues,
+/// pipes, events, semaphores and locks.
 #[derive(Parser)]
 #[command(name = "mproc", version, after_help = HELP, propagate_version = true)]
 struct Cli {

@@ -16,9 +16,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-An object is removed if no process has it open and it was not made with MPROC_PERSIST; its memory is free again at once.
-The library does the same whenever a program opens or creates something (once a second), so this is for domains that
-nobody uses any more. Persistent objects stay until somebody unlinks them: see `mproc rm`.
+An object is removed if no process has it open and it was not made with MPROC_PERSIST; its memory is free again at \
+once. The library does the same whenever a program opens or creates something (once a second), so this is for \
+domains that nobody uses any more. Persistent objects stay until somebody removes them: see `mproc rm`.
 
 Slots of dead processes in the registry are mentioned, but need no cleaning: the next processes take them.
 
@@ -30,12 +30,13 @@ Exit codes:
    0  done, also if there was nothing to remove
    3  there is no domain
    8  not this user's domain
-  10  another process removes names and does not go on (stopped?); what was done until then is done";
+  10  another process removes names and does not go on (stopped?); what was
+      done until then is done";
 
 /// Remove objects that nobody uses any more
 ///
-/// Sweeps the domain: removes what killed processes left behind, and says what it removed and why. Nothing that is in use
-/// is touched, even if it comes into use at this very moment.
+/// Sweeps the domain: removes what killed processes left behind, and says what it removed and why. Nothing that is in
+/// use is touched, even if it comes into use at this very moment.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct Args {

@@ -3,9 +3,8 @@
 use super::cli::Context;
 use super::exit::{Failure, Outcome, DAMAGED, MISMATCH, NOT_FOUND, OK};
 use super::ls::{domain, summary, warn};
-use super::observe::{pids, Depth, Entry, Mapped, Object, Party, Place, Report, Running};
+use super::observe::{hexadecimal, pids, Depth, Entry, Mapped, Object, Party, Place, Report, Running};
 use super::output::{print, print_json, size, Align, Cell, BAD, BOLD, DIM, GOOD, NOTE, PLAIN};
-use crate::shm::header;
 use crate::{Error, LAYOUT_VERSION};
 use serde_json::{json, Value};
 use std::process::ExitCode;
@@ -80,7 +79,7 @@ struct User {
 /// Who has the object mapped, of those that this process may look at.
 fn users(place: &Place, object: &Object) -> Vec<User> {
     let parties = place.registry.as_ref().map(|registry| registry.everybody()).unwrap_or_default();
-    let maps = |pid: &u32| Mapped::by(*pid).is_some_and(|mapped| mapped.contains(&object.file.stat));
+    let maps = |pid: &u32| Mapped::by(*pid).is_some_and(|mapped| mapped.contains(&object.stat));
     let user = |pid: u32| {
         let running = Running::find(pid);
         let same = |party: &&Party| {
@@ -109,7 +108,7 @@ fn row(user: User) -> (Vec<Cell>, Value) {
 /// What every object has.
 fn head(object: &Object) -> Report {
     let mut r = Report::default();
-    let stat = &object.file.stat;
+    let stat = &object.stat;
     let (note, style) = object.verdict();
     r.styled("name", object.name.as_str(), object.name.as_str(), BOLD);
     let what = if object.shape.is_empty() { String::new() } else { format!(" ({})", object.shape) };
@@ -123,8 +122,7 @@ fn head(object: &Object) -> Report {
     }
     r.fact("size", stat.size, format!("{}, layout version {}", size(stat.size), layout(object)));
     r.fact("file", stat.ino, format!("inode {}, mode {:04o}, user {}", stat.ino, stat.mode & 0o7777, stat.uid));
-    let id = object.file.read_some(header::AT_DOMAIN as u64, 16);
-    let id: String = id.map_or_else(|_| String::new(), |id| id.all().iter().map(|b| format!("{b:02x}")).collect());
+    let id = hexadecimal(&object.domain);
     r.fact("domain_id", id.as_str(), id.as_str());
     r.flag("persistent", object.persistent);
     let used = match (object.in_use, object.users) {
@@ -144,7 +142,7 @@ fn head(object: &Object) -> Report {
 
 /// The version that stands in the header.
 fn layout(object: &Object) -> String {
-    let found = object.file.read_some(header::AT_LAYOUT as u64, 4).map_or(0, |bytes| bytes.u32(0));
+    let found = object.layout;
     if found == LAYOUT_VERSION {
         found.to_string()
     } else {
@@ -180,11 +178,9 @@ fn report(place: &Place, mut object: Object) -> Report {
 fn document(place: &Place, mut object: Object) -> Value {
     let mut all = summary(&object);
     all.insert("domain".to_owned(), domain(place));
-    all.insert("inode".to_owned(), json!(object.file.stat.ino));
-    all.insert(
-        "layout_version".to_owned(),
-        json!(object.file.read_some(header::AT_LAYOUT as u64, 4).map_or(0, |bytes| bytes.u32(0))),
-    );
+    all.insert("inode".to_owned(), json!(object.stat.ino));
+    all.insert("domain_id".to_owned(), json!(hexadecimal(&object.domain)));
+    all.insert("layout_version".to_owned(), json!(object.layout));
     if let Some((json, _)) = bound_to(place, &object) {
         all.insert("bound_to".to_owned(), json);
     }

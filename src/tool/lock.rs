@@ -1,8 +1,8 @@
 //! `mproc lock`: runs a command under a lock. And what it has in common with `mproc sem run`.
 //!
-//! Who holds the lock is this process, and it holds it as long as it is a member of the domain, which is a lock on a file
-//! description. The command inherits that description: so it still counts as the holder when this process is killed, until
-//! the command, which is killed as well, is gone.
+//! Who holds the lock is this process, and it holds it as long as it is a member of the domain, which is a lock on a
+//! file description. The command inherits that description: so it still counts as the holder when this process is
+//! killed, until the command, which is killed as well, is gone.
 
 use super::cli::Context;
 use super::exit::{Failure, Outcome, OTHER};
@@ -10,7 +10,7 @@ use super::output::printable;
 use super::verbs::{about, open_or_create, persistent, Time};
 use crate::sys::bound::{Signal, Signals};
 use crate::{Acquired, Domain, Error, Handle, Limits, Lock, ObjectOptions};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGTSTP};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGTSTP};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::fd::BorrowedFd;
@@ -25,26 +25,27 @@ Examples:
                                                     if another one runs, there is nothing to do
   mproc lock db -- sh -c 'test -z \"$MPROC_RECOVERED\" || ./repair; ./migrate'
 
-Exit codes: the command's; 128 + N if it was killed by signal N; 126 it cannot be run, 127 not found; before it has
+Exit codes: the command's; 128 + N if it was killed by signal N; 126 it cannot be run, 127 not found; before it has \
 started also those of all commands, as 4: the time was over, or (with -n) somebody has the lock.";
 
 /// Run a command while holding a lock
 ///
-/// The lock is created if there is none, and stays until it is removed (`mproc rm`). It is released when the command ends,
-/// also if it has left processes in the background. It is not recursive: a command that asks for it again waits for itself.
+/// The lock is created if there is none, and stays until it is removed (`mproc rm`). It is released when the command
+/// ends, also if it has left processes in the background. It is not recursive: a command that asks for it again waits
+/// for itself.
 ///
-/// If the previous holder died while it had the lock, that is said on standard error, and the command finds
-/// MPROC_RECOVERED=1 in its environment: what the lock protects may be half done. It also finds MPROC_DOMAIN, so that
-/// what it uses is in the same domain.
+/// If the previous holder died while it had the lock, or was a command that was killed by a signal, that is said on
+/// standard error, and the command finds MPROC_RECOVERED=1 in its environment: what the lock protects may be half done.
+/// It also finds MPROC_DOMAIN, so that what it uses is in the same domain.
 ///
-/// Signals: Ctrl-C, Ctrl-\ and Ctrl-Z at the terminal go to the command and to this process, which waits for it. HUP, INT,
-/// QUIT, TERM, USR1, USR2, TSTP and CONT sent to this process are passed on to the command.
+/// Signals: Ctrl-C, Ctrl-\ and Ctrl-Z at the terminal go to the command and to this process, which waits for it. HUP,
+/// INT, QUIT, TERM, USR1, USR2, TSTP and CONT sent to this process are passed on to the command.
 ///
-/// If this process is killed (kill -9), the command is killed as well, and the lock becomes free only when it is dead: the
-/// command inherits the file description that the lock hangs on. So do processes that the command starts; one that
-/// survives and has not closed its descriptors keeps the lock then, as with flock(1). With --close they do not inherit it:
-/// then a command killed together with this process can still be dying when the next one gets the lock. (A command that is
-/// set-user-ID is not killed, says the kernel.)
+/// If this process is killed (kill -9), the command is killed as well, and the lock becomes free only when it is dead:
+/// the command inherits the file description that the lock hangs on. So do processes that the command starts; one that
+/// survives and has not closed its descriptors keeps the lock then, as with flock(1). With --close they do not inherit
+/// it: then a command killed together with this process can still be dying when the next one gets the lock. (A command
+/// that is set-user-ID is not killed, says the kernel.)
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -83,6 +84,8 @@ pub(super) struct Held<'a> {
     pub(super) recovered: &'a str,
     pub(super) take: &'a dyn Fn(Limits) -> crate::Result<Acquired>,
     pub(super) give: &'a dyn Fn() -> Result<(), Failure>,
+    /// Whether the next one is to hear of it if the command is killed, as if this process had been.
+    pub(super) protects: bool,
 }
 
 /// What a command inherits so that it keeps what is held: the membership, and the use of the object.
@@ -123,6 +126,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
             }
             .map_err(|error| about(name, &error))
         },
+        protects: true,
     };
     let timeout = if args.no_wait { Some(Duration::ZERO) } else { args.time.timeout };
     run_with(&held, &leave, timeout, &args.program)
@@ -137,27 +141,39 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
     let signals = Signals::keep();
     let inherited = if program.close { Vec::new() } else { leave.descriptors()? };
     let acquired = take(held, &signals, timeout)?;
+    if acquired == Acquired::Recovered {
+        anstream::eprintln!("mproc: {}: {}", printable(held.name), held.recovered);
+    }
+    // Before the command: nobody has repaired anything. Then the next one must hear of it again, as it does when this
+    // process ends with it.
+    let return_untouched = || {
+        if acquired == Acquired::Clean {
+            give(held);
+        }
+    };
     if let Some(number) = signals_meanwhile(&signals) {
-        give(held);
+        return_untouched();
         signals.die_of(number);
     }
     let mut command = Command::new(&program.command[0]);
     command.args(&program.command[1..]).env_remove("MPROC_RECOVERED").env("MPROC_DOMAIN", leave.domain.path());
     if acquired == Acquired::Recovered {
-        anstream::eprintln!("mproc: {}: {}", printable(held.name), held.recovered);
         command.env("MPROC_RECOVERED", "1");
     }
     let child = match signals.spawn(&mut command, &inherited) {
         Ok(child) => child,
         Err(error) => {
-            give(held);
+            return_untouched();
             let code = if error.kind() == ErrorKind::NotFound { 127 } else { 126 };
             let what = printable(&program.command[0].to_string_lossy());
             return Err(Failure::new(code, format!("{what}: {error}")));
         }
     };
     let status = accompany(child, &signals);
-    give(held);
+    let was_killed = !matches!(&status, Ok(status) if status.code().is_some());
+    if !(held.protects && was_killed) {
+        give(held);
+    }
     match status {
         Ok(status) => Ok(ExitCode::from(exit_code(status))),
         Err(error) => Err(Failure::new(OTHER, format!("waiting for the command: {error}"))),
@@ -208,11 +224,11 @@ fn accompany(mut child: Child, signals: &Signals) -> std::io::Result<ExitStatus>
     }
 }
 
-/// Keys at the terminal go to everybody there anyway.
+/// Keys at the terminal go to everybody there anyway. (That it is gone, the kernel only tells the leader of the session.)
 fn pass_on(child: &Child, signals: &Signals, signal: Signal) {
     let sent = match signal.number {
         SIGCHLD => Ok(()),
-        _ if signal.from_terminal => Ok(()),
+        number if signal.from_terminal && number != SIGHUP => Ok(()),
         number => Signals::send(child, number),
     };
     if let Err(error) = sent {

@@ -2,7 +2,7 @@
 
 use super::cli::Context;
 use super::exit::{Failure, Outcome, OK};
-use super::observe::{Depth, Entry, Hold, Object, Place};
+use super::observe::{hexadecimal, Depth, Entry, Hold, Object, Place};
 use super::output::{
     count, print, print_json, print_line, printable_bytes, size, styled, Align, Cell, Table, BAD, BOLD, DIM, NOTE,
     PLAIN,
@@ -124,7 +124,7 @@ fn sort(objects: &mut [Object], args: &Args) {
     match args.sort {
         Sort::Name => {} // as they come
         Sort::Kind => objects.sort_by_key(|o| o.kind_name()),
-        Sort::Size => objects.sort_by_key(|o| Reverse(o.file.stat.size)),
+        Sort::Size => objects.sort_by_key(|o| Reverse(o.stat.size)),
         Sort::Users => objects.sort_by_key(|o| Reverse(o.users)),
         Sort::Items => objects.sort_by_key(|o| Reverse(o.items)),
     }
@@ -135,7 +135,7 @@ fn sort(objects: &mut [Object], args: &Args) {
 
 /// What `ls`, `inspect` and `top` say of every object, for programs.
 pub(super) fn summary(object: &Object) -> Map<String, Value> {
-    let stat = &object.file.stat;
+    let stat = &object.stat;
     let (note, _) = object.verdict();
     let all = json!({
         "name": object.name,
@@ -169,7 +169,7 @@ pub(super) fn summary(object: &Object) -> Map<String, Value> {
 pub(super) fn domain(place: &Place) -> Value {
     json!({
         "path": place.path.display().to_string(),
-        "id": place.registry.as_ref().ok().map(|registry| registry.identity()),
+        "id": place.registry.as_ref().ok().map(|registry| hexadecimal(&registry.id)),
         "damage": place.registry.as_ref().err().map(ToString::to_string),
     })
 }
@@ -232,7 +232,7 @@ fn show(
     let mut table = Table::new(&columns);
     for object in objects {
         let (note, style) = object.verdict();
-        let stat = &object.file.stat;
+        let stat = &object.stat;
         let mut row = vec![
             Cell::new(&object.name, BOLD),
             Cell::plain(object.kind_name()),

@@ -85,7 +85,7 @@ fn line(party: Party, objects: &[Object]) -> Line {
     // Only of the process that this is: another one may have the pid in this namespace.
     let mapped = party.running.as_ref().and_then(|_| Mapped::by(party.pid));
     let maps = mapped.map(|mapped| {
-        objects.iter().filter(|object| mapped.contains(&object.file.stat)).map(|object| object.name.clone()).collect()
+        objects.iter().filter(|object| mapped.contains(&object.stat)).map(|object| object.name.clone()).collect()
     });
     Line { party, holds, maps }
 }

@@ -13,15 +13,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Nothing is asked. A removed object is gone at once if nobody uses it; otherwise its users go on with it, it is gone with
-the last of them, and until then a new object can have the name: they do not meet.
+Nothing is asked. A removed object is gone at once if nobody uses it; otherwise its users go on with it, it is gone \
+with the last of them, and until then a new object can have the name: they do not meet.
+
+Of several names all that can be removed are; the exit code is that of the first that could not.
 
 Examples:
   mproc rm jobs results
-  mproc rm -f visits                 # in a script that does not care whether it is there
+  mproc rm -f visits            # in a script that does not care whether it is there
   mproc -d /dev/shm/mproc-1000 rm --all
 
-Exit codes (of several names: that of the first that could not be removed; the others are):
+Exit codes:
    0  removed, or with -f: not there
    3  no such object or domain
    8  not this user's domain
@@ -29,8 +31,8 @@ Exit codes (of several names: that of the first that could not be removed; the o
 
 /// Remove objects, or a whole domain
 ///
-/// Removes the names of objects, persistent or not, damaged or not, in use or not. With --all, the whole domain is removed:
-/// its objects, its registry and its directory, unless a process lives in it.
+/// Removes the names of objects, persistent or not, damaged or not, in use or not. With --all, the whole domain is
+/// removed: its objects, its registry and its directory, unless a process lives in it.
 #[derive(clap::Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct Args {

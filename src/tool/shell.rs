@@ -108,7 +108,15 @@ fn pages(command: &clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
 
 fn manual(command: &clap::Command) -> Page {
     let version = concat!("libmproc ", env!("CARGO_PKG_VERSION"));
-    Page::new(command.clone()).source(version).manual("libmproc")
+    let mut command = command.clone();
+    // The summary stands under NAME already.
+    if let (Some(short), Some(long)) = (command.get_about(), command.get_long_about()) {
+        let (short, long) = (short.to_string(), long.to_string());
+        if let Some(rest) = long.strip_prefix(&short).map(str::trim_start).filter(|rest| !rest.is_empty()) {
+            command = command.long_about(rest.to_owned());
+        }
+    }
+    Page::new(command).source(version).manual("libmproc")
 }
 
 /// One page. Its sections are clap_mangen's, but for what stands after the options: that has examples and tables, whose

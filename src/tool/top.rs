@@ -28,10 +28,11 @@ const WIDE: usize = 100;
 /// Shows, anew every second, the objects of the domain with how much happens to them, the busiest first: messages put
 /// and taken (queues, pipes), values written (SNAPSHOT values), how often an event was set, a barrier passed, a
 /// condition waited for; how full queues and pipes are, who holds what, and who waits. Objects that count nothing
-/// (locks, semaphores, numbers, arrays) show their state only. Ends with Ctrl-C; standard output need not be a terminal.
+/// (locks, semaphores, numbers, arrays) show their state only. Ends with Ctrl-C; standard output need not be a
+/// terminal.
 ///
-/// Looking disturbs nobody: the numbers are read off what the objects keep anyway. Messages are counted modulo 2^32 and
-/// bytes modulo 32 GiB, so more than that between two looks is not seen.
+/// Looking disturbs nobody: the numbers are read off what the objects keep anyway, where they begin again after 2^32
+/// messages or 32 GiB. So up to half of that can happen between two looks; choose the interval accordingly.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Columns:
@@ -147,7 +148,7 @@ fn look(path: &std::path::Path) -> Result<(Place, Vec<Object>), Failure> {
 }
 
 fn key(object: &Object) -> (u64, u64) {
-    (object.file.stat.dev, object.file.stat.ino)
+    (object.stat.dev, object.stat.ino)
 }
 
 fn sample(objects: &[Object]) -> Sample {

@@ -25,6 +25,9 @@ static const struct {
     {"condition", api_condition},
     {"barrier", api_barrier},
     {"signals", api_signals},
+    {"value-wait", api_value_wait},
+    {"wait", api_wait},
+    {"pollable", api_pollable},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

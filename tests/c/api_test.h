@@ -29,6 +29,9 @@ void api_condition(void);
 void api_event(void);
 void api_barrier(void);
 void api_signals(void);
+void api_value_wait(void);
+void api_wait(void);
+void api_pollable(void);
 
 #define API_MS INT64_C(1000000) /* nanoseconds */
 

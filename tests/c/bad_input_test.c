@@ -685,6 +685,107 @@ static void null_barrier(void) {
 }
 
 /* Handles on the newer kinds: as those on the others. */
+static mproc_wait_item_t wait_item(uint32_t condition, const void *object) {
+    mproc_wait_item_t item;
+    memset(&item, 0, sizeof item);
+    item.condition = condition;
+    item.object = object;
+    return item;
+}
+
+static void null_wait(void) {
+    static const int32_t zero = 0;
+    mproc_wait_item_t items[2];
+    uint32_t condition, index = 7;
+    size_t count = 7;
+    int fd = -7;
+
+    CALL(MPROC_EINVAL, mproc_wait, NULL, 1, FOREVER, ok.cancel, &index, &count);
+    items[0] = wait_item(MPROC_WAIT_LOCK, ok.lock); /* ready: not even that is said beside a bad one */
+    for (condition = MPROC_WAIT_QUEUE_READABLE; condition <= MPROC_WAIT_VALUE; condition++) {
+        items[1] = wait_item(condition, NULL);
+        CALL(MPROC_EINVAL, mproc_wait, items, 2, FOREVER, NULL, &index, &count);
+        CALL(MPROC_EINVAL, mproc_wait, &items[1], 1, 0, NULL, NULL, NULL);
+    }
+    items[1] = wait_item(MPROC_WAIT_VALUE, ok.number);
+    items[1].size = sizeof zero;
+    CALL(MPROC_EINVAL, mproc_wait, items, 2, FOREVER, NULL, &index, &count); /* a size without bytes */
+    CHECK(index == 7 && count == 7);
+    items[1].size = 0;
+    CALL(MPROC_OK, mproc_wait, items, 2, FOREVER, NULL, NULL, NULL);
+    CALL(MPROC_ETIMEDOUT, mproc_wait, &items[1], 1, 0, ok.cancel, NULL, NULL);
+
+    CALL(MPROC_EINVAL, mproc_value_wait, NULL, &zero, sizeof zero, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_value_wait, NULL, NULL, 0, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_value_wait, ok.number, NULL, sizeof zero, FOREVER, NULL);
+    CALL(MPROC_ETIMEDOUT, mproc_value_wait, ok.number, NULL, 0, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_value_notify, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_value_notify, NULL, UINT32_MAX);
+
+    CALL(MPROC_EINVAL, mproc_queue_readable_fd, NULL, &fd);
+    CALL(MPROC_EINVAL, mproc_queue_readable_fd, ok.queue, NULL);
+    CALL(MPROC_ENOTSUP, mproc_queue_readable_fd, ok.queue, &fd);
+    CALL(MPROC_EINVAL, mproc_queue_writable_fd, NULL, &fd);
+    CALL(MPROC_EINVAL, mproc_queue_writable_fd, ok.queue, NULL);
+    CALL(MPROC_ENOTSUP, mproc_queue_writable_fd, ok.queue, &fd);
+    CALL(MPROC_EINVAL, mproc_pipe_readable_fd, NULL, &fd);
+    CALL(MPROC_EINVAL, mproc_pipe_readable_fd, ok.pipe, NULL);
+    CALL(MPROC_ENOTSUP, mproc_pipe_readable_fd, ok.pipe, &fd);
+    CALL(MPROC_EINVAL, mproc_pipe_writable_fd, NULL, &fd);
+    CALL(MPROC_EINVAL, mproc_pipe_writable_fd, ok.pipe, NULL);
+    CALL(MPROC_ENOTSUP, mproc_pipe_writable_fd, ok.pipe, &fd);
+    CHECK_INT(-7, fd);
+}
+
+/* What to wait for, with something wrong: never waits, never says that anything is ready. */
+static void bad_items(void) {
+    static const uint32_t no_conditions[] = {0, MPROC_WAIT_VALUE + 1, 1u << 31, UINT32_MAX};
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2, (size_t)1 << 30, 0};
+    mproc_wait_item_t items[MPROC_WAIT_MAX + 1], bad;
+    uint32_t index = 7;
+    size_t count = 7, i;
+
+    for (i = 0; i <= MPROC_WAIT_MAX; i++) {
+        items[i] = wait_item(MPROC_WAIT_LOCK, ok.lock);
+    }
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, 0, FOREVER, NULL, &index, &count));
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, MPROC_WAIT_MAX + 1, FOREVER, NULL, &index, &count));
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, SIZE_MAX, FOREVER, NULL, &index, &count));
+    CHECK_IS(MPROC_EINVAL, mproc_wait(NULL, 0, FOREVER, NULL, &index, &count));
+    for (i = 0; i < sizeof no_conditions / sizeof *no_conditions; i++) {
+        items[1] = wait_item(no_conditions[i], ok.lock);
+        CHECK_IS(MPROC_EINVAL, mproc_wait(items, 2, FOREVER, NULL, &index, &count));
+    }
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        bad = wait_item(MPROC_WAIT_QUEUE_WRITABLE, ok.queue);
+        bad.size = sizes[i];
+        CHECK_IS(sizes[i] == 0 ? MPROC_OK : MPROC_E2BIG, mproc_wait(&bad, 1, FOREVER, NULL, NULL, NULL));
+        bad = wait_item(MPROC_WAIT_PIPE_WRITABLE, ok.pipe);
+        bad.size = sizes[i];
+        CHECK_IS(sizes[i] == 0 ? MPROC_OK : MPROC_E2BIG, mproc_wait(&bad, 1, FOREVER, NULL, NULL, NULL));
+    }
+    items[1] = wait_item(MPROC_WAIT_LOCK, ok.lock);
+    items[1].reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, 2, FOREVER, NULL, &index, &count));
+    items[1] = wait_item(MPROC_WAIT_LOCK, ok.lock);
+    items[1].size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, 2, FOREVER, NULL, &index, &count));
+    items[1] = wait_item(MPROC_WAIT_QUEUE_WRITABLE, ok.queue);
+    items[1].expected = "x";
+    CHECK_IS(MPROC_EINVAL, mproc_wait(items, 2, FOREVER, NULL, &index, &count));
+    items[1] = wait_item(MPROC_WAIT_VALUE, ok.record);
+    items[1].expected = "0123456789abcdef";
+    for (i = 0; i < 20; i++) { /* 16 is the right one; what is expected is not read beyond that */
+        items[1].size = i;
+        CHECK_IS(i == 16 ? MPROC_OK : MPROC_ETYPE, mproc_wait(items, 2, FOREVER, NULL, NULL, NULL));
+        CHECK_IS(i == 16 ? MPROC_OK : MPROC_ETYPE,
+                 mproc_value_wait(ok.record, "0123456789abcdef", i, FOREVER, NULL));
+    }
+    CHECK(index == 7 && count == 7);
+    CHECK_OK(mproc_wait(items, 1, 0, NULL, &index, &count));
+    CHECK(index == 0 && count == 1);
+}
+
 static void null_more_handles(void) {
     mproc_handle_t *handle = SENTINEL(mproc_handle_t);
     mproc_rlock_t *rlock = SENTINEL(mproc_rlock_t);
@@ -919,7 +1020,7 @@ static void names(void) {
 
 static void types_and_flags(void) {
     static const int32_t no_types[] = {0, -1, MPROC_TYPE_STRUCT + 1, INT32_MAX, INT32_MIN};
-    static const uint32_t no_flags[] = {4096, 1u << 31, UINT32_MAX};
+    static const uint32_t no_flags[] = {8192, 1u << 31, UINT32_MAX};
     static const uint32_t of_pipes[] = {MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
                                          MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE};
     static const uint32_t of_queues[] = {MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE,
@@ -1022,9 +1123,9 @@ static void types_and_flags(void) {
 
 /* Flags that exist, of other kinds; flags that do not; fields that have to be 0; sizes of another age. */
 static void more_flags(void) {
-    static const uint32_t bad[] = {4096, 1u << 31, UINT32_MAX, MPROC_RAW, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
+    static const uint32_t bad[] = {8192, 1u << 31, UINT32_MAX, MPROC_RAW, MPROC_PIPE_ONEWAY, MPROC_PIPE_EXCLUSIVE,
                                    MPROC_QUEUE_LEASE, MPROC_QUEUE_JOINABLE, MPROC_ANY_RELEASE, MPROC_SEMAPHORE_BOUNDED,
-                                   MPROC_SEMAPHORE_ACCOUNTING};
+                                   MPROC_SEMAPHORE_ACCOUNTING, MPROC_POLLABLE};
     static const uint32_t of_values[] = {MPROC_ANY_RELEASE, MPROC_SEMAPHORE_BOUNDED, MPROC_SEMAPHORE_ACCOUNTING};
     mproc_lock_options_t lock_is = MPROC_LOCK_OPTIONS_INIT;
     mproc_value_options_t value_is = value_options(MPROC_TYPE_I32);
@@ -1094,6 +1195,14 @@ static void more_flags(void) {
     }
     domain_is.flags = MPROC_RETURN_ON_SIGNAL;
     CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+    domain_is.flags = lock_is.flags = value_is.flags = array_is.flags = MPROC_POLLABLE; /* for queues and pipes only */
+    CHECK_IS(MPROC_EINVAL, mproc_domain_open(&domain_is, &domain));
+    CHECK_IS(MPROC_EINVAL, mproc_lock_create(ok.domain, NULL, &lock_is, &lock));
+    CHECK_IS(MPROC_EINVAL, mproc_lock_open(ok.domain, "lock", &lock_is, &lock));
+    CHECK_IS(MPROC_EINVAL, mproc_value_create(ok.domain, NULL, &value_is, &value));
+    CHECK_IS(MPROC_EINVAL, mproc_value_open(ok.domain, "number", &value_is, &value));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(ok.domain, NULL, &array_is, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_open(ok.domain, "array", &array_is, &array));
     rlock_is.flags = 0;
     rlock_is.reserved = 1;
     CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
@@ -1219,6 +1328,8 @@ static void mismatches(void) {
 
 static void timeouts(void) {
     static const int64_t bad[] = {-2, -1000, INT64_MIN};
+    static const int32_t other = 4711;
+    mproc_wait_item_t free_lock = wait_item(MPROC_WAIT_LOCK, ok.lock);
     mproc_message_t message = {"x", 1};
     mproc_view_t view;
     uint64_t lease;
@@ -1255,6 +1366,8 @@ static void timeouts(void) {
         CHECK_IS(MPROC_EINVAL, mproc_condition_wait_as(ok.condition, 1, bad[i], NULL));
         CHECK_OK(mproc_condition_unlock_as(ok.condition, 1));
         CHECK_IS(MPROC_EINVAL, mproc_event_wait(ok.event, bad[i], NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_wait(&free_lock, 1, bad[i], NULL, NULL, NULL));
+        CHECK_IS(MPROC_EINVAL, mproc_value_wait(ok.number, &other, sizeof other, bad[i], NULL));
         CHECK_IS(MPROC_EINVAL, mproc_barrier_wait(ok.barrier, bad[i], NULL, NULL));
         CHECK_IS(MPROC_EINVAL, mproc_barrier_wait_action(ok.barrier, never_run, NULL, bad[i], NULL, NULL));
     }
@@ -1274,6 +1387,8 @@ static void timeouts(void) {
     CHECK_OK(mproc_event_set(ok.event));
     CHECK_OK(mproc_event_wait(ok.event, INT64_MAX, NULL));
     CHECK_OK(mproc_event_clear(ok.event));
+    CHECK_OK(mproc_wait(&free_lock, 1, INT64_MAX, NULL, NULL, NULL));
+    CHECK_OK(mproc_value_wait(ok.number, &other, sizeof other, INT64_MAX, NULL));
     CHECK_OK(mproc_pipe_send(ok.peer, "x", 1, INT64_MAX, NULL)); /* the longest timeout there is */
     CHECK_OK(mproc_pipe_poll(ok.pipe, INT64_MAX, NULL));
     CHECK_OK(mproc_pipe_recv(ok.pipe, buf, sizeof buf, &len, INT64_MAX, NULL));
@@ -1302,6 +1417,8 @@ static void absurd_lengths(void) {
     CHECK(*(char *)&view == '#');
     CHECK_IS(MPROC_ETIMEDOUT, mproc_pipe_poll(ok.pipe, 0, NULL));
     status = mproc_value_load(ok.record, buf, SIZE_MAX);
+    CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
+    status = mproc_value_wait(ok.record, buf, SIZE_MAX, FOREVER, NULL);
     CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
     status = mproc_array_get(ok.array, 0, buf, SIZE_MAX);
     CHECK(status == MPROC_EINVAL || status == MPROC_ETYPE);
@@ -1362,9 +1479,19 @@ static void after_shutdown(void) {
     size_t len = 0, lens[2], count = 0, items = 9;
     int immediate;
     for (immediate = 0; immediate < 2; immediate++) {
+        mproc_queue_options_t pollable = MPROC_QUEUE_OPTIONS_INIT;
         mproc_queue_t *queue = NULL;
-        NEED_OK(mproc_queue_create(NULL, NULL, NULL, &queue));
+        mproc_wait_item_t ends[2];
+        int fd = -1;
+        pollable.flags = MPROC_POLLABLE;
+        NEED_OK(mproc_queue_create(NULL, NULL, &pollable, &queue));
         CHECK_OK(mproc_queue_shutdown(queue, immediate));
+        ends[0] = wait_item(MPROC_WAIT_QUEUE_READABLE, queue);
+        ends[1] = wait_item(MPROC_WAIT_QUEUE_WRITABLE, queue);
+        CHECK_OK(mproc_wait(ends, 2, FOREVER, NULL, NULL, &count));
+        CHECK_INT(2, count);
+        CHECK_OK(mproc_queue_readable_fd(queue, &fd)); /* readable, for the end is there to be found */
+        CHECK_OK(mproc_queue_writable_fd(queue, &fd));
         CHECK_IS(MPROC_ECLOSED, mproc_queue_put(queue, "x", 1, FOREVER, NULL));
         CHECK_IS(MPROC_ECLOSED, mproc_queue_put_many(queue, &message, 1, &count, FOREVER, NULL));
         CHECK_IS(MPROC_ECLOSED, mproc_queue_get(queue, buf, sizeof buf, &len, FOREVER, NULL));
@@ -1420,6 +1547,7 @@ static void all(void) {
     null_condition();
     null_event();
     null_barrier();
+    null_wait();
     null_handle();
     null_more_handles();
     null_process();
@@ -1427,6 +1555,7 @@ static void all(void) {
     types_and_flags();
     more_flags();
     mismatches();
+    bad_items();
     timeouts();
     absurd_lengths();
     other_kinds();

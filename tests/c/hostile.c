@@ -15,8 +15,9 @@ static const struct {
     void (*run)(void);
 } parts[] = {
     { "cases", part_cases },     { "objects", part_objects },   { "family", part_family },
-    { "rings", part_rings },     { "passing", part_passing },   { "registry", part_registry },
-    { "full", part_full },       { "random", part_random },     { "live", part_live },
+    { "rings", part_rings },     { "waits", part_waits },       { "passing", part_passing },
+    { "registry", part_registry }, { "full", part_full },       { "random", part_random },
+    { "live", part_live },
 };
 
 struct stage *new_stage(void)
@@ -129,9 +130,9 @@ bool watched(struct stage *its, const char *title, void (*work)(void *), void *a
 static void usage(void)
 {
     fprintf(stderr, "usage: hostile [--seed N] [--iterations N] [--only I] [--subject NAME] [--part NAME] [--verbose]\n"
-                    "parts: cases objects family rings passing registry full random live\n"
+                    "parts: cases objects family rings waits passing registry full random live\n"
                     "subjects: lock scalar snapshot raw numbers structs queue jobs leases pipe oneway rlock rwlock\n"
-                    "          semaphore permits condition bound event barrier registry\n");
+                    "          semaphore permits condition bound event barrier polled polledpipe registry\n");
     exit(2);
 }
 

@@ -5,8 +5,8 @@
  * truncates a file that others have mapped, or punches holes into it on a full file system, sends them
  * SIGBUS. Truncation is therefore tested at open, where the library can see it.
  *
- * Each part (cases, objects, family, rings, passing, registry, full, random, live) works in processes of its own,
- * watched by their parent.
+ * Each part (cases, objects, family, rings, waits, passing, registry, full, random, live) works in processes of its
+ * own, watched by their parent.
  */
 #ifndef MPROC_TESTS_HOSTILE_H
 #define MPROC_TESTS_HOSTILE_H
@@ -49,6 +49,8 @@ enum {
 
     AT_FLIP = AT_HOT, /* value */
     AT_WRITE_LOCK = AT_HOT + 128,
+    AT_NOTIFIED = AT_HOT + 256,
+    AT_CHANGED = AT_NOTIFIED + 8,
     AT_ELEMENT_LOCK = AT_HOT, /* array of structs */
     AT_JOURNAL = AT_HOT + 128,
     AT_RING = AT_HOT, /* queue: the words of its ring */
@@ -58,6 +60,9 @@ enum {
     AT_DONE = AT_PRODUCERS + 264,
     AT_TABLE = PAGE, /* joinable: before the ring */
     TABLE_LEN = 8192,
+    AT_BELLS = PAGE, /* pollable: before the ring, readers' and writers'; of a pipe: a page for each way */
+    AT_WRITERS_BELLS = AT_BELLS + 1024,
+    BELLS = 128,
     AT_ENDS = AT_HOT, /* pipe */
     AT_PIPE_RINGS = AT_ENDS + 256,
     RING_PUT_LOCK = 0, /* from the first of a ring's words */
@@ -146,7 +151,7 @@ enum record_state { VACANT, WHOLE, AGAIN, CLAIMED, PASSED, HELD, FREE, REST, STA
 /* --- the kinds of object ------------------------------------------------------------------------------- */
 
 /* What stands at a place, and with it which values are worth trying there. From HELD_COUNT on it is a table. */
-enum meaning { NUMBER, OWNER, POSITION, PREFIX, ENTRY, HELD_COUNT, TENANT, TICKET_NUMBER, TICKET_STATE, PLACE };
+enum meaning { NUMBER, OWNER, POSITION, PREFIX, ENTRY, HELD_COUNT, TENANT, TICKET_NUMBER, TICKET_STATE, PLACE, BELL };
 
 struct field {
     int at, width;
@@ -195,6 +200,8 @@ enum {
     BOUND, /* a condition that is bound to a lock */
     EVENT,
     BARRIER,
+    POLLED, /* a queue with bells */
+    POLLED_PIPE,
     SUBJECTS
 };
 extern const struct subject subjects[SUBJECTS];
@@ -227,6 +234,10 @@ enum ticket { UNUSED, WAITS, SLEEPS, GRANTED, TICKET_STATES };
 enum mark { EMPTY, ARRIVED, PASSED_ON, SENT_AWAY, GAVE_UP, MARKS };
 #define PLACE_MARK(round, arrival, state) \
     ((uint64_t)(uint32_t)(round) << 32 | (uint64_t)((uint32_t)(arrival) << 3) | (uint64_t)(state))
+
+/* A bell: whose it is, how often it was armed, whether it is. */
+#define BELL_WORD(tenant, times, armed) \
+    (((uint64_t)(tenant) & ((UINT64_C(1) << 50) - 1)) | ((uint64_t)(times) & 0x1fff) << 50 | (uint64_t)(armed) << 63)
 
 /* The handle of a condition: with the lock that it is bound to, or NULL. */
 struct waiting_room {
@@ -408,6 +419,7 @@ void part_cases(void);
 void part_objects(void);
 void part_family(void);
 void part_rings(void);
+void part_waits(void);
 void part_passing(void);
 void part_registry(void);
 void part_full(void);

@@ -108,6 +108,8 @@ uint64_t interesting(struct rng *rng, enum meaning meaning, int width, uint64_t 
     } else if (meaning == PLACE && rng_below(rng, 8)) {
         uint32_t rounds[] = { 0, 1, 2, (uint32_t)rng_next(rng) };
         value = PLACE_MARK(rounds[rng_below(rng, 4)], plain_value(rng, 0, size), rng_below(rng, MARKS + 1));
+    } else if (meaning == BELL && rng_below(rng, 8)) {
+        value = BELL_WORD(owner_value(rng, cast) & ~WAITING, rng_next(rng), rng_below(rng, 4) != 0);
     }
     return width == 8 ? value : value & ((UINT64_C(1) << (8 * width)) - 1);
 }
@@ -130,6 +132,8 @@ static uint64_t entries_of(const struct field *table)
         return table->at == AT_TICKET_OWNERS ? MPROC_CONDITION_WAITERS : BARRIER_PLACES;
     case PLACE:
         return BARRIER_PLACES;
+    case BELL:
+        return BELLS;
     default:
         return 1;
     }

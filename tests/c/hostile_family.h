@@ -40,6 +40,8 @@ int import_condition(const mproc_domain_t *domain, const mproc_handle_t *handle,
 
 /* A token that is never set takes another way to sleep; or NULL. */
 mproc_cancel_t *maybe_token(struct rng *rng);
+/* mproc_wait() for these things. */
+void use_wait(const mproc_wait_item_t *items, size_t count, struct rng *rng);
 void owner_makes_sense(const mproc_owner_t *owner);
 
 #endif

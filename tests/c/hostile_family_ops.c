@@ -44,6 +44,7 @@ void use_rlock(void *handle, struct rng *rng)
         RUN(S_LEVEL, mproc_rlock_lock_as(rlock, owner, 0, token));
         RUN(S_UNLOCK, mproc_rlock_unlock_as(rlock, owner));
     }
+    use_wait(&(mproc_wait_item_t){ .condition = MPROC_WAIT_RLOCK, .object = rlock }, 1, rng);
     RUN(S(MPROC_EINVAL), mproc_rlock_unlock_as(rlock, 0));
     RUN(S(MPROC_EINVAL), mproc_rlock_lock_as(rlock, UINT64_C(1) << 63, SHORT, NULL));
     mproc_cancel_close(token);
@@ -110,6 +111,7 @@ void use_semaphore(void *handle, struct rng *rng)
         if (RUN(S_OWN, mproc_semaphore_info(semaphore, info, sizeof *info)) == MPROC_OK) {
             semaphore_makes_sense(info);
         }
+        use_wait(&(mproc_wait_item_t){ .condition = MPROC_WAIT_SEMAPHORE, .object = semaphore }, 1, rng);
         RUN(S_ACQUIRE, mproc_semaphore_acquire(semaphore, SHORT, token));
         for (int k = 0; k <= PERMIT_COUNT; k++) {
             RUN(S_ACQUIRE, mproc_semaphore_try(semaphore));
@@ -179,6 +181,7 @@ void use_event(void *handle, struct rng *rng)
     for (int i = 0; i < 2; i++) {
         RUN(S_FLAG, mproc_event_is_set(event, is_set));
         INSIST(*is_set == 0 || *is_set == 1);
+        use_wait(&(mproc_wait_item_t){ .condition = MPROC_WAIT_EVENT, .object = event }, 1, rng);
         RUN(S_FLAG | S(MPROC_ETIMEDOUT), mproc_event_wait(event, i ? 0 : SHORT, token));
         RUN(S_FLAG | S(MPROC_ECANCELED), mproc_event_wait(event, MPROC_FOREVER, set));
         if (rng_below(rng, 2)) {

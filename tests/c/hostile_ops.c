@@ -1,6 +1,8 @@
 /* Every operation of every kind of object, each held against the statuses documented for it. */
 #include "hostile_family.h"
 
+#include <poll.h>
+
 #define S_WORD (S_OK | S(MPROC_ENOTSUP))
 #define S_VALUE S_INNER
 #define S_ARRAY (S_VALUE | S(MPROC_ECORRUPT))
@@ -70,6 +72,26 @@ mproc_cancel_t *maybe_token(struct rng *rng)
     return token;
 }
 
+void use_wait(const mproc_wait_item_t *items, size_t count, struct rng *rng)
+{
+    mproc_cancel_t *token = maybe_token(rng);
+    uint32_t *ready = out(count * sizeof *ready);
+    size_t *ready_count = out(sizeof *ready_count);
+    for (int i = 0; i < 2; i++) {
+        *ready_count = 0;
+        if (RUN(S_OWN | S(MPROC_ETIMEDOUT), mproc_wait(items, count, i ? SHORT : 0, token, ready, ready_count)) ==
+            MPROC_OK) {
+            INSIST(*ready_count >= 1 && *ready_count <= count);
+            for (size_t k = 0; k < *ready_count && k < count; k++) {
+                INSIST(ready[k] < count && (k == 0 || ready[k] > ready[k - 1]));
+            }
+        } else {
+            INSIST(*ready_count == 0);
+        }
+    }
+    mproc_cancel_close(token);
+}
+
 void owner_makes_sense(const mproc_owner_t *owner)
 {
     INSIST(memchr(owner->command, 0, sizeof owner->command) != NULL);
@@ -101,6 +123,7 @@ static void use_lock(void *handle, struct rng *rng)
 {
     const mproc_lock_t *lock = handle;
     outs_begin();
+    use_wait(&(mproc_wait_item_t){ .condition = MPROC_WAIT_LOCK, .object = lock }, 1, rng);
     USE_LOCK(lock, lock, mproc_lock_owner, rng);
     RUN(S_LOCK, mproc_lock_try(lock));
     RUN(S_UNLOCK, mproc_lock_unlock(lock));
@@ -115,6 +138,23 @@ static void touch(void *at, size_t size, struct rng *rng)
         bytes[0] = (unsigned char)rng_next(rng);
         bytes[size - 1] = (unsigned char)rng_next(rng);
     }
+}
+
+/* Waiting for it to be something else, and saying that it is. */
+static void use_changes(const mproc_value_t *value, const unsigned char *expected, size_t size, struct rng *rng)
+{
+    const uint64_t waits = S_VALUE | S(MPROC_ETIMEDOUT);
+    const mproc_wait_item_t items[2] = { { MPROC_WAIT_VALUE, 0, value, expected, size },
+                                         { MPROC_WAIT_VALUE, 0, value, NULL, 0 } };
+    mproc_cancel_t *token = maybe_token(rng);
+    for (int i = 0; i < 2; i++) {
+        RUN(waits, mproc_value_wait(value, expected, size, i ? SHORT : 0, token));
+        RUN(waits, mproc_value_wait(value, NULL, 0, i ? SHORT : 0, token));
+        RUN(S_OK, mproc_value_notify(value, i ? UINT32_MAX : (uint32_t)rng_below(rng, 3)));
+    }
+    use_wait(items, 1 + (size_t)rng_below(rng, 2), rng);
+    RUN(S(MPROC_ETYPE), mproc_value_wait(value, expected, size - 1, SHORT, token));
+    mproc_cancel_close(token);
 }
 
 static void use_value(void *handle, struct rng *rng)
@@ -164,6 +204,7 @@ static void use_value(void *handle, struct rng *rng)
     if (RUN(S_WORD, mproc_value_ptr(value, where)) == MPROC_OK) {
         touch(*where, size, rng);
     }
+    use_changes(value, in, size, rng);
     USE_LOCK(value, value, mproc_value_lock_owner, rng);
     OUTS_END();
 }
@@ -408,12 +449,46 @@ static void use_jobs(const mproc_queue_t *queue, const mproc_queue_info_t *info,
     mproc_cancel_close(token);
 }
 
+/* A descriptor for event loops: readable or not, and nothing else. `allowed`: of asking for it. */
+#define USE_FD(allowed, call, object)                                                                    \
+    do {                                                                                                 \
+        int *fd_ = out(sizeof *fd_);                                                                     \
+        *fd_ = -1;                                                                                       \
+        if (RUN(allowed, call(object, fd_)) == MPROC_OK) {                                               \
+            is_descriptor(*fd_);                                                                         \
+        }                                                                                                \
+    } while (0)
+#define S_FD (S_OWN | S(MPROC_EFULL))
+
+static void is_descriptor(int fd)
+{
+    struct pollfd ask = { fd, POLLIN, 0 };
+    int n;
+    enter("poll");
+    n = poll(&ask, 1, (int)(SHORT / MS));
+    INSIST(fd >= 0 && n >= 0 && (n == 0 ? ask.revents == 0 : ask.revents == POLLIN));
+    atomic_store(&stage->call, NULL);
+}
+
+static void use_queue_waits(const mproc_queue_t *queue, const mproc_queue_info_t *info, uint64_t fds, struct rng *rng)
+{
+    const mproc_wait_item_t items[3] = {
+        { MPROC_WAIT_QUEUE_READABLE, 0, queue, NULL, 0 },
+        { MPROC_WAIT_QUEUE_WRITABLE, 0, queue, NULL, 100 },
+        { MPROC_WAIT_QUEUE_WRITABLE, 0, queue, NULL, (size_t)info->max_message },
+    };
+    size_t first = (size_t)rng_below(rng, 3);
+    use_wait(items + first, 1 + (size_t)rng_below(rng, 3 - first), rng);
+    USE_FD(fds, mproc_queue_readable_fd, queue);
+    USE_FD(fds, mproc_queue_writable_fd, queue);
+}
+
 static void use_queue(void *handle, struct rng *rng)
 {
     const mproc_queue_t *queue = handle;
     mproc_queue_info_t *info;
     struct in_place on = { queue, NULL, S_QUEUE, 0 };
-    uint64_t gets = S_QUEUE | S(MPROC_EMSGSIZE);
+    uint64_t gets = S_QUEUE | S(MPROC_EMSGSIZE), fds;
     size_t *items;
     int *flag;
     bool puts_first = rng_below(rng, 2) != 0;
@@ -425,16 +500,23 @@ static void use_queue(void *handle, struct rng *rng)
     memset(info, 0, sizeof *info);
     /* What of a joinable queue is unfinished has to be counted. */
     if (RUN(S_ARRAY, mproc_queue_info(queue, info, sizeof *info)) == MPROC_OK) {
+        /* What was a table or a page of bells can have become a part of the ring. */
+        if (info->capacity_bytes == 2 * QUEUE_BYTES && !(info->flags & MPROC_QUEUE_JOINABLE)) {
+            return;
+        }
         INSIST(info->capacity_bytes == QUEUE_BYTES && info->state <= MPROC_QUEUE_CLOSED);
         INSIST(info->items + info->held + info->reserved <= UNITS && info->used_bytes <= QUEUE_BYTES);
         INSIST(info->producers <= MPROC_PRODUCERS_GONE);
         gets = info->flags & MPROC_QUEUE_LEASE ? S(MPROC_ENOTSUP) : gets;
+        fds = info->flags & MPROC_POLLABLE ? S_FD : S(MPROC_ENOTSUP);
     } else { /* joinable; it may be for leases, too */
         gets |= S(MPROC_ENOTSUP);
+        fds = S_FD | S(MPROC_ENOTSUP);
         info->max_message = QUEUE_BYTES - 8;
         info->flags = MPROC_QUEUE_JOINABLE;
     }
     on.longest = (size_t)info->max_message;
+    use_queue_waits(queue, info, fds, rng);
     if (puts_first) {
         use_puts(queue, info, rng);
         use_reservations(&on, rng);
@@ -455,6 +537,7 @@ static void use_queue(void *handle, struct rng *rng)
         use_puts(queue, info, rng);
         use_holds(&on, rng);
     }
+    use_queue_waits(queue, info, fds, rng);
     if (rng_below(rng, 4) == 0) {
         RUN(S_ARRAY, mproc_queue_shutdown(queue, (int)rng_below(rng, 2)));
         use_gets(queue, gets, rng);
@@ -475,7 +558,14 @@ static void use_way(const struct both *both, int to, const mproc_pipe_info_t *in
     mproc_cancel_t *token = maybe_token(rng);
     unsigned char *buf = out(CAP);
     size_t *len = out(sizeof *len);
+    const uint64_t fds = info->flags & MPROC_POLLABLE ? S_FD : S(MPROC_ENOTSUP);
+    const mproc_wait_item_t items[3] = { { MPROC_WAIT_PIPE_READABLE, 0, receiver, NULL, 0 },
+                                         { MPROC_WAIT_PIPE_WRITABLE, 0, sender, NULL, 100 },
+                                         { MPROC_WAIT_PIPE_CLOSED, 0, receiver, NULL, 0 } };
+    USE_FD(fds, mproc_pipe_readable_fd, receiver);
+    USE_FD(fds, mproc_pipe_writable_fd, sender);
     for (int round = 0; round < 2; round++) {
+        use_wait(items, 1 + (size_t)rng_below(rng, 3), rng);
         RUN(S_PIPE, mproc_pipe_send(sender, message, (size_t)rng_below(rng, 100), 0, NULL));
         RUN(S_PIPE, mproc_pipe_send(sender, NULL, 0, SHORT, token));
         if (rng_below(rng, 2)) {
@@ -511,9 +601,10 @@ static void use_pipe(void *handle, struct rng *rng)
     info = out(sizeof *info);
     for (int end = 0; end < 2; end++) {
         RUN(S_OWN, mproc_pipe_info(both->end[end], info, sizeof *info));
-        /* Two rings, or one that is twice as large. */
+        /* Two rings, or one that is twice as large, or two that take what were the bells. */
         INSIST(info->capacity_bytes == QUEUE_BYTES ||
-               ((info->flags & MPROC_PIPE_ONEWAY) && info->capacity_bytes == 2 * QUEUE_BYTES));
+               (info->capacity_bytes == 2 * QUEUE_BYTES &&
+                (info->flags & (MPROC_PIPE_ONEWAY | MPROC_POLLABLE)) != MPROC_POLLABLE));
         INSIST(info->max_message == info->capacity_bytes - 16);
         INSIST(info->incoming <= info->capacity_bytes / 8 && info->outgoing <= info->capacity_bytes / 8);
         INSIST(info->end == (uint32_t)end && info->peer <= MPROC_PEER_OPEN); /* whatever the words say */
@@ -526,6 +617,7 @@ static void use_pipe(void *handle, struct rng *rng)
         if (to == 1 && (info->flags & MPROC_PIPE_ONEWAY)) {
             RUN(S(MPROC_ENOTSUP), mproc_pipe_send(both->end[0], "x", 1, SHORT, NULL));
             RUN(S(MPROC_ENOTSUP), mproc_pipe_poll(both->end[1], SHORT, NULL));
+            USE_FD(S(MPROC_ENOTSUP), mproc_pipe_readable_fd, both->end[1]);
         } else {
             use_way(both, to, info, rng);
         }
@@ -632,6 +724,11 @@ static int create_leases(const mproc_domain_t *domain, const char *name, unsigne
     return create_queue_with(domain, name, flags | MPROC_QUEUE_LEASE, handle);
 }
 
+static int create_polled(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_queue_with(domain, name, flags | MPROC_POLLABLE, handle);
+}
+
 static void close_pipe(void *handle)
 {
     struct both *both = handle;
@@ -695,6 +792,11 @@ static int create_pipe(const mproc_domain_t *domain, const char *name, unsigned 
 static int create_oneway(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
 {
     return create_pipe_with(domain, name, flags | MPROC_PIPE_ONEWAY | MPROC_PIPE_EXCLUSIVE, 1, handle);
+}
+
+static int create_polled_pipe(const mproc_domain_t *domain, const char *name, unsigned flags, void **handle)
+{
+    return create_pipe_with(domain, name, flags | MPROC_POLLABLE, 2, handle);
 }
 
 static int open_lock(const mproc_domain_t *domain, const char *name, void **handle)
@@ -765,8 +867,10 @@ static const struct field queue_params[] = {
 };
 static const struct field pipe_params[] = { { AT_CAPACITY, 8, NUMBER }, { AT_PIPE_MODES, 8, NUMBER } };
 
-static const struct field scalar_hot[] = { { AT_FLIP, 8, NUMBER } };
-static const struct field snapshot_hot[] = { { AT_FLIP, 8, NUMBER }, { AT_WRITE_LOCK, 4, OWNER } };
+#define CHANGES { AT_NOTIFIED, 4, NUMBER }, { AT_CHANGED, 4, NUMBER }, { AT_CHANGED + 4, 4, NUMBER }
+static const struct field scalar_hot[] = { { AT_FLIP, 8, NUMBER }, CHANGES };
+static const struct field snapshot_hot[] = { { AT_FLIP, 8, NUMBER }, { AT_WRITE_LOCK, 4, OWNER }, CHANGES };
+static const struct field raw_hot[] = { CHANGES };
 static const struct field structs_hot[] = {
     { AT_ELEMENT_LOCK, 4, OWNER },
     { AT_ELEMENT_LOCK, 4, OWNER }, /* the journal counts only together with a dead owner */
@@ -803,6 +907,14 @@ static const struct field oneway_hot[] = {
     RING_FIELDS(AT_PIPE_RINGS, AT_DATA), { AT_ENDS, 4, NUMBER }, { AT_ENDS + 128, 4, NUMBER },
 };
 
+#define BELLS_OF(at) { at, 8, BELL }, { (at) + (AT_WRITERS_BELLS - AT_BELLS), 8, BELL }
+static const struct field polled_hot[] = { RING_FIELDS(AT_RING, AT_BELLS + PAGE), QUEUE_FIELDS, BELLS_OF(AT_BELLS) };
+static const struct field polled_pipe_hot[] = {
+    RING_FIELDS(AT_PIPE_RINGS, AT_BELLS + 2 * PAGE),
+    RING_FIELDS(AT_PIPE_RINGS + RING_WORDS, AT_BELLS + 2 * PAGE + QUEUE_BYTES),
+    { AT_ENDS, 4, NUMBER }, { AT_ENDS + 128, 4, NUMBER }, BELLS_OF(AT_BELLS), BELLS_OF(AT_BELLS + PAGE),
+};
+
 #define COUNT(table) (int)(sizeof table / sizeof table[0])
 #define PAIR(params, hot) params, hot, COUNT(params), COUNT(hot)
 
@@ -813,7 +925,7 @@ const struct subject subjects[SUBJECTS] = {
     { "lock", 2, lock_params, NULL, COUNT(lock_params), 0, create_lock, open_lock, close_lock, use_lock, NO_RINGS },
     { "scalar", 3, PAIR(value_params, scalar_hot), create_scalar, open_value, close_value, use_value, NO_RINGS },
     { "snapshot", 3, PAIR(value_params, snapshot_hot), create_snapshot, open_value, close_value, use_value, NO_RINGS },
-    { "raw", 3, value_params, NULL, 5, 0, create_raw, open_value, close_value, use_value, NO_RINGS },
+    { "raw", 3, PAIR(value_params, raw_hot), create_raw, open_value, close_value, use_value, NO_RINGS },
     { "numbers", 4, array_params, NULL, 8, 0, create_numbers, open_array, close_array, use_array, NO_RINGS },
     { "structs", 4, PAIR(array_params, structs_hot), create_structs, open_array, close_array, use_array, NO_RINGS },
     { "queue", 5, PAIR(queue_params, queue_hot), create_queue, open_queue, close_queue, use_queue,
@@ -840,6 +952,11 @@ const struct subject subjects[SUBJECTS] = {
     { "event", 11, NULL, event_hot, 0, COUNT(event_hot), create_event, open_event, close_event, use_event, NO_RINGS },
     { "barrier", 12, PAIR(barrier_params, barrier_hot), create_barrier, open_barrier, close_barrier, use_barrier,
       NO_RINGS },
+    { "polled", 5, PAIR(queue_params, polled_hot), create_polled, open_queue, close_queue, use_queue,
+      ONE_RING(AT_RING, AT_BELLS + PAGE) },
+    { "polledpipe", 6, PAIR(pipe_params, polled_pipe_hot), create_polled_pipe, open_pipe, close_pipe, use_pipe,
+      { { AT_PIPE_RINGS, AT_BELLS + 2 * PAGE },
+        { AT_PIPE_RINGS + RING_WORDS, AT_BELLS + 2 * PAGE + QUEUE_BYTES } }, 2 },
 };
 
 void use_and_close(const struct subject *subject, void *handle, struct rng *rng)

@@ -200,7 +200,7 @@ static void show_progress(bool last)
     run.shown = now;
     double seconds = (double)(now - run.began) / 1e9, rate = seconds > 0 ? (double)run.done / seconds : 0;
     long left = rate > 0 ? (long)((double)(run.kills - run.done) / rate) : 0;
-    fprintf(stderr, "%s%-9s %llu of %llu kills, %.0f kills/s, %ldm%02lds left%s", tty ? "\r" : "", run.scene,
+    fprintf(stderr, "%s%-12s %llu of %llu kills, %.0f kills/s, %ldm%02lds left%s", tty ? "\r" : "", run.scene,
             (unsigned long long)run.done, (unsigned long long)run.kills, rate, left / 60, left % 60,
             tty && !last ? "   " : "\n");
 }
@@ -426,21 +426,24 @@ static const struct scene {
     bool wants_steals;
     bool wants_rollbacks;
 } scenes[] = {
-    { "lock", scene_lock, 5, 200, true, true, false },
-    { "value", scene_value, 5, 200, false, true, false },
-    { "array", scene_array, 10, 400, false, true, true },
-    { "queue", scene_queue, 10, 400, false, true, false },
-    { "inplace", scene_inplace, 7, 200, true, false, false },
-    { "lease", scene_lease, 6, 200, true, false, false },
-    { "join", scene_join, 6, 200, true, false, false },
-    { "pipe", scene_pipe, 6, 200, true, false, false },
-    { "rlock", scene_rlock, 5, 200, true, true, false },
-    { "rwlock", scene_rwlock, 8, 200, true, true, false },
-    { "semaphore", scene_semaphore, 5, 200, false, false, false },
-    { "permits", scene_permits, 7, 200, true, true, false },
-    { "condition", scene_condition, 7, 200, true, false, false },
-    { "event", scene_event, 4, 150, false, false, false },
-    { "barrier", scene_barrier, 5, 200, false, false, false },
+    { "lock", scene_lock, 4, 150, true, true, false },
+    { "value", scene_value, 4, 150, false, true, false },
+    { "array", scene_array, 8, 300, false, true, true },
+    { "queue", scene_queue, 8, 300, false, true, false },
+    { "inplace", scene_inplace, 6, 200, true, false, false },
+    { "lease", scene_lease, 5, 200, true, false, false },
+    { "join", scene_join, 5, 200, true, false, false },
+    { "pipe", scene_pipe, 5, 200, true, false, false },
+    { "rlock", scene_rlock, 4, 150, true, true, false },
+    { "rwlock", scene_rwlock, 7, 200, true, true, false },
+    { "semaphore", scene_semaphore, 4, 150, false, false, false },
+    { "permits", scene_permits, 6, 200, true, true, false },
+    { "condition", scene_condition, 6, 200, true, false, false },
+    { "event", scene_event, 3, 120, false, false, false },
+    { "barrier", scene_barrier, 4, 150, false, false, false },
+    { "value_notify", scene_value_notify, 5, 200, false, false, false },
+    { "wait", scene_wait, 6, 200, true, true, false },
+    { "poll", scene_poll, 6, 200, true, false, false },
     { "lifecycle", scene_lifecycle, 4, 150, false, false, false },
 };
 
@@ -473,7 +476,7 @@ static bool run_scene(const struct scene *scene, uint64_t kills)
     ok = ok && counters_moved(scene, &t);
     if (ok) {
         t.longest_wait = atomic_load(&board->longest_wait);
-        printf("%-9s %6llu kills, %llu recovered, %llu steals, %llu rollbacks, longest wait after a kill %.1f ms, %.1f s%s%s\n",
+        printf("%-12s %6llu kills, %llu recovered, %llu steals, %llu rollbacks, longest wait after a kill %.1f ms, %.1f s%s%s\n",
                scene->name, (unsigned long long)t.kills, (unsigned long long)t.recovered,
                (unsigned long long)t.steals, (unsigned long long)t.rollbacks, (double)t.longest_wait / 1e6,
                (double)(proc_now() - began) / 1e9, t.note[0] ? "; " : "", t.note);

@@ -217,6 +217,9 @@ bool scene_permits(uint64_t kills, struct tally *tally);
 bool scene_condition(uint64_t kills, struct tally *tally);
 bool scene_event(uint64_t kills, struct tally *tally);
 bool scene_barrier(uint64_t kills, struct tally *tally);
+bool scene_value_notify(uint64_t kills, struct tally *tally);
+bool scene_wait(uint64_t kills, struct tally *tally);
+bool scene_poll(uint64_t kills, struct tally *tally);
 bool scene_lifecycle(uint64_t kills, struct tally *tally);
 
 #endif

@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     static const struct scenario *const files[] = { fork_scenarios,       stop_scenarios,      thread_scenarios,
                                                     descriptor_scenarios, namespace_scenarios, memory_scenarios,
                                                     signal_scenarios,     passing_scenarios,   pipe_scenarios,
-                                                    family_scenarios };
+                                                    family_scenarios,     wait_scenarios };
     unsigned number = 0, counts[3] = { 0 };
     stage = proc_shared(sizeof *stage);
     if (argc == 3 && !strcmp(argv[1], "--program")) {

@@ -34,7 +34,7 @@ struct scenario {
 /* Each file brings its stories, ended by an empty one. */
 extern const struct scenario fork_scenarios[], stop_scenarios[], thread_scenarios[], descriptor_scenarios[],
     namespace_scenarios[], memory_scenarios[], signal_scenarios[], passing_scenarios[], pipe_scenarios[],
-    family_scenarios[];
+    family_scenarios[], wait_scenarios[];
 
 /* What a program does that a scenario starts with mproc_spawn(): this one once more, with "--program NAME". */
 int run_program(const char *name);

@@ -2,6 +2,7 @@
 #include "scenarios.h"
 
 #include <grp.h>
+#include <poll.h>
 
 #define NOBODY 65534
 
@@ -450,9 +451,94 @@ static void registry_behind_a_link(void)
     CHECK(links > 0);
 }
 
+/* ---- descriptors for event loops ---- */
+
+enum { RINGS = 20 };
+
+static mproc_queue_t *pollable_queue(uint32_t flags)
+{
+    mproc_queue_t *queue = NULL;
+    mproc_queue_options_t o = MPROC_QUEUE_OPTIONS_INIT;
+    o.flags = MPROC_POLLABLE | flags;
+    CHECK(mproc_queue_create(NULL, "pollable", &o, &queue) >= 0);
+    return queue;
+}
+
+static bool readable(int fd, int timeout_ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    CHECK(poll(&p, 1, timeout_ms) >= 0 && (p.revents & ~POLLIN) == 0);
+    return p.revents != 0;
+}
+
+static void put_in_turn(void)
+{
+    mproc_queue_t *queue = pollable_queue(MPROC_EXIST_OK);
+    for (uint32_t round = 0; round < RINGS; round++) {
+        AWAIT(stage->step, 2 * round + 1);
+        OK(mproc_queue_put(queue, "x", 1, 20 * SEC, NULL));
+        atomic_store(&stage->step, 2 * round + 2);
+    }
+}
+
+/* A message from another pid namespace rings at once: the timer does not answer for the bell in all of the rounds. */
+static void bells_across_pid_namespaces(void)
+{
+    mproc_queue_t *queue = pollable_queue(0);
+    int fd = -1;
+    OK(mproc_queue_readable_fd(queue, &fd));
+    start_in_pid_namespace(put_in_turn);
+    for (uint32_t round = 0; round < RINGS; round++) {
+        char buf[8];
+        size_t len;
+        int tries = 0;
+        do { /* in vain: that makes it unreadable */
+            EXPECT(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL), MPROC_ETIMEDOUT);
+        } while (readable(fd, 0) && ++tries < 100);
+        CHECK(tries < 100);
+        atomic_store(&stage->step, 2 * round + 1);
+        AWAIT(stage->step, 2 * round + 2);
+        CHECK(readable(fd, 0));
+        OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    }
+    JOIN(last_helper());
+}
+
+/* Nobody rings across network namespaces; the messages come all the same. */
+static void messages_across_network_namespaces(void)
+{
+    mproc_queue_t *queue = pollable_queue(0);
+    int fd = -1;
+    OK(mproc_queue_readable_fd(queue, &fd));
+    pid_t pid = proc_fork();
+    if (pid == 0) {
+        unshare_or_skip(CLONE_NEWNET);
+        put_in_turn();
+        _exit(0);
+    }
+    for (uint32_t round = 0; round < RINGS; round++) {
+        char buf[8];
+        size_t len;
+        int status;
+        EXPECT(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL), MPROC_ETIMEDOUT);
+        atomic_store(&stage->step, 2 * round + 1);
+        while ((status = mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL)) == MPROC_ETIMEDOUT) {
+            CHECK(readable(fd, 20000));
+            if (atomic_load(&stage->outcome) != RUNNING) {
+                _exit(1); /* skipped in there */
+            }
+        }
+        EXPECT(status, MPROC_OK);
+        AWAIT(stage->step, 2 * round + 2);
+    }
+    JOIN(pid);
+}
+
 const struct scenario namespace_scenarios[] = {
     { .name = "two-pid-namespaces", .play = two_pid_namespaces, .limit_s = 60 },
     { .name = "family-across-pid-namespaces", .play = family_across_pid_namespaces, .limit_s = 60 },
+    { .name = "bells-across-pid-namespaces", .play = bells_across_pid_namespaces },
+    { .name = "messages-across-network-namespaces", .play = messages_across_network_namespaces, .limit_s = 60 },
     { .name = "ordinary-user", .play = ordinary_user },
     { .name = "default-domain-of-a-user", .play = default_domain },
     { .name = "other-users-domain-is-refused", .play = other_users_domain },

@@ -47,7 +47,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 24] = [
+const KILLERS: [(&str, &str); 25] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -72,6 +72,7 @@ const KILLERS: [(&str, &str); 24] = [
     ("no-bound", "family_semaphore_plain"),
     ("wake-kept", "many_passes_on"),
     ("bell-only", "many_poll_put"),
+    ("never-rung", "many_poll_armed_meanwhile"),
 ];
 
 fn main() -> ExitCode {

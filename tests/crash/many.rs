@@ -169,6 +169,10 @@ fn dead_holder() {
         assert_eq!(wait_any(std::slice::from_ref(on), Limits::none()), Ok(vec![0]));
         assert_eq!(wait_any(std::slice::from_ref(on), Limits::none()), Ok(vec![0]));
     }
+    // However many look: each finds it in its own time.
+    let lookers: Vec<_> =
+        (0..30).map(|_| Beside::run(0, || assert_eq!(wait_any(&both[1..], soon()), Ok(vec![0])))).collect();
+    assert!(lookers.into_iter().all(|looker| looker.end() == End::Returned));
     lock.lock(Limits::none()).expect("ready, so to be had");
     semaphore.acquire(Limits::none()).expect("ready, so to be had");
     assert_eq!(wait_any(&both, Limits::none()), Err(Error::TimedOut));

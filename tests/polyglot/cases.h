@@ -63,4 +63,7 @@ void case_poll(const pair_t *pair);
 /* Names and memory outlive whoever is killed, and vanish with the last user. Looks into the domain's directory. */
 void case_lifetime(const pair_t *pair);
 
+/* The shell, with nothing but the command-line tool, does what it can with B; it is killed with a lock and with a permit. */
+void case_shell(const pair_t *pair);
+
 #endif

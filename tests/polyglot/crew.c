@@ -26,8 +26,8 @@ struct worker {
     size_t length;
 };
 
-const char *const language_name[LANGUAGES] = {"C", "C++", "Go"};
-const char *const language_tag[LANGUAGES] = {"c", "cpp", "go"};
+const char *const language_name[LANGUAGES + 1] = {"C", "C++", "Go", "Shell"};
+const char *const language_tag[LANGUAGES + 1] = {"c", "cpp", "go", "sh"};
 seen_t seen;
 
 static const char *directory, *label;

@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { C, CPP, GO, LANGUAGES };
+/* The shell plays cases of its own: it has only the command-line tool. */
+enum { C, CPP, GO, LANGUAGES, SHELL = LANGUAGES };
 
 /* Two languages that share an object; `other` is a third one. `tag` makes names that are used once. */
 typedef struct {
@@ -22,8 +23,8 @@ typedef struct {
 typedef struct worker worker_t;
 
 /* For people ("C++") and for names of objects ("cpp"). */
-extern const char *const language_name[LANGUAGES];
-extern const char *const language_tag[LANGUAGES];
+extern const char *const language_name[LANGUAGES + 1];
+extern const char *const language_tag[LANGUAGES + 1];
 
 /* What happened on the way; printed at the end. */
 typedef struct {
@@ -31,7 +32,7 @@ typedef struct {
 } seen_t;
 extern seen_t seen;
 
-/* Where worker-c, worker-cpp and worker-go are. Sets up the signals; ends the program when the total time is up. */
+/* Where worker-c, worker-cpp, worker-go and worker-sh are. Sets up the signals; ends the program when the total time is up. */
 void crew_setup(const char *directory, uint64_t seed, int answer_seconds, int total_seconds);
 
 /* Runs a case: true if nothing failed. Afterwards no worker is left. Why it failed is printed. */

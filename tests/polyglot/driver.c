@@ -4,7 +4,8 @@
  *
  *     driver [--seed N] [--only TEXT] DIRECTORY
  *
- * DIRECTORY has worker-c, worker-cpp and worker-go; they meet in the domain named by MPROC_DOMAIN, which must
+ * DIRECTORY has worker-c, worker-cpp, worker-go and worker-sh (the shell with the command-line tool, which is in
+ * MPROC_TOOL, in cases of its own); they meet in the domain named by MPROC_DOMAIN, which must
  * not exist yet and is gone afterwards. --only plays the cases whose line contains TEXT ("C -> Go", "queue").
  * One line for each pairing and object; the last line is "N passed, N failed". The driver itself is no part of
  * the domain: it talks to the workers only. `tests/polyglot/run.sh` builds and runs it all.
@@ -98,6 +99,16 @@ int main(int argc, char **argv) {
             pair.other = (pair.b + 1) % LANGUAGES;
             snprintf(pair.tag, sizeof pair.tag, "%s-%s", language_tag[pair.a], language_tag[pair.b]);
             play_pair(&pair, only);
+        }
+    }
+    pair.a = SHELL;
+    for (pair.b = 0; pair.b < LANGUAGES && failed < MOST_FAILURES && !crew_is_over(); pair.b++) {
+        char label[64];
+        pair.other = (pair.b + 1) % LANGUAGES;
+        snprintf(pair.tag, sizeof pair.tag, "%s-%s", language_tag[pair.a], language_tag[pair.b]);
+        snprintf(label, sizeof label, "%s -> %s", language_name[pair.a], language_name[pair.b]);
+        if (strstr(label, only) != NULL) {
+            count(crew_run(case_shell, &pair, label), label);
         }
     }
     /* Of some hundred kills several dozens are in the middle of something. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the polyglot suite against the staged library and runs it: C, C++ and Go processes share each object,
-# in every pairing, and some of them are killed. The last line is "N passed, N failed".
+# in every pairing, and the shell joins each of them with the tool; some are killed. The last line is "N passed, N failed".
 #
 # usage: tests/polyglot/run.sh [--seed N] [--only TEXT]
 set -eu
@@ -32,6 +32,12 @@ build() {
     build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c $from/family.c $from/wait.c
     build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp $from/family.cpp $from/wait.cpp
 }
+if [ ! -x "${MPROC_TOOL:=$PWD/target/tool/tool/mproc}" ]; then
+    echo "missing: the command-line tool; build it with: make tool" >&2
+    exit 1
+fi
+export MPROC_TOOL
+install -m 755 $from/worker.sh "$to/worker-sh"
 env -C $from/go GOPROXY=off "$GO" build -buildvcs=false -o "$to/worker-go" .
 
 # One of its own, so that the end can show that nothing is left in it.

@@ -60,14 +60,22 @@ impl<R: Row> Bells<R> {
         false
     }
 
-    /// Rings every bell that is armed: `ring` is told whose it is, and its place, and says whether it could.
-    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize) -> bool) {
+    /// Rings every bell that is armed: `ring` is told whose it is, and its place, and says whether that is done with.
+    /// If not, the bell stays armed for others to try; `false`: there was such a one.
+    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize) -> bool) -> bool {
+        let mut all = true;
         for index in 0..self.row.len() {
             let word = self.row.load(index, Ordering::SeqCst);
-            if word & ARMED != 0 && ring(Tenant(word & TENANT), index) {
+            if word & ARMED == 0 {
+                continue;
+            }
+            if ring(Tenant(word & TENANT), index) {
                 // Not if it was armed again meanwhile: for something newer.
                 let _ = self.row.compare_exchange(index, word, word & !ARMED, Ordering::Relaxed);
+            } else {
+                all = false;
             }
         }
+        all
     }
 }

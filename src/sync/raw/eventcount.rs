@@ -38,12 +38,20 @@ pub fn has_sleepers<W: Word>(hint: &W) -> bool {
 /// is read: by a fence here, or (`fenced`) by one that the caller knows to lie in between.
 #[inline]
 pub fn notify<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bool, env: &E) {
-    notify_and(sequence, hint, n, fenced, env, || ());
+    notify_and(sequence, hint, n, fenced, env, || true);
 }
 
-/// As [`notify`], where others wait in another way as well, having announced themselves: `tell` tells them.
+/// As [`notify`], where others wait in another way as well, having announced themselves: `tell` tells them; `false`:
+/// not all could be told.
 #[inline]
-pub fn notify_and<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bool, env: &E, tell: impl FnOnce()) {
+pub fn notify_and<E: Env>(
+    sequence: &E::Word,
+    hint: &E::Word,
+    n: u32,
+    fenced: bool,
+    env: &E,
+    tell: impl FnOnce() -> bool,
+) {
     if !fenced {
         env.fence();
     }
@@ -53,17 +61,18 @@ pub fn notify_and<E: Env>(sequence: &E::Word, hint: &E::Word, n: u32, fenced: bo
     }
 }
 
-/// For whoever leaves and had announced itself: a wake-up that may have come to it since, as it `saw` the sequence then, is
-/// passed on. Nothing has changed, so nobody else is told; and the hint stays, because those who are told otherwise have
-/// announced themselves in it, too.
+/// For whoever leaves and had announced itself: a wake-up that may have come to it since, as it `saw` the sequence
+/// then, is passed on. Nothing has changed, so nobody else is told; and the hint stays, because those who are told
+/// otherwise have announced themselves in it, too.
 pub fn leave<E: Env>(sequence: &E::Word, hint: &E::Word, saw: u32, env: &E) {
     if sequence.load(Ordering::SeqCst) != saw {
         pass_on(sequence, hint, env);
     }
 }
 
+/// See [`leave`].
 #[cold]
-fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
+pub fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
     env.fence();
     if has_sleepers(hint) {
         sequence.fetch_add(1, Ordering::SeqCst);
@@ -73,10 +82,10 @@ fn pass_on<E: Env>(sequence: &E::Word, hint: &E::Word, env: &E) {
 
 #[cold]
 #[inline(never)]
-fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, env: &E, tell: impl FnOnce()) {
+fn notify_slow<E: Env>(sequence: &E::Word, hint: &E::Word, seen: u32, n: u32, env: &E, tell: impl FnOnce() -> bool) {
     sequence.fetch_add(1, Ordering::SeqCst);
-    tell(); // before the hint may be cleared
-    if env.wake(sequence, n) < n {
+    let told = tell();
+    if env.wake(sequence, n) < n && told {
         // Nobody (else) is asleep. Newer announcements have another ticket and stay.
         let _ = hint.compare_exchange(seen, seen & !1, Ordering::SeqCst);
     }

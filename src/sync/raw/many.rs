@@ -49,7 +49,7 @@ impl<'a, W: Word> Signal<'a, W> {
         }
     }
 
-    /// Passes on a wake-up that may have come to whoever slept there.
+    /// Passes on a wake-up that may have come to whoever slept there, since it saw the word like that.
     fn pass_on<E: Env<Word = W>>(&self, seen: u32, env: &E) {
         match *self {
             Signal::Count { sequence, hint } => eventcount::leave(sequence, hint, seen, env),
@@ -62,12 +62,23 @@ impl<'a, W: Word> Signal<'a, W> {
     }
 }
 
+/// What a look at all things has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// There is something.
+    Ready(T),
+    /// There is nothing.
+    Nothing,
+    /// Somebody was in the way: there may be something, and nobody will say so again.
+    Unsure,
+}
+
 /// Waits until `attempt`, which looks at all of `count` things, has a result; `signal` says where to wait for each.
 pub fn wait_many<'a, E: Env, T>(
     count: usize,
     signal: impl Fn(usize) -> Signal<'a, E::Word>,
     env: &E,
-    mut attempt: impl FnMut(Look) -> Option<T>,
+    mut attempt: impl FnMut(Look) -> Seen<T>,
 ) -> Result<T, Stop>
 where
     E::Word: 'a,
@@ -77,15 +88,17 @@ where
     let mut round = 0;
     while round < most && env.spin(round) {
         round += 1;
-        if let Some(done) = attempt(Look::Glance) {
+        if let Seen::Ready(done) = attempt(Look::Glance) {
             return Ok(done);
         }
     }
     let mut beds: [Option<Bed<'a, E::Word>>; MOST] = [None; MOST];
     let beds = &mut beds[..count];
+    // As each word was when it was first announced there.
+    let mut first: [Option<u32>; MOST] = [None; MOST];
     let mut look = Look::First;
     let result = loop {
-        if let Some(done) = attempt(look) {
+        if let Seen::Ready(done) = attempt(look) {
             break Ok(done);
         }
         if let Err(stop) = env.stop() {
@@ -93,24 +106,24 @@ where
         }
         look = Look::Again;
         let mut quiet = true;
-        for (index, bed) in beds.iter_mut().enumerate() {
-            match signal(index).announce(env) {
-                // The old one stays: a wake-up may have come to us there.
-                None => quiet = false,
-                new => *bed = new,
-            }
+        for (index, (bed, first)) in beds.iter_mut().zip(&mut first).enumerate() {
+            *bed = signal(index).announce(env);
+            *first = first.or(bed.map(|(_, seen)| seen));
+            quiet &= bed.is_some();
         }
-        if let Some(done) = attempt(look) {
-            break Ok(done);
-        }
-        if quiet && env.sleep_any(beds) == Slept::Slice {
+        let brief = match attempt(look) {
+            Seen::Ready(done) => break Ok(done),
+            Seen::Nothing => false,
+            Seen::Unsure => true,
+        };
+        if quiet && env.sleep_any(beds, brief) == Slept::Slice {
             look = Look::Slice;
         }
     };
     if !mutant(Mutant::WakeKept) {
-        for (index, bed) in beds.iter().enumerate() {
-            if let Some((_, seen)) = bed {
-                signal(index).pass_on(*seen, env);
+        for (index, saw) in first[..count].iter().enumerate() {
+            if let Some(saw) = saw {
+                signal(index).pass_on(*saw, env);
             }
         }
     }

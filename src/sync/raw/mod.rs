@@ -15,11 +15,11 @@ mod semaphore;
 pub use barrier::{Barrier, BarrierWords, Fail};
 pub use bells::Bells;
 pub use condition::{Condition, Ticket};
-pub use eventcount::{announce, leave, notify, notify_and, sleep, wait_until, Look};
+pub use eventcount::{announce, leave, notify, notify_and, pass_on, sleep, wait_until, Look};
 pub use flag::Flag;
 pub use holders::Holders;
 pub use lock::{lock, try_lock, try_unlock, unlock, unlock_any};
-pub use many::{wait_many, Bed, Signal, MOST};
+pub use many::{wait_many, Bed, Seen, Signal, MOST};
 pub use rwlock::{AtOnce, Refused, RwLock, RwWords};
 pub use semaphore::Semaphore;
 
@@ -112,8 +112,8 @@ pub trait Env {
     type Word: Word;
     /// Sleeps while the word is `expected`, for a slice of bounded length at most.
     fn sleep(&self, word: &Self::Word, expected: u32) -> Slept;
-    /// Sleeps while each word is what is expected of it; those that are `None` do not matter.
-    fn sleep_any(&self, beds: &[Option<Bed<'_, Self::Word>>]) -> Slept;
+    /// Sleeps while each word is what is expected of it; those that are `None` do not matter. `brief`: for a millisecond.
+    fn sleep_any(&self, beds: &[Option<Bed<'_, Self::Word>>], brief: bool) -> Slept;
     /// Wakes up to `n` sleepers; returns how many were asleep.
     fn wake(&self, word: &Self::Word, n: u32) -> u32;
     /// Whether the owner is known to be dead.

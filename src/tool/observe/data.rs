@@ -136,11 +136,11 @@ pub(super) fn value(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     let bytes = match mode {
         value::SCALAR => eye.page.all()[value::AT_SCALAR..][..element.size()].to_vec(),
         value::RAW => {
-            let (bytes, steady) = object.file.read_steady(at, element.size())?;
+            let (bytes, steady) = eye.file.read_steady(at, element.size())?;
             object.approximate = !steady;
             bytes.all().to_vec()
         }
-        _ => snapshot(object, &element)?,
+        _ => snapshot(object, eye, &element)?,
     };
     let (json, text) = decode(element.elem_type(), &bytes);
     let cut = is_struct && bytes.len() > SHOWN_TO_PEOPLE;
@@ -170,12 +170,12 @@ pub(super) fn value(object: &mut Object, eye: &Eye) -> Result<(), Error> {
 }
 
 /// A SNAPSHOT's value: one that was there.
-fn snapshot(object: &mut Object, element: &Element) -> Result<Vec<u8>, Error> {
-    let flip = || object.file.read(value::AT_FLIP as u64, 8).map(|bytes| bytes.u64(0));
+fn snapshot(object: &mut Object, eye: &Eye, element: &Element) -> Result<Vec<u8>, Error> {
+    let flip = || eye.file.read(value::AT_FLIP as u64, 8).map(|bytes| bytes.u64(0));
     let mut before = flip()?;
     for _ in 0..TRIES {
         let copy = value::AT_STRUCT + (before & 1) as usize * value::copy_len(element.size());
-        let bytes = object.file.read(copy as u64, element.size())?;
+        let bytes = eye.file.read(copy as u64, element.size())?;
         let after = flip()?;
         if after == before {
             return Ok(bytes.all().to_vec());
@@ -184,7 +184,7 @@ fn snapshot(object: &mut Object, element: &Element) -> Result<Vec<u8>, Error> {
     }
     object.approximate = true;
     let copy = value::AT_STRUCT + (before & 1) as usize * value::copy_len(element.size());
-    Ok(object.file.read(copy as u64, element.size())?.all().to_vec())
+    Ok(eye.file.read(copy as u64, element.size())?.all().to_vec())
 }
 
 /// A lock of the object's own, that users do not see.
@@ -242,7 +242,7 @@ fn journal(object: &mut Object, eye: &Eye, len: usize) {
 
 fn first_elements(object: &mut Object, eye: &Eye, element: &Element, layout: &Layout) -> Result<(), Error> {
     let n = layout.len.min(eye.depth.elements).min(MOST / element.size());
-    let bytes = object.file.read(layout.data as u64, n * element.size())?;
+    let bytes = eye.file.read(layout.data as u64, n * element.size())?;
     let parts: Vec<(Value, String)> =
         bytes.all().chunks_exact(element.size()).map(|bytes| decode(element.elem_type(), bytes)).collect();
     let more = if layout.len > n { " …" } else { "" };

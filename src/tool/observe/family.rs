@@ -90,7 +90,7 @@ pub(super) fn rwlock(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     let page = &eye.page;
     let (word, inside) = (page.u32(rwlock::AT_WRITER), page.u32(rwlock::AT_INSIDE));
     let writer = object.hold_lock(eye, word, "writer");
-    let entries = eye.table(&object.file, rwlock::AT_READERS)?;
+    let entries = eye.table(rwlock::AT_READERS)?;
     let readers = hold_all(object, eye, &entries, "reader");
     let alive = |who: &Party| !who.is_dead();
     let living: Vec<Party> = readers.iter().filter(|(who, _)| alive(who)).map(|(who, _)| who.clone()).collect();
@@ -161,7 +161,7 @@ pub(super) fn semaphore(object: &mut Object, eye: &Eye) -> Result<(), Error> {
         object.approximate = false;
         return Ok(());
     }
-    let entries = eye.table(&object.file, semaphore::AT_HOLDERS)?;
+    let entries = eye.table(semaphore::AT_HOLDERS)?;
     let holders = hold_all(object, eye, &entries, "permit");
     let word = page.u32(semaphore::AT_LOCK);
     let inside = object.hold_lock(eye, word, "internal lock");
@@ -200,7 +200,7 @@ pub(super) fn condition(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     object.expect_len(condition::SHAPE.len)?;
     let page = &eye.page;
     let (next, regranted) = (page.u64(AT_BITS + TICKETS / 8), page.u64(AT_BITS + TICKETS / 8 + 8));
-    let table = object.file.read(AT_OWNERS as u64, TICKETS * 20)?;
+    let table = eye.file.read(AT_OWNERS as u64, TICKETS * 20)?;
     let at = |at: usize| at - AT_OWNERS;
     let (mut waiters, mut granted) = (Vec::new(), 0);
     for index in (0..TICKETS).filter(|index| page.u64(AT_BITS + index / 64 * 8) >> (index % 64) & 1 != 0) {
@@ -275,7 +275,7 @@ pub(super) fn barrier(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     }
     object.counts.push(Count { what: Rate::In, value: u64::from(round), bits: 32 });
     let n = barrier::places(parties);
-    let table = object.file.read(barrier::AT_PLACES as u64, n * 24)?;
+    let table = eye.file.read(barrier::AT_PLACES as u64, n * 24)?;
     let mut waiting = Vec::new();
     for index in 0..n {
         let (owner, mark) = (table.u64(index * 8), table.u64((n + index) * 8));
@@ -285,7 +285,7 @@ pub(super) fn barrier(object: &mut Object, eye: &Eye) -> Result<(), Error> {
         }
     }
     waiting.sort_by_key(|(arrival, _)| *arrival);
-    let entries = eye.table(&object.file, barrier::AT_REGISTERED)?;
+    let entries = eye.table(barrier::AT_REGISTERED)?;
     let registered = hold_all(object, eye, &entries, "registration");
     let word = page.u32(barrier::AT_LOCK);
     let inside = object.hold_lock(eye, word, "internal lock");

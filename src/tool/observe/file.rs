@@ -21,6 +21,11 @@ impl Bytes {
         self.array(at).map_or(0, u64::from_ne_bytes)
     }
 
+    /// A domain's identity.
+    pub(super) fn id(&self, at: usize) -> [u8; 16] {
+        self.array(at).unwrap_or_default()
+    }
+
     fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
         self.0.get(at..at.checked_add(N)?)?.try_into().ok()
     }

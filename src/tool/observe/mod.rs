@@ -81,7 +81,7 @@ impl Place {
         let locks = Locks::read();
         for entry in &mut entries {
             if let Entry::Object(object) = entry {
-                object.users = locks.count(&object.file.stat, USE_BYTE);
+                object.users = locks.count(&object.stat, USE_BYTE);
             }
         }
         Ok(entries)
@@ -109,7 +109,7 @@ impl Place {
         check_name(name).map_err(|error| Failure::about(name, &error))?;
         let mut entry = self.entry(name, depth)?;
         if let Some(Entry::Object(object)) = &mut entry {
-            object.users = Locks::read().count(&object.file.stat, USE_BYTE);
+            object.users = Locks::read().count(&object.stat, USE_BYTE);
         }
         Ok(entry)
     }
@@ -135,9 +135,7 @@ impl Entry {
     }
 }
 
-impl Registry {
-    /// The domain's identity in hexadecimal.
-    pub(super) fn identity(&self) -> String {
-        self.id.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+/// A domain's identity, for people.
+pub(super) fn hexadecimal(id: &[u8; 16]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

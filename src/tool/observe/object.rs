@@ -9,6 +9,7 @@ use crate::shm::header::{self, Header, Kind};
 use crate::shm::segment::USE_BYTE;
 use crate::shm::Tenant;
 use crate::sync::raw::WAITERS;
+use crate::sys::file::Stat;
 use crate::tool::output::{BAD, GOOD, NOTE, PLAIN};
 use crate::Error;
 use anstyle::Style;
@@ -69,7 +70,12 @@ pub(in crate::tool) enum Rate {
 /// An object, as far as it could be seen.
 pub(in crate::tool) struct Object {
     pub(in crate::tool) name: String,
-    pub(in crate::tool) file: File,
+    /// Not the file itself: a domain may have more objects than a process may have files open.
+    pub(in crate::tool) stat: Stat,
+    /// The domain that it says it belongs to.
+    pub(in crate::tool) domain: [u8; 16],
+    /// The version of its layout.
+    pub(in crate::tool) layout: u32,
     /// `None`: the header does not say, or says nonsense.
     pub(in crate::tool) kind: Option<Kind>,
     /// What is wrong with it.
@@ -108,6 +114,7 @@ pub(in crate::tool) struct Object {
 
 /// What a kind is looked at with.
 pub(super) struct Eye<'a> {
+    pub(super) file: &'a File,
     pub(super) registry: Option<&'a Registry>,
     pub(super) depth: Depth,
     /// The header, checked.
@@ -131,9 +138,9 @@ impl Eye<'_> {
     }
 
     /// The entries of a table with one for each slot, of which somebody has something.
-    pub(super) fn table(&self, file: &File, at: usize) -> Result<Vec<(Tenant, u64)>, Error> {
+    pub(super) fn table(&self, at: usize) -> Result<Vec<(Tenant, u64)>, Error> {
         use crate::shm::{Table, COUNT_BITS, SLOTS, TABLE};
-        let table = file.read(at as u64, TABLE * 8)?;
+        let table = self.file.read(at as u64, TABLE * 8)?;
         let entry = |slot: usize| {
             let entry = table.u64(8 * Table::place(slot + 1));
             let count = entry & ((1 << COUNT_BITS) - 1);
@@ -167,24 +174,28 @@ impl Object {
         if !Header::is_segment(start.all()) && in_use != Some(true) {
             return Err(if start.all().is_empty() { "an empty file" } else { "not an object" });
         }
-        let mut object = Object::new(name, file, in_use);
+        let mut object = Object::new(name, &file, in_use);
         if !Header::is_segment(start.all()) {
             // A lock there is on no other file.
             object.damaged("in use, but without an object's header");
             return Ok(object);
         }
         object.kind = Kind::parse(start.u32(header::AT_KIND)).filter(|kind| *kind != Kind::Registry);
+        object.layout = start.u32(header::AT_LAYOUT);
+        object.domain = start.id(header::AT_DOMAIN);
         object.persistent = start.u32(header::AT_FLAGS) & header::FLAG_PERSIST != 0;
-        if let Err(error) = object.look_inside(&start, registry, depth) {
+        if let Err(error) = object.look_inside(&file, &start, registry, depth) {
             object.damaged(why(&error));
         }
         Ok(object)
     }
 
-    fn new(name: &str, file: File, in_use: Option<bool>) -> Object {
+    fn new(name: &str, file: &File, in_use: Option<bool>) -> Object {
         Object {
             name: name.to_owned(),
-            file,
+            stat: file.stat,
+            domain: [0; 16],
+            layout: 0,
             kind: None,
             damage: Vec::new(),
             users: None,
@@ -208,23 +219,29 @@ impl Object {
         }
     }
 
-    fn look_inside(&mut self, start: &Bytes, registry: Option<&Registry>, depth: Depth) -> Result<(), Error> {
+    fn look_inside(
+        &mut self,
+        file: &File,
+        start: &Bytes,
+        registry: Option<&Registry>,
+        depth: Depth,
+    ) -> Result<(), Error> {
         if start.u32(header::AT_POISON) != 0 {
             self.damaged("found corrupt by a process that used it");
         }
-        let header = Header::parse(start.all(), self.file.stat.size)?;
+        let header = Header::parse(start.all(), self.stat.size)?;
         if registry.is_some_and(|registry| registry.id != header.domain()) {
             self.damaged("belongs to another domain");
         }
         let kind = self.kind.ok_or(Error::Corrupt("unknown kind of object"))?;
-        if self.file.stat.allocated < self.file.stat.size {
+        if self.stat.allocated < self.stat.size {
             self.damaged("has holes: touching them could fail");
         }
-        let (page, steady) = self.file.read_steady(0, HOT)?;
+        let (page, steady) = file.read_steady(0, HOT)?;
         self.approximate = !steady;
         self.steals = page.u32(header::AT_STEALS);
         self.rollbacks = page.u32(header::AT_ROLLBACKS);
-        let eye = Eye { registry, depth, header, page };
+        let eye = Eye { file, registry, depth, header, page };
         match kind {
             Kind::Registry => Err(Error::Corrupt("unknown kind of object")),
             Kind::Lock => family::lock(self, &eye),
@@ -250,7 +267,7 @@ impl Object {
 
     /// Checks the size that the parameters ask for.
     pub(super) fn expect_len(&self, len: u64) -> Result<(), Error> {
-        if len == self.file.stat.size {
+        if len == self.stat.size {
             return Ok(());
         }
         Err(Error::Corrupt("size and parameters disagree"))

@@ -114,7 +114,8 @@ impl Words {
 }
 
 /// Looks at a ring; record by record if something is not just a message.
-fn look(file: &File, eye: &Eye, place: &Place, steady: bool) -> Result<Look, Error> {
+fn look(eye: &Eye, place: &Place, steady: bool) -> Result<Look, Error> {
+    let file = eye.file;
     let words = Words::new(&eye.page, place.words);
     let mut look = glance(&words, place, steady);
     if !words.is_mixed() {
@@ -281,7 +282,7 @@ fn tell(object: &mut Object, eye: &Eye, place: &Place, look: &Look) -> Report {
     }
     r.list("open", &[("STATE", Align::Left), ("BYTES", Align::Right), ("PROCESS", Align::Left)], rows);
     if let (Some(at), true) = (place.bells, eye.depth.deep) {
-        let rows = descriptors(&object.file, eye, at);
+        let rows = descriptors(eye, at);
         let columns = [("OF", Align::Left), ("ARMED", Align::Left), ("PROCESS", Align::Left)];
         r.list("descriptors", &columns, rows);
     }
@@ -295,8 +296,8 @@ fn tell(object: &mut Object, eye: &Eye, place: &Place, look: &Look) -> Report {
 }
 
 /// Who has a descriptor to wait with, and whether it has run dry since it was last readable.
-fn descriptors(file: &File, eye: &Eye, at: u64) -> Vec<(Vec<Cell>, Value)> {
-    let Ok(page) = file.read(at, 2 * BELLS_LEN) else { return Vec::new() };
+fn descriptors(eye: &Eye, at: u64) -> Vec<(Vec<Cell>, Value)> {
+    let Ok(page) = eye.file.read(at, 2 * BELLS_LEN) else { return Vec::new() };
     let words = (0..2 * BELLS_LEN / 8).map(|i| (i, page.u64(i * 8))).filter(|(_, word)| *word != 0);
     let row = |(i, word): (usize, u64)| {
         let who = eye.tenant(Tenant(word & bells::TENANT))?;
@@ -346,7 +347,7 @@ pub(super) fn queue(object: &mut Object, eye: &Eye) -> Result<(), Error> {
         polled: false,
         locked: true,
     };
-    let look = look(&object.file, eye, &place, !object.approximate)?;
+    let look = look(eye, &place, !object.approximate)?;
     object.approximate = false;
     let part = tell(object, eye, &place, &look);
     let state = ["open", "draining", "closed"][look.state as usize];
@@ -369,7 +370,7 @@ pub(super) fn queue(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     r.flag("lease", flags & LEASE != 0);
     r.flag("joinable", flags & JOINABLE != 0);
     r.flag("pollable", flags & POLLABLE != 0);
-    let producers = presence(object, eye, Role::PRODUCER, queue::AT_PRODUCERS);
+    let producers = presence(eye, Role::PRODUCER, queue::AT_PRODUCERS);
     let text = match producers {
         "open" => "producers' handles are open",
         "gone" => "there were producers' handles",
@@ -387,8 +388,8 @@ pub(super) fn queue(object: &mut Object, eye: &Eye) -> Result<(), Error> {
 }
 
 /// Whether somebody has a role: "awaited", "open" or "gone"; the kernel's word, not that of the object.
-fn presence(object: &Object, eye: &Eye, role: Role, at: usize) -> &'static str {
-    match (object.file.has_role(role), eye.page.u32(at)) {
+fn presence(eye: &Eye, role: Role, at: usize) -> &'static str {
+    match (eye.file.has_role(role), eye.page.u32(at)) {
         (Some(true), _) => "open",
         (_, 0) => "awaited",
         (Some(false), _) => "gone",
@@ -398,7 +399,7 @@ fn presence(object: &Object, eye: &Eye, role: Role, at: usize) -> &'static str {
 
 /// What consumers of a joinable queue have taken and not reported done.
 fn unfinished(object: &mut Object, eye: &Eye) -> Result<(), Error> {
-    let table = object.file.read(queue::AT_TABLE as u64, SLOTS * 8)?;
+    let table = eye.file.read(queue::AT_TABLE as u64, SLOTS * 8)?;
     let (mut rows, mut sum) = (Vec::new(), 0);
     for entry in (0..SLOTS).map(|slot| table.u64(slot * 8)).filter(|entry| *entry as u32 != 0) {
         let (owner, count) = ((entry >> 32) as u32, u64::from(entry as u32));
@@ -430,7 +431,7 @@ pub(super) fn pipe(object: &mut Object, eye: &Eye) -> Result<(), Error> {
     let rings = if one_way { 1 } else { 2 };
     let bells = if flags & POLLABLE != 0 { ring::BELLS } else { 0 } as u64;
     object.expect_len(PAGE as u64 + rings * (bells + capacity))?;
-    let ends = [0, 1].map(|end| presence(object, eye, Role::ENDS[end], pipe::AT_ENDS + end * 128));
+    let ends = [0, 1].map(|end| presence(eye, Role::ENDS[end], pipe::AT_ENDS + end * 128));
     let r = &mut object.report;
     r.fact("capacity_bytes", capacity, format!("{} each way", size(capacity)));
     r.flag("one_way", one_way);
@@ -457,7 +458,7 @@ pub(super) fn pipe(object: &mut Object, eye: &Eye) -> Result<(), Error> {
             polled: true,
             locked: flags & EXCLUSIVE == 0,
         };
-        let look = look(&object.file, eye, &place, steady)?;
+        let look = look(eye, &place, steady)?;
         let part = tell(object, eye, &place, &look);
         object.report.part(if to == 0 { "to_end_0" } else { "to_end_1" }, part);
         counts(object, &look);

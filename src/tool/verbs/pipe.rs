@@ -36,7 +36,8 @@ enum Verb {
     Create {
         /// The pipe's name
         name: String,
-        /// Room for messages each way, in bytes (or with K, M, G), rounded up to a power of two of at least 4K [default: 1M]
+        /// Room for messages each way, in bytes (or with K, M, G), rounded up to a power of two of at least 4K
+        /// [default: 1M]
         #[arg(long, value_name = "BYTES", value_parser = bytes)]
         capacity: Option<u64>,
         /// End 1 only sends, end 0 only receives
@@ -51,8 +52,9 @@ enum Verb {
     },
     /// Send messages; waits for room
     ///
-    /// A pipe that is not there is created (with 1 MiB each way), and stays until it is removed (`mproc rm`). As long as
-    /// nobody has ever had the other end, messages wait for it. What was sent arrives whatever happens to this process.
+    /// A pipe that is not there is created (with 1 MiB each way), and stays until it is removed (`mproc rm`). As long
+    /// as nobody has ever had the other end, messages wait for it. What was sent arrives whatever happens to this
+    /// process.
     #[command(after_long_help = "--timeout counts for each message anew.
 Exit codes: 4 no room in time, 5 the other end is gone, 6 the message can never fit, or this end only receives.")]
     Send {
@@ -71,9 +73,9 @@ Exit codes: 4 no room in time, 5 the other end is gone, 6 the message can never 
     },
     /// Receive messages, and print them; waits for them
     ///
-    /// A line's end is written behind each message (--null, --raw). On a terminal, control characters are shown as escapes,
-    /// but with --raw. With --json each message is a document on a line of its own: {"name":…,"message":{"text":…}}, or
-    /// {"hex":…} if it is no UTF-8.
+    /// A line's end is written behind each message (--null, --raw). On a terminal, control characters are shown as
+    /// escapes, but with --raw. With --json each message is a document on a line of its own:
+    /// {"name":…,"message":{"text":…}}, or {"hex":…} if it is no UTF-8.
     ///
     /// Received is received: a message that then cannot be written to standard output is lost (a queue would keep it).
     #[command(after_long_help = "--timeout counts for each message anew.

@@ -57,8 +57,8 @@ enum Verb {
     },
     /// Put messages at the end; waits for room
     ///
-    /// A queue that is not there is created (with 1 MiB), and stays until it is removed (`mproc rm`). A message may have any
-    /// bytes. What was put stays in the queue whatever happens to this process.
+    /// A queue that is not there is created (with 1 MiB), and stays until it is removed (`mproc rm`). A message may
+    /// have any bytes. What was put stays in the queue whatever happens to this process.
     #[command(after_long_help = "Exit codes: 4 no room in time, 5 the queue is closed, 6 the message can never fit.")]
     Put {
         /// The queue's name
@@ -73,14 +73,15 @@ enum Verb {
     },
     /// Take messages from the front, and print them; waits for them
     ///
-    /// A line's end is written behind each message (--null, --raw). On a terminal, control characters are shown as escapes,
-    /// but with --raw. With --json each message is a document on a line of its own: {"name":…,"message":{"text":…}}, or
-    /// {"hex":…} if it is no UTF-8.
+    /// A line's end is written behind each message (--null, --raw). On a terminal, control characters are shown as
+    /// escapes, but with --raw. With --json each message is a document on a line of its own:
+    /// {"name":…,"message":{"text":…}}, or {"hex":…} if it is no UTF-8.
     ///
     /// A message leaves the queue only when it has been written out. If it cannot be written, or this process is killed
     /// before, it goes back to the front; so one that is killed between the two can be delivered twice, none is lost.
     #[command(after_long_help = "--timeout counts for each message anew.
-Exit codes: 4 no message in time, 5 the queue is closed and empty (with --follow: 0), or nobody reads standard output.")]
+Exit codes: 4 no message in time, 5 the queue is closed and empty (with --follow: 0), or nobody reads standard
+output.")]
     Get {
         /// The queue's name
         name: String,

@@ -50,9 +50,9 @@ enum Verb {
     },
     /// Take permits; waits for them
     ///
-    /// One after the other; if there are not N of them in time, those taken go back. They stay taken when this command has
-    /// ended, until somebody releases them: so this is not for accounting semaphores, whose permits come back at the end of
-    /// the process that took them (see `sem run`).
+    /// One after the other; if there are not N of them in time, those taken go back. They stay taken when this command
+    /// has ended, until somebody releases them: so this is not for accounting semaphores, whose permits come back at
+    /// the end of the process that took them (see `sem run`).
     #[command(after_long_help = "Exit codes: 4 not enough permits in time, 6 an accounting semaphore.")]
     Acquire {
         /// The semaphore's name
@@ -81,13 +81,12 @@ enum Verb {
     },
     /// Run a command with a permit, which is given back when the command ends
     ///
-    /// Signals, stopping and exit codes as with `mproc lock`; so is what happens if this process is killed (kill -9): the
-    /// command is killed as well. The permit of an accounting semaphore then comes back as soon as the command is dead. The
-    /// permit of any other semaphore is lost: nobody can know that it was taken.
-    #[command(
-        after_long_help = "Exit codes: the command's; 128 + N if it was killed by signal N; 126 it cannot be run, 127 not
-found; before it has started also those of all commands, as 4: no permit in time."
-    )]
+    /// Signals, stopping and exit codes as with `mproc lock`; so is what happens if this process is killed (kill -9):
+    /// the command is killed as well. The permit of an accounting semaphore then comes back as soon as the command is
+    /// dead. The permit of any other semaphore is lost: nobody can know that it was taken.
+    #[command(after_long_help = "\
+Exit codes: the command's; 128 + N if it was killed by signal N; 126 it cannot be run, 127 not found; before it has \
+started also those of all commands, as 4: no permit in time.")]
     Run {
         /// The semaphore's name
         name: String,
@@ -191,6 +190,7 @@ fn run(context: &Context, name: &str, create: Option<u32>, time: &Time, program:
             }
             other => other.map_err(|error| about(name, &error)),
         },
+        protects: false,
     };
     run_with(&held, &leave, time.timeout, program)
 }

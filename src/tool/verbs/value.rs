@@ -66,8 +66,8 @@ enum Verb {
     /// Wait until the value is not EXPECTED any more; prints what it is then
     ///
     /// Returns at once if it is something else already. `set` and `add` here wake whoever waits; a program that stores
-    /// has to notify (mproc_value_notify()), otherwise the change is noticed within 100 ms. When the value is printed it
-    /// may be EXPECTED again. Floats are compared bit for bit.
+    /// has to notify (mproc_value_notify()), otherwise the change is noticed within 100 ms. When the value is printed
+    /// it may be EXPECTED again. Floats are compared bit for bit.
     #[command(after_long_help = scalar::HELP)]
     Wait {
         /// The value's name
