@@ -12,40 +12,17 @@ work=$(mktemp -d)
 domain=${MPROC_DOMAIN:-/dev/shm/mproc}-keep-$$
 export MPROC_DOMAIN=$domain
 unset NO_COLOR CLICOLOR_FORCE
-passed=0 failed=0 here= tenants=
+tenants=
 tidy() {
     # shellcheck disable=SC2086 # a list
     [ -z "$tenants" ] || kill -KILL $tenants 2>/dev/null || true
     rm -rf "$work" "$domain" "$domain"-*
 }
 trap tidy EXIT
-exec 3>&1
-trap 'echo "it hung, or was stopped, in: $here" >&3; exit 1' TERM INT
+# shellcheck source=tests/tool/common.sh
+. tests/tool/common.sh
 
-# check LABEL COMMAND...: counts, and shows the words of a command that fails.
-check() {
-    here=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $here"
-        cat "$work/log"
-    fi
-}
-# exits STATUS COMMAND...: its words stay in $work/out and $work/err.
-exits() {
-    local want=$1 status=0
-    shift
-    timeout -k 5 30 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-    [ "$status" -eq "$want" ] || { echo "exit $status, not $want"; cat "$work/out" "$work/err"; return 1; }
-}
-like() { grep -qE -- "$2" "$1" || { echo "nothing like '$2' in:"; cat "$work/out" "$work/err"; return 1; }; }
-says() { like "$work/out" "$1"; }
-warns() { like "$work/err" "$1"; }
 silent() { [ ! -s "$work/out" ] || { echo "it says:"; cat "$work/out"; return 1; }; }
-says_not() { ! grep -E -- "$1" "$work/out"; }
 files() { (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | sed 's|^\./||' | tr '\n' ' '); }
 holds() { # DIR FILES: exactly these, beside the registry
     local found
@@ -357,5 +334,4 @@ if command -v groff >/dev/null 2>&1; then
     check "man: the pages" formatted
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally

@@ -12,35 +12,16 @@ work=$(mktemp -d)
 domain=${MPROC_DOMAIN:-/dev/shm/mproc}-look-$$
 export MPROC_DOMAIN=$domain
 unset NO_COLOR CLICOLOR_FORCE
-passed=0 failed=0 here= players=
+players=
 tidy() {
     # shellcheck disable=SC2086 # a list
     [ -z "$players" ] || kill -KILL $players 2>/dev/null || true
     rm -rf "$work" "$domain"
 }
 trap tidy EXIT
-trap 'echo "it hung, or was stopped, in: $here"; exit 1' TERM INT
+# shellcheck source=tests/tool/common.sh
+. tests/tool/common.sh
 
-# check LABEL COMMAND...: counts, and shows the words of a command that fails.
-check() {
-    here=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $here"
-        cat "$work/log"
-    fi
-}
-# exits STATUS COMMAND...: its words stay in $work/out and $work/err.
-exits() {
-    local want=$1 status=0
-    shift
-    timeout -k 5 30 "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-    [ "$status" -eq "$want" ] || { echo "exit $status, not $want"; cat "$work/out" "$work/err"; return 1; }
-}
-says() { grep -qE -- "$1" "$work/out" || { echo "nothing like '$1' in:"; cat "$work/out" "$work/err"; return 1; }; }
 # eventually PATTERN COMMAND...: until it says that: on a busy machine that may take a few looks.
 eventually() {
     local pattern=$1 tries=0
@@ -51,8 +32,6 @@ eventually() {
         sleep 0.1
     done
 }
-warns() { grep -qE -- "$1" "$work/err" || { echo "nothing like '$1' in:"; cat "$work/err"; return 1; }; }
-says_not() { ! grep -E -- "$1" "$work/out"; }
 # The lines of what was said, as one line, for what stands on several.
 flat() { tr -s ' \n' ' ' <"$work/out" >"$work/flat" && mv "$work/flat" "$work/out"; }
 # How many lines are like this.
@@ -413,5 +392,4 @@ fi
 
 # What there is to see is in the directory; what there was to do is done.
 rm -rf "$domain"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally

@@ -9,7 +9,6 @@ tool=$(realpath "${1:-target/tool/tool/mproc}")
 work=$(mktemp -d)
 export MPROC_DOMAIN=${MPROC_DOMAIN:-/dev/shm/mproc}-verbs-$$
 unset MPROC_RECOVERED
-passed=0 failed=0 here=
 tidy() {
     local pid
     for pid in $(jobs -p) $(cat "$work"/*.pid 2>/dev/null); do
@@ -18,22 +17,10 @@ tidy() {
     rm -rf "$work" "$MPROC_DOMAIN"
 }
 trap tidy EXIT
+# shellcheck source=tests/tool/common.sh
+. tests/tool/common.sh
 "${CC:-cc}" -Wall -Wextra -Werror tests/tool/terminal.c -o "$work/terminal" -lutil
-exec 3>&1
-trap 'echo "it hung, or was stopped, in: $here" >&3; exit 1' TERM INT
 
-# check LABEL COMMAND...: counts, and shows the words of a command that fails.
-check() {
-    here=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "failed: $here"
-        cat "$work/log"
-    fi
-}
 # mproc ARGUMENTS...: the tool, which a hang ends.
 mproc() { timeout -k 5 60 "$tool" "$@"; }
 same() { [ "$1" = "$2" ] || { echo "expected '$2', got '$1'"; return 1; }; }
@@ -605,6 +592,4 @@ check "20 that increment a file" increments
 
 # ---- the end ------------------------------------------------------------------------------------------------------
 check "nobody has the domain any more" exits 0 value get v
-echo
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally
