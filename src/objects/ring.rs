@@ -524,19 +524,23 @@ impl<const POLLED: bool> Ring<POLLED> {
         read: impl FnMut(usize, usize) -> Result<bool>,
         account: impl Fn(u32) -> Result<()>,
     ) -> Result<()> {
-        self.segment.check()?;
-        self.take(self.enter_get()?, max, read, account)
+        self.try_get_within(None, max, read, account)
     }
 
-    /// The same, inside the get lock.
-    #[inline]
-    fn take(
+    /// The same, waiting for whoever is inside for so many nanoseconds at most.
+    #[inline(always)]
+    fn try_get_within(
         &self,
-        inside: Inside,
+        ns: Option<u64>,
         max: usize,
         mut read: impl FnMut(usize, usize) -> Result<bool>,
         account: impl Fn(u32) -> Result<()>,
     ) -> Result<()> {
+        self.segment.check()?;
+        let inside = match ns {
+            None => self.enter_get()?,
+            Some(ns) => self.enter_get_within(ns)?,
+        };
         if self.state.load(Ordering::Acquire) >= CLOSED {
             return Err(self.closed());
         }
@@ -689,7 +693,7 @@ impl<const POLLED: bool> Ring<POLLED> {
                 seen = true;
                 Ok(false)
             };
-            match self.enter_get_within(ns).and_then(|inside| self.take(inside, 1, see, |_| Ok(()))) {
+            match self.try_get_within(Some(ns), 1, see, |_| Ok(())) {
                 Ok(()) => seen,
                 Err(Error::Busy) => {
                     patience.was_short();
@@ -698,8 +702,13 @@ impl<const POLLED: bool> Ring<POLLED> {
                 Err(_) => true,
             }
         };
-        (self.ready() > 0 || odd && self.is_reaping_due()) && patience.spend(look) == Some(true)
-            || patience.spend(|ns| !matches!(over(ns), Ok(None))) == Some(true)
+        let empty = !POLLED && plain == Some(0);
+        let closer = || self.ready() > 0 || odd && self.is_reaping_due();
+        if !empty && closer() && patience.spend(look) == Some(true) {
+            return true;
+        }
+        let may_be_over = self.state.load(Ordering::Relaxed) != OPEN || self.others.is_gone();
+        may_be_over && patience.spend(|ns| !matches!(over(ns), Ok(None))) == Some(true)
     }
 
     /// Whether there is room for a message of `units`, or whatever else a put would not wait for; `look` as in

@@ -16,7 +16,7 @@ pub(crate) struct EventCount {
     /// Pauses before the first look, in this process: see [`EventCount::spin`].
     distance: AtomicU32,
     /// For those who wait in an event loop.
-    doorbell: Option<Doorbell>,
+    doorbell: Option<Box<Doorbell>>,
 }
 
 /// Bounds of the distance between two looks, and of all of them together, in pauses.
@@ -40,6 +40,8 @@ impl EventCount {
 
     /// The same with bells.
     pub(crate) fn with_bells(self, doorbell: Option<Doorbell>) -> EventCount {
+        // Aside: mostly there is none, and what is used all the time shall stand together.
+        let doorbell = doorbell.map(Box::new);
         EventCount { doorbell, ..self }
     }
 
@@ -163,7 +165,7 @@ impl EventCount {
     }
 
     fn ring(&self) -> bool {
-        self.doorbell.as_ref().is_none_or(Doorbell::ring)
+        self.doorbell.as_ref().is_none_or(|doorbell| doorbell.ring())
     }
 
     /// For whoever was woken and leaves what it was woken for to others.
