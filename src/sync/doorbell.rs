@@ -94,8 +94,13 @@ impl Doorbell {
     /// caller announces itself at the eventcount and looks once more.
     pub(super) fn arm(&self) -> bool {
         let Some(me) = self.domain.tenant_if_joined().filter(|&me| self.is_mine(me)) else { return false };
-        self.bell.hush();
-        self.bells.arm(self.place.load(Ordering::Relaxed) as usize, me)
+        let place = self.place.load(Ordering::Relaxed) as usize;
+        if self.bell.hush() {
+            self.bells.arm(place, me)
+        } else {
+            // Nobody could ring it, and everybody would try each time.
+            self.bells.disarm(place, me)
+        }
     }
 
     /// Makes the descriptor readable.

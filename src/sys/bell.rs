@@ -220,8 +220,8 @@ impl Bell {
         }
     }
 
-    /// Makes the descriptor unreadable, until it is rung or 100 ms have passed.
-    pub(crate) fn hush(&self) {
+    /// Makes the descriptor unreadable, until it is rung or 100 ms have passed; whether it can be rung.
+    pub(crate) fn hush(&self) -> bool {
         let socket = self.socket();
         if let Some(socket) = socket {
             let mut bytes = [0u8; 16];
@@ -236,6 +236,7 @@ impl Bell {
             // To set a timer is also to forget that it has expired.
             set(timer, if crash::mutant(crash::Mutant::BellOnly) { 0 } else { LOOK_AROUND_NS });
         }
+        socket.is_some()
     }
 }
 

@@ -49,6 +49,11 @@ impl<R: Row> Bells<R> {
         self.change(index, me, |word| (word & !ARMED).wrapping_add(ROUND) & !ARMED | ARMED)
     }
 
+    /// Disarms the bell; `false`: the place is not this tenant's any more.
+    pub fn disarm(&self, index: usize, me: Tenant) -> bool {
+        self.change(index, me, |word| word & !ARMED)
+    }
+
     fn change(&self, index: usize, me: Tenant, new: impl Fn(u64) -> u64) -> bool {
         let mut seen = self.row.load(index, Ordering::Relaxed);
         while seen & TENANT == me.0 {
