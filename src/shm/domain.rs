@@ -185,6 +185,12 @@ impl Domain {
         self.inner.registry.membership()
     }
 
+    /// Ends this process's membership at once, as its death would: what it holds is for others to take over.
+    #[cfg(feature = "tool")]
+    pub(crate) fn resign(&self) -> Result<()> {
+        self.inner.registry.resign()
+    }
+
     /// The same if this process has joined.
     #[inline(always)]
     pub(crate) fn me_if_joined(&self) -> Option<Me> {

@@ -136,6 +136,15 @@ impl Registry {
         (self.me.words().me.load(Ordering::Acquire) == *word).then(|| fd.as_fd())
     }
 
+    /// Ends this process's membership, as its death would, also where others have inherited the kept description. It
+    /// must not use the domain any more.
+    #[cfg(feature = "tool")]
+    pub(super) fn resign(&self) -> Result<()> {
+        let fd = self.membership().ok_or(Error::NotSupported("the membership was not kept"))?;
+        let slot = owner_slot(self.me.words().me.load(Ordering::Relaxed)).ok_or(Error::Stale)?;
+        file::unlock(fd, LOCK_BASE + slot as i64, 1)
+    }
+
     /// Writes the header of a new registry, with a new domain id, into a reserved, unnamed file.
     pub(super) fn format(fd: &OwnedFd) -> Result<()> {
         let header = Header::new(Kind::Registry, 0, &process::random_id()?, REGISTRY_LEN as u64);

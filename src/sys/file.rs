@@ -355,6 +355,18 @@ pub(crate) fn try_lock(fd: BorrowedFd, lock: FileLock, start: i64, len: i64) -> 
     }
 }
 
+/// Gives up this description's locks on some bytes, whoever else has the description.
+#[cfg(feature = "tool")]
+pub(crate) fn unlock(fd: BorrowedFd, start: i64, len: i64) -> Result<()> {
+    let mut f = flock(FileLock::Shared, start, len);
+    f.l_type = libc::F_UNLCK as libc::c_short;
+    // SAFETY: a live descriptor and a valid flock.
+    if unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &f) } != 0 {
+        return Err(last("fcntl(F_OFD_SETLK)"));
+    }
+    Ok(())
+}
+
 /// Whether a description other than that of descriptor number `fd` holds a lock on the byte; `None` if
 /// the question could not be asked.
 pub(crate) fn is_locked(fd: i32, byte: i64) -> Option<bool> {

@@ -171,7 +171,12 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
     };
     let status = accompany(child, &signals);
     let was_killed = !matches!(&status, Ok(status) if status.code().is_some());
-    if !(held.protects && was_killed) {
+    if held.protects && was_killed {
+        // Also if processes that it has left in the background have inherited the membership.
+        if let Err(error) = leave.domain.resign() {
+            anstream::eprintln!("mproc: {}: {error}", printable(held.name));
+        }
+    } else {
         give(held);
     }
     match status {

@@ -485,6 +485,15 @@ untouched() { # recovered, and the command was never run: the next one is told a
     same "$(mproc lock l -n -- sh -c 'echo "${MPROC_RECOVERED-no}"')" no
 }
 check "recovered until a command has run" untouched
+left_by_the_killed() { # the command is killed by a signal: what it left does not keep the lock, and the next one is told
+    local status=0
+    mproc lock l -- sh -c 'sleep 1000 >/dev/null 2>&1 & echo $! >"$0"; kill -TERM $$; sleep 1000' "$work/child.pid" || status=$?
+    same $status 143 || return 1
+    same "$(mproc lock l -n -- sh -c 'echo "$MPROC_RECOVERED"' 2>/dev/null)" 1 || return 1
+    ! gone "$(cat "$work/child.pid")" || { echo "it should have survived"; return 1; }
+    kill -KILL "$(cat "$work/child.pid")"
+}
+check "what a killed command left does not keep it" left_by_the_killed
 stopped() { # a stopped one keeps it; killed then, so is its command, also if that is stopped
     local pid
     hold lock l -- || return 1
