@@ -1013,7 +1013,7 @@ fn bells_ring() {
                     messages.fetch_add(1, Ordering::Release);
                     let here = process(&world);
                     raw::notify_and(sequence, hint, 1, false, &here, || {
-                        bells.ring(|who, at| {
+                        bells.ring(|who, at, _| {
                             assert_eq!((who, at), (me, place));
                             bell.store(1, Ordering::SeqCst);
                             here.wake(bell, 1);
@@ -1055,7 +1055,7 @@ fn bells_are_left_alone() {
             messages.fetch_add(1, Ordering::Release);
             let here = process(world);
             raw::notify_and(sequence, hint, 1, false, &here, || {
-                bells.ring(|_, _| {
+                bells.ring(|_, _, _| {
                     bell.store(1, Ordering::SeqCst);
                     here.wake(bell, 1);
                     true

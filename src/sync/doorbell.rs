@@ -3,7 +3,7 @@
 use super::raw::Bells;
 use crate::shm::{Domain, Region, Row64, Tenant};
 use crate::sys::bell::{Address, Bell, Ringer};
-use crate::sys::fork;
+use crate::sys::{clock, fork};
 use crate::{Error, Result};
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -23,7 +23,14 @@ pub(crate) struct Doorbell {
     /// Whose the bell is: a forked child's copy is its parent's. 0: there is none.
     tenant: AtomicU64,
     place: AtomicU32,
+    /// The words of bells that could not be reached, by their places, and when the last of them could not: a living process
+    /// has closed its descriptors, or hears in another network namespace.
+    unreached: Vec<AtomicU64>,
+    failed: AtomicU64,
 }
+
+/// How long what could not be reached is not tried again. By then its owner has looked around by itself.
+const DEAF_NS: u64 = 100_000_000;
 
 impl Doorbell {
     /// On the row at `offset`, which begins as zero, of the object with that identity.
@@ -35,6 +42,8 @@ impl Doorbell {
             bell: Bell::none(),
             tenant: AtomicU64::new(0),
             place: AtomicU32::new(0),
+            unreached: (0..BELLS).map(|_| AtomicU64::new(0)).collect(),
+            failed: AtomicU64::new(0),
         })
     }
 
@@ -112,7 +121,20 @@ impl Doorbell {
     #[cold]
     pub(super) fn ring(&self) -> bool {
         let mut ringer = Ringer::new();
-        self.bells.ring(|tenant, place| ringer.ring(&self.address(tenant, place)) || self.domain.is_gone(tenant))
+        let now = clock::coarse_ns();
+        let deaf = now.saturating_sub(self.failed.load(Ordering::Relaxed)) < DEAF_NS;
+        self.bells.ring(|tenant, place, word| {
+            let unreached = &self.unreached[place];
+            if deaf && unreached.load(Ordering::Relaxed) == word {
+                return false;
+            }
+            let done = ringer.ring(&self.address(tenant, place)) || self.domain.is_gone(tenant);
+            if !done {
+                unreached.store(word, Ordering::Relaxed);
+                self.failed.store(now, Ordering::Relaxed);
+            }
+            done
+        })
     }
 
     /// Gives up the place, if it is this process's, and closes the descriptors, which a forked child has copies of.

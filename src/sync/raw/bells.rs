@@ -67,14 +67,14 @@ impl<R: Row> Bells<R> {
 
     /// Rings every bell that is armed: `ring` is told whose it is, and its place, and says whether that is done with.
     /// If not, the bell stays armed for others to try; `false`: there was such a one.
-    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize) -> bool) -> bool {
+    pub fn ring(&self, mut ring: impl FnMut(Tenant, usize, u64) -> bool) -> bool {
         let mut all = true;
         for index in 0..self.row.len() {
             let word = self.row.load(index, Ordering::SeqCst);
             if word & ARMED == 0 {
                 continue;
             }
-            if ring(Tenant(word & TENANT), index) {
+            if ring(Tenant(word & TENANT), index, word) {
                 // Not if it was armed again meanwhile: for something newer.
                 let _ = self.row.compare_exchange(index, word, word & !ARMED, Ordering::Relaxed);
             } else {
