@@ -234,7 +234,8 @@ pub unsafe extern "C" fn mproc_pipe_recv(
 /// @param timeout_ns  nanoseconds; MPROC_FOREVER waits, 0 looks once    @param cancel  NULL or a token
 /// @retval MPROC_OK         a message is there (another thread or holder of this end may take it first)
 /// @retval MPROC_EOF        there will be no more    @retval others  as mproc_pipe_recv()
-/// Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
+/// Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE: this is a use of the end).
+/// Fork: yes.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_pipe_poll(
     pipe: *const mproc_pipe_t,

@@ -555,25 +555,26 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     /// For a producer without room: what is free already, or what the dead have left behind, may be in its way.
     pub(super) fn look_for_room(&self) -> Result<()> {
-        self.look_for_room_within(BRIEFLY_NS)
+        self.look_for_room_within(BRIEFLY_NS).map(|_| ())
     }
 
-    /// The same, waiting for whoever is inside for `ns` at most.
-    pub(super) fn look_for_room_within(&self, ns: u64) -> Result<()> {
+    /// The same, waiting for whoever is inside for `ns` at most; `false`: they were in the way.
+    pub(super) fn look_for_room_within(&self, ns: u64) -> Result<bool> {
         let head = Mark::unpack(self.head.load(Ordering::Acquire)).position;
         let padding = head != Mark::unpack(self.tail.load(Ordering::Acquire)).position
             && Record::unpack(self.region().load_u64(self.offset(head))?)
                 .is_some_and(|r| matches!(r.state, State::Free | State::Rest));
-        if padding || self.is_reaping_due() {
-            if let Ok(inside) = self.visit_get(ns) {
-                let freed = self.tidy()?;
-                drop(inside);
-                if freed {
-                    self.notify(&self.not_full, u32::MAX, true);
-                }
-            }
+        if !padding && !self.is_reaping_due() {
+            return Ok(true);
         }
-        Ok(())
+        // Where there is no lock, only the consumer can look.
+        let Ok(inside) = self.visit_get(ns) else { return Ok(!self.is_locked()) };
+        let freed = self.tidy()?;
+        drop(inside);
+        if freed {
+            self.notify(&self.not_full, u32::MAX, true);
+        }
+        Ok(true)
     }
 
     // --- looking -------------------------------------------------------------------------------------

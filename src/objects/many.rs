@@ -68,6 +68,7 @@ impl<'a> On<'a> {
         match *self {
             On::Event(event) => event.flag().round(),
             On::Value(value, None) => value.notified(),
+            On::Value(value, Some(_)) => value.writes(),
             _ => 0,
         }
     }
@@ -85,6 +86,10 @@ impl<'a> On<'a> {
             On::RLock(lock) => lock.is_free(ask),
             On::Semaphore(semaphore) => semaphore.is_available(look, is_try),
             On::Event(event) => event.flag().was_set_since(begun),
+            // It was compared since then.
+            On::Value(value, Some(_)) if look == Look::Glance && value.is_snapshot() && value.writes() == begun => {
+                false
+            }
             On::Value(value, expected) => value.has_changed(expected, begun).unwrap_or(true),
         }
     }

@@ -437,8 +437,7 @@ impl Pipe {
     /// Whether a send of so many bytes would not wait.
     pub(super) fn is_writable(&self, len: usize, patience: &Patience) -> bool {
         let Some(ring) = &self.outgoing else { return false };
-        let there = |units| ring.is_writable(units, patience, |ns| ring.look_for_room_within(ns));
-        self.is_closed() || ring.units(len).is_ok_and(there)
+        self.is_closed() || ring.units(len).is_ok_and(|units| ring.is_writable(units, patience))
     }
 
     /// Whether a message of so many bytes can ever be sent.

@@ -538,8 +538,7 @@ impl Queue {
 
     /// Whether a put of so many bytes would not wait.
     pub(super) fn is_writable(&self, len: usize, patience: &Patience) -> bool {
-        let look = |ns| self.ring.look_for_room_within(ns);
-        self.ring.units(len).is_ok_and(|units| self.ring.is_writable(units, patience, look))
+        self.ring.units(len).is_ok_and(|units| self.ring.is_writable(units, patience))
     }
 
     /// Whether a message of so many bytes can ever fit.

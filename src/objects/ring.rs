@@ -711,12 +711,17 @@ impl<const POLLED: bool> Ring<POLLED> {
         may_be_over && patience.spend(|ns| !matches!(over(ns), Ok(None))) == Some(true)
     }
 
-    /// Whether there is room for a message of `units`, or whatever else a put would not wait for; `look` as in
-    /// [`Ring::put`], within so many nanoseconds.
-    pub(super) fn is_writable(&self, units: u32, patience: &Patience, look: impl Fn(u64) -> Result<()>) -> bool {
+    /// Whether there is room for a message of `units`, or whatever else a put would not wait for.
+    pub(super) fn is_writable(&self, units: u32, patience: &Patience) -> bool {
         let there = || self.state.load(Ordering::Acquire) != OPEN || self.may_have_room(units);
-        let closer = || patience.spend(|ns| look(ns).is_err() || there()) == Some(true);
-        self.segment.check().is_err() || there() || closer()
+        let closer = |ns| {
+            let looked = self.look_for_room_within(ns);
+            if looked == Ok(false) {
+                patience.was_short();
+            }
+            looked.is_err() || there()
+        };
+        self.segment.check().is_err() || there() || patience.spend(closer) == Some(true)
     }
 
     /// Whether there may be a reservation between the two marks. (The last one may be on its way there: it is

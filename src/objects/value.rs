@@ -8,6 +8,7 @@ use crate::sync::raw::Signal;
 use crate::sync::{EventCount, Limits, Manner, Mutex};
 use crate::sys::crash;
 use crate::{Acquired, Error, Owner, Result};
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{fence, Ordering};
 
@@ -376,12 +377,38 @@ impl Value {
     pub fn wait(&self, expected: Option<&[u8]>, limits: Limits) -> Result<()> {
         self.check_expected(expected)?;
         let first = self.notified();
+        // What was seen before the last comparison.
+        let seen = Cell::new(0);
         self.changed.wait(
             self.segment.domain(),
             limits,
-            || u32::from(self.has_changed(expected, first).unwrap_or(true)),
-            || Ok(self.has_changed(expected, first)?.then_some(())),
+            || u32::from(self.may_have_changed(expected, first, seen.get())),
+            || {
+                seen.set(self.writes());
+                Ok(self.has_changed(expected, first)?.then_some(()))
+            },
         )
+    }
+
+    pub(super) fn is_snapshot(&self) -> bool {
+        matches!(self.storage, Storage::Snapshot(_))
+    }
+
+    /// How often a SNAPSHOT was written, wrapping; for [`Value::may_have_changed`].
+    pub(super) fn writes(&self) -> u32 {
+        match &self.storage {
+            Storage::Snapshot(s) => s.flip.load(Ordering::Acquire) as u32,
+            _ => 0,
+        }
+    }
+
+    /// As [`Value::has_changed`], but of a SNAPSHOT, which takes long to compare, only whether it was written since the
+    /// count of writes was that.
+    pub(super) fn may_have_changed(&self, expected: Option<&[u8]>, since: u32, writes: u32) -> bool {
+        match &self.storage {
+            Storage::Snapshot(_) if expected.is_some() => self.writes() != writes,
+            _ => self.has_changed(expected, since).unwrap_or(true),
+        }
     }
 
     /// Wakes up to `n` of those who wait for the value.

@@ -3,7 +3,7 @@
 use super::cli::Context;
 use super::exit::{Failure, Outcome, DAMAGED, MISMATCH, NOT_FOUND, OK};
 use super::ls::{domain, summary, warn};
-use super::observe::{hexadecimal, pids, Depth, Entry, Mapped, Object, Party, Place, Report, Running};
+use super::observe::{pids, short_id, Depth, Entry, Mapped, Object, Party, Place, Report, Running};
 use super::output::{print, print_json, size, Align, Cell, BAD, BOLD, DIM, GOOD, NOTE, PLAIN};
 use crate::{Error, LAYOUT_VERSION};
 use serde_json::{json, Value};
@@ -122,7 +122,7 @@ fn head(object: &Object) -> Report {
     }
     r.fact("size", stat.size, format!("{}, layout version {}", size(stat.size), layout(object)));
     r.fact("file", stat.ino, format!("inode {}, mode {:04o}, user {}", stat.ino, stat.mode & 0o7777, stat.uid));
-    let id = hexadecimal(&object.domain);
+    let id = short_id(&object.domain);
     r.fact("domain_id", id.as_str(), id.as_str());
     r.flag("persistent", object.persistent);
     let used = match (object.in_use, object.users) {
@@ -179,7 +179,7 @@ fn document(place: &Place, mut object: Object) -> Value {
     let mut all = summary(&object);
     all.insert("domain".to_owned(), domain(place));
     all.insert("inode".to_owned(), json!(object.stat.ino));
-    all.insert("domain_id".to_owned(), json!(hexadecimal(&object.domain)));
+    all.insert("domain_id".to_owned(), json!(short_id(&object.domain)));
     all.insert("layout_version".to_owned(), json!(object.layout));
     if let Some((json, _)) = bound_to(place, &object) {
         all.insert("bound_to".to_owned(), json);

@@ -59,7 +59,7 @@ pub(super) struct Args {
     /// Fail if the lock does not exist, instead of creating it
     #[arg(long)]
     existing: bool,
-    /// If the lock is created: let it vanish with its last user
+    /// If the lock is created: let it vanish with its last user (and with it the knowledge that this one was killed)
     #[arg(long, conflicts_with = "existing")]
     ephemeral: bool,
     #[command(flatten)]
@@ -171,13 +171,12 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
     };
     let status = accompany(child, &signals);
     let was_killed = !matches!(&status, Ok(status) if status.code().is_some());
-    if held.protects && was_killed {
-        // Also if processes that it has left in the background have inherited the membership.
-        if let Err(error) = leave.domain.resign() {
-            anstream::eprintln!("mproc: {}: {error}", printable(held.name));
-        }
-    } else {
+    if !(held.protects && was_killed) {
         give(held);
+    }
+    // Also where processes that it has left in the background have inherited the membership: nobody lives here any more.
+    if let Err(error) = leave.domain.resign() {
+        anstream::eprintln!("mproc: {}: {error}", printable(held.name));
     }
     match status {
         Ok(status) => Ok(ExitCode::from(exit_code(status))),

@@ -2,7 +2,7 @@
 
 use super::cli::Context;
 use super::exit::{Failure, Outcome, OK};
-use super::observe::{hexadecimal, Depth, Entry, Hold, Object, Place};
+use super::observe::{short_id, Depth, Entry, Hold, Object, Place};
 use super::output::{
     count, print, print_json, print_line, printable_bytes, size, styled, Align, Cell, Table, BAD, BOLD, DIM, NOTE,
     PLAIN,
@@ -19,8 +19,8 @@ use std::process::ExitCode;
 /// are shown as such. Files that are no objects are mentioned.
 ///
 /// USERS are open handles as the kernel knows them (a process that opened an object twice counts twice, a forked child
-/// together with its parent). An object that nobody uses and that is not persistent disappears when somebody next
-/// tidies up (`mproc gc`, or the library by itself).
+/// together with its parent, a running `mproc lock` twice: it leaves one to its command). An object that nobody uses
+/// and that is not persistent disappears when somebody next tidies up (`mproc gc`, or the library by itself).
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Columns:
@@ -169,7 +169,7 @@ pub(super) fn summary(object: &Object) -> Map<String, Value> {
 pub(super) fn domain(place: &Place) -> Value {
     json!({
         "path": place.path.display().to_string(),
-        "id": place.registry.as_ref().ok().map(|registry| hexadecimal(&registry.id)),
+        "id": place.registry.as_ref().ok().map(|registry| short_id(&registry.id)),
         "damage": place.registry.as_ref().err().map(ToString::to_string),
     })
 }

@@ -259,12 +259,27 @@ pub(super) fn print_line(text: &str) -> Result<(), Failure> {
 
 /// Writes one JSON document, for programs, but so that people can read it too.
 pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
-    print_raw(format!("{value:#}\n").as_bytes())
+    print_raw(format!("{}\n", tame(&format!("{value:#}"))).as_bytes())
 }
 
 /// Writes one JSON document on one line.
 pub(super) fn print_json_line(value: &Value) -> Result<(), Failure> {
-    print_raw(format!("{value}\n").as_bytes())
+    print_raw(format!("{}\n", tame(&value.to_string())).as_bytes())
+}
+
+/// JSON in which nothing is left that a terminal would obey: all of that stands in strings, where it may be escaped.
+pub(super) fn tame(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && c.is_control() || is_format(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Writes bytes to standard output, whatever they are.

@@ -159,7 +159,7 @@ inspects() {
         check "inspect $name: $line" says "^ *$line$"
     done
 }
-inspects mutex "kind +lock" "domain id +[0-9a-f]{32}" "in use +2 open handles" \
+inspects mutex "kind +lock" "domain id +[0-9a-f]{8}" "in use +2 open handles" \
     "lock +held by $me; somebody may wait for it" \
     "$actor  stage +[a-z]+ +slot [0-9]+" "$waiter  stage +[a-z]+ +slot [0-9]+"
 inspects nested "levels +2" "token +thread [0-9]+"

@@ -545,6 +545,7 @@ check "--close: it does not inherit it" closed
 background() { # the command has ended: what it left does not keep the lock
     mproc lock l -- sh -c 'sleep 1000 >/dev/null 2>&1 & echo $! >"$0"' "$work/child.pid" || return 1
     same "$(mproc lock l -n -- sh -c 'echo "${MPROC_RECOVERED-no}"' 2>&1)" no || return 1
+    same "$(mproc ps | head -n 1)" "$MPROC_DOMAIN: no process" || return 1
     kill -KILL "$(cat "$work/child.pid")"
 }
 check "what is left in the background does not keep it" background
@@ -598,6 +599,12 @@ increments() { # 20 at the same time read, add, and write a file in three steps
     same "$(cat "$work/number")" 20
 }
 check "20 that increment a file" increments
+
+csi() { # what a terminal would obey is escaped in JSON, too
+    printf 'a\302\233b\342\200\256c\n' | mproc queue put odd || return 1
+    mproc queue get odd --json | tr -d ' \n' | grep -qF 'a\u009bb\u202ec'
+}
+check "--json: nothing that a terminal would obey" csi
 
 # ---- the end ------------------------------------------------------------------------------------------------------
 check "nobody has the domain any more" exits 0 value get v

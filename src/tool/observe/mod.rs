@@ -135,7 +135,8 @@ impl Entry {
     }
 }
 
-/// A domain's identity, for people.
-pub(super) fn hexadecimal(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+/// A domain's identity, as far as is needed to tell two from each other. Not all of it: it is also the key to its bells, and
+/// what is printed is shown around.
+pub(super) fn short_id(id: &[u8; 16]) -> String {
+    id[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,7 @@
 //! Messages from arguments and from standard input, and to standard output.
 
 use super::super::exit::{Failure, CLOSED, OTHER};
-use super::super::output::{is_terminal, printable_bytes};
+use super::super::output::{is_terminal, printable_bytes, tame};
 use serde_json::{json, Value};
 use std::ffi::OsString;
 use std::io::{BufRead, ErrorKind, Read, Write};
@@ -71,7 +71,7 @@ impl Output {
     /// Writes a message out: when this returns, whoever reads standard output has it, or can have it.
     pub(super) fn write(&self, name: &str, message: &[u8], json: bool) -> std::io::Result<()> {
         let mut text = if json {
-            json!({"name": name, "message": self::json(message)}).to_string().into_bytes()
+            tame(&json!({"name": name, "message": self::json(message)}).to_string()).into_bytes()
         } else if is_terminal() && !self.raw {
             printable_bytes(message).into_bytes() // people get nothing that their terminal would obey
         } else {
