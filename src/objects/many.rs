@@ -86,11 +86,11 @@ impl<'a> On<'a> {
             On::RLock(lock) => lock.is_free(ask),
             On::Semaphore(semaphore) => semaphore.is_available(look, is_try),
             On::Event(event) => event.flag().was_set_since(begun),
-            // It was compared since then.
-            On::Value(value, Some(_)) if look == Look::Glance && value.is_snapshot() && value.writes() == begun => {
-                false
+            On::Value(value, expected) => {
+                // It was compared since `begun`.
+                let worth_it = look != Look::Glance || value.may_have_changed(expected, begun, begun);
+                worth_it && value.has_changed(expected, begun).unwrap_or(true)
             }
-            On::Value(value, expected) => value.has_changed(expected, begun).unwrap_or(true),
         }
     }
 

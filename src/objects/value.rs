@@ -390,10 +390,6 @@ impl Value {
         )
     }
 
-    pub(super) fn is_snapshot(&self) -> bool {
-        matches!(self.storage, Storage::Snapshot(_))
-    }
-
     /// How often a SNAPSHOT was written, wrapping; for [`Value::may_have_changed`].
     pub(super) fn writes(&self) -> u32 {
         match &self.storage {

@@ -213,7 +213,8 @@ impl Env for Wait<'_> {
     fn sleep(&self, word: &Word32, expected: u32) -> Slept {
         self.slice(|ns| match self.limits.cancel {
             Some(cancel) => {
-                futex::wait_or_cancel(word.atomic(), expected, cancel.word(), self.manner.interruptible, ns)
+                let words = std::iter::once((word.atomic(), expected));
+                futex::wait_any(words, Some(cancel.word()), self.manner.interruptible, ns)
             }
             None => futex::wait(word.atomic(), expected, ns),
         })

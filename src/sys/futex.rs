@@ -38,28 +38,9 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, ns: u64) -> Woken {
     outcome(result)
 }
 
-/// As [`wait`], and also ends when `cancel` is no longer 0; then it sleeps through signals whose handlers were
-/// installed with SA_RESTART, unless `interruptible`, which makes it look at `cancel` every now and then instead.
-pub(crate) fn wait_or_cancel(
-    word: &AtomicU32,
-    expected: u32,
-    cancel: &AtomicU32,
-    interruptible: bool,
-    ns: u64,
-) -> Woken {
-    if !interruptible {
-        if let Some(woken) = wait_on([WaitV::shared(word, expected), WaitV::private(cancel)].into_iter(), ns) {
-            return woken;
-        }
-    }
-    if cancel.load(Ordering::Acquire) != 0 {
-        return Woken::LookAgain;
-    }
-    wait(word, expected, ns.min(CANCEL_SLICE_NS))
-}
-
-/// Sleeps while every word is what is expected of it and `cancel` is 0; with `interruptible` as [`wait_or_cancel`]. May
-/// end early.
+/// Sleeps while every word is what is expected of it and `cancel` is 0. May end early. It sleeps through signals whose
+/// handlers were installed with SA_RESTART, unless `interruptible`, which makes it sleep on one word, and look at all else
+/// every now and then.
 pub(crate) fn wait_any<'a>(
     words: impl Iterator<Item = (&'a AtomicU32, u32)> + Clone,
     cancel: Option<&'a AtomicU32>,
@@ -76,12 +57,13 @@ pub(crate) fn wait_any<'a>(
     if canceled || words.clone().any(|(word, expected)| word.load(Ordering::Acquire) != expected) {
         return Woken::LookAgain;
     }
-    // On one of them: what happens to the others is seen a little later.
+    // On one of them: what happens to the others, or to `cancel`, is seen a little later.
     let mut words = words;
     let Some((word, expected)) = words.next() else { return Woken::LookAgain };
-    let glance = if interruptible { CANCEL_SLICE_NS } else { GLANCE_NS };
+    let several = words.next().is_some();
+    let glance = if several && !interruptible { GLANCE_NS } else { CANCEL_SLICE_NS };
     match wait(word, expected, ns.min(glance)) {
-        Woken::TimedOut if ns > glance => Woken::LookAgain,
+        Woken::TimedOut if several && ns > glance => Woken::LookAgain,
         other => other,
     }
 }

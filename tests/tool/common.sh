@@ -25,6 +25,31 @@ like() { grep -qE -- "$2" "$1" || { echo "nothing like '$2' in:"; cat "$work/out
 says() { like "$work/out" "$1"; }
 warns() { like "$work/err" "$1"; }
 says_not() { ! grep -E -- "$1" "$work/out"; }
+# Actors end when nobody can write to their life any more, whatever happens to the script.
+actors=
+give_life() {
+    mkfifo "$work/life"
+    exec 9<>"$work/life"
+}
+# start PROGRAM ACT...: a process that has done them, and stays; its pid is in $started.
+start() {
+    local line
+    here="starting $*"
+    mkfifo "$work/ready"
+    "$@" <"$work/life" >"$work/ready" 9>&- &
+    started=$!
+    actors="$actors $started"
+    read -r -t 30 line <"$work/ready" && [ "$line" = ready ] || { echo "not started: $*"; exit 1; }
+    rm "$work/ready"
+}
+end() {
+    kill -KILL "$1"
+    wait "$1" 2>/dev/null || true
+}
+end_all() {
+    # shellcheck disable=SC2086 # a list
+    [ -z "$actors" ] || kill -KILL $actors 2>/dev/null || true
+}
 # The last lines of each test.
 tally() {
     echo "$passed passed, $failed failed"

@@ -12,10 +12,8 @@ work=$(mktemp -d)
 domain=${MPROC_DOMAIN:-/dev/shm/mproc}-keep-$$
 export MPROC_DOMAIN=$domain
 unset NO_COLOR CLICOLOR_FORCE
-tenants=
 tidy() {
-    # shellcheck disable=SC2086 # a list
-    [ -z "$tenants" ] || kill -KILL $tenants 2>/dev/null || true
+    end_all
     rm -rf "$work" "$domain" "$domain"-*
 }
 trap tidy EXIT
@@ -36,23 +34,11 @@ picture() {
 
 "$CC" -std=c99 -Wall -Wextra -Werror tests/tool/tenant.c -o "$work/tenant" \
     $("$PKG_CONFIG" --cflags --libs mproc) # flags are words
-# Tenants end when nobody can write to this any more, whatever happens to this script.
-mkfifo "$work/life"
-exec 9<>"$work/life"
+give_life
 # tenant OBJECT...: a process that has made them; its pid is in $tenant.
 tenant() {
-    local line
-    here="starting a tenant with $*"
-    mkfifo "$work/ready"
-    "$work/tenant" "$@" <"$work/life" >"$work/ready" 9>&- &
-    tenant=$!
-    tenants="$tenants $tenant"
-    read -r -t 30 line <"$work/ready" && [ "$line" = ready ] || { echo "no tenant with $*"; exit 1; }
-    rm "$work/ready"
-}
-kill_tenant() {
-    kill -KILL "$1"
-    wait "$1" 2>/dev/null || true
+    start "$work/tenant" "$@"
+    tenant=$started
 }
 fresh() { rm -rf "$domain"; }
 
@@ -68,7 +54,7 @@ killed=$tenant
 echo "not an object" >"$domain/notes"
 check "gc: all is in use" exits 0 "$tool" gc
 check "gc: and nothing removed" says '^removed 0 objects; kept 3 in use, 1 persistent, 1 no objects$'
-kill_tenant "$killed"
+end "$killed"
 
 before=$(picture "$domain")
 check "gc --dry-run" exits 0 "$tool" gc --dry-run
@@ -99,13 +85,13 @@ check "gc again: kept" says '"in_use": 1,'
 
 # Whoever removes a name keeps others from removing, but not for ever, and nobody from looking.
 tenant value:another removing
-kill_tenant "$living"
+end "$living"
 check "gc --dry-run: somebody is stopped while removing" exits 0 "$tool" gc -n
 check "gc --dry-run: what would go" says '^would go  used +value'
 check "gc: somebody is stopped while removing" exits 10 "$tool" gc
 check "gc: what could not be removed" says '^failed +used .*in use by a living process, or an internal lock'
 check "gc: and it is still there" holds "$domain" "another notes stays used"
-kill_tenant "$tenant"
+end "$tenant"
 check "gc: it is gone" exits 0 "$tool" gc
 check "gc: and nothing was lost" says '^removed 2 objects'
 tenant value:used
@@ -124,14 +110,14 @@ check "rm: in use" exits 0 "$tool" rm used
 check "rm: its users" says '^removed value used; its 1 user goes on with it$'
 check "rm: they go on" kill -0 "$living"
 tenant +value:damaged +value:kept
-kill_tenant "$tenant"
+end "$tenant"
 printf 'garbage!' | dd of="$domain/damaged" conv=notrunc status=none
 check "rm: damaged" exits 0 "$tool" rm -v damaged
 check "rm -v" says "^removed file damaged$"
 check "rm --all: somebody lives there" exits 10 "$tool" rm --all
 check "rm --all: and who" warns "pid $living \(tenant\)"
 check "rm --all: nothing is removed" holds "$domain" "kept notes"
-kill_tenant "$living"
+end "$living"
 check "rm --all: nobody lives there" exits 0 "$tool" rm --all
 check "rm --all: foreign files stay" says 'notes$'
 check "rm --all: and nothing else" test "$(files "$domain")" = "notes "
@@ -142,7 +128,7 @@ check "rm --all: not there" exits 3 "$tool" rm --all
 check "rm --all -f: not there" exits 0 "$tool" rm --all -f
 check "rm -f: no domain" exits 0 "$tool" rm -f something
 tenant +value:one
-kill_tenant "$tenant"
+end "$tenant"
 check "rm --all --json" exits 0 "$tool" rm --all --json
 check "rm --all --json: how many" says '"removed": 1,'
 
@@ -169,7 +155,7 @@ check "doctor: leftovers" says '^  OK    no leftovers$'
 check "doctor: nothing fails" says '^[0-9]+ OK, [0-9]+ WARN, 0 FAIL$'
 check "doctor: without colours for programs" says_not $'\e'
 check "doctor changes nothing" test "$before" = "$(picture "$domain")"
-kill_tenant "$tenant"
+end "$tenant"
 check "doctor: leftovers" finds warn leftovers "2 objects that nobody uses: [0-9.]+ [KM]iB"
 coloured() { exits 0 env CLICOLOR_FORCE=1 "$tool" doctor && says $'\e\[.*WARN.*\e\[0m'; }
 check "doctor: colours if asked for" coloured
@@ -263,7 +249,7 @@ else
 
     export other="setpriv --reuid 54321 --regid 54321 --clear-groups $work/mproc"
     tenant +value:private
-    kill_tenant "$tenant"
+    end "$tenant"
     check "doctor: another user's" exits 1 $other doctor
     check "doctor: whose it is" says "its owner is user 0"
     check "rm: another user's" exits 8 $other rm private

@@ -12,10 +12,8 @@ work=$(mktemp -d)
 domain=${MPROC_DOMAIN:-/dev/shm/mproc}-look-$$
 export MPROC_DOMAIN=$domain
 unset NO_COLOR CLICOLOR_FORCE
-players=
 tidy() {
-    # shellcheck disable=SC2086 # a list
-    [ -z "$players" ] || kill -KILL $players 2>/dev/null || true
+    end_all
     rm -rf "$work" "$domain"
 }
 trap tidy EXIT
@@ -54,23 +52,11 @@ held() {
 # shellcheck disable=SC2046 # flags are words
 "$CC" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror tests/tool/stage.c -o "$work/stage" \
     $("$PKG_CONFIG" --cflags --libs mproc) -pthread
-# Players end when nobody can write to this any more, whatever happens to this script.
-mkfifo "$work/life"
-exec 9<>"$work/life"
+give_life
 # play ACT...: a process that has done them; its pid is in $player.
 play() {
-    local line
-    here="starting a player of $*"
-    mkfifo "$work/ready"
-    "$work/stage" "$@" <"$work/life" >"$work/ready" 9>&- &
-    player=$!
-    players="$players $player"
-    read -r -t 30 line <"$work/ready" && [ "$line" = ready ] || { echo "no player of $*"; exit 1; }
-    rm "$work/ready"
-}
-end_player() {
-    kill -KILL "$1"
-    wait "$1" 2>/dev/null || true
+    start "$work/stage" "$@"
+    player=$started
 }
 # stopped PID: until the kernel says so.
 stop_player() {
@@ -270,7 +256,7 @@ interrupt() {
     : >"$work/out"
     "$@" >>"$work/out" 2>"$work/err" </dev/null &
     pid=$!
-    players="$players $pid"
+    actors="$actors $pid"
     until [ -s "$work/out" ]; do
         tries=$((tries + 1))
         [ $tries -lt 300 ] || { echo "it says nothing"; return 1; }
@@ -290,8 +276,8 @@ interrupt() {
 check "busy: top ends when interrupted" interrupt "$tool" top --interval 0.1
 
 # --- somebody is dead ------------------------------------------------------------------------------------
-end_player "$pump"
-end_player "$actor"
+end "$pump"
+end "$actor"
 check "dead: ls" exits 0 "$tool" ls
 check "dead: ls: who" says "^nested +rlock +4 KiB +0  held by $me, dead, 2 levels \(unused, to be swept\)$"
 check "dead: ls: who had permits" says "^permits .* 1 of 3 free, held by $me, dead \(unused, to be swept\)$"
@@ -304,7 +290,7 @@ check "dead: ps: not there" says_not " $actor "
 check "dead: ps --all" exits 0 "$tool" ps --all
 check "dead: ps --all: who" says "^ +.* $actor  stage +dead +- +.*lock of nested"
 check "dead: top" exits 0 "$tool" top --count 1 --interval 0.05
-end_player "$waiter"
+end "$waiter"
 
 # --- damage ----------------------------------------------------------------------------------------------
 # damage FILE OFFSET BYTES
@@ -359,7 +345,7 @@ check "damage: registry: inspect" exits 0 "$tool" inspect nested
 check "damage: registry: ps" exits 11 "$tool" ps
 damage .registry 0 'MP'
 check "damage: registry: as it was" cmp "$domain/.registry" "$work/registry"
-end_player "$odd"
+end "$odd"
 
 # --- a thousand ------------------------------------------------------------------------------------------
 rm -rf "$domain"
@@ -375,7 +361,7 @@ check "many: ls into a pipe that is closed" bash -c "set -o pipefail; $tool ls -
 check "many: ps" exits 0 "$tool" ps
 check "many: top" exits 0 "$tool" top --count 1 --interval 0.05
 check "many: inspect" exits 0 "$tool" inspect e0999
-end_player "$player"
+end "$player"
 
 # --- a terminal ------------------------------------------------------------------------------------------
 if command -v script >/dev/null 2>&1; then

@@ -65,8 +65,8 @@ impl<R: Row> Bells<R> {
         false
     }
 
-    /// Rings every bell that is armed: `ring` is told whose it is, and its place, and says whether that is done with.
-    /// If not, the bell stays armed for others to try; `false`: there was such a one.
+    /// Rings every bell that is armed: `ring` is told whose it is, its place and its word, and says whether that is done
+    /// with. If not, the bell stays armed for others to try; `false`: there was such a one.
     pub fn ring(&self, mut ring: impl FnMut(Tenant, usize, u64) -> bool) -> bool {
         let mut all = true;
         for index in 0..self.row.len() {
