@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The proof: every step of `make test`, in order, each with a heading, stopping at the first that fails.
-# A step that passes says so in a line or two, one that fails prints its log. The last line is
-# "N passed, N failed" over the steps.
+# A step that passes says so in a line or two, one that fails prints its log. At the end stands
+# "N passed, N failed" over the steps, and if one failed, which, and those lines of its log that name what
+# failed: who keeps only the last lines of all this shall find it there.
 #
 # usage: run-tests.sh [PATTERN]    with PATTERN (a bash regular expression) only the steps whose name matches
 set -u
@@ -14,7 +15,7 @@ rm -f "$logs"/*.log
 . scripts/stage-env.sh
 : "${CC:=cc}" "${CXX:=c++}" "${GO:=go}" "${CARGO:=cargo}" "${MAKE:=make}"
 
-passed=0 failed=0 number=0 child=
+passed=0 failed=0 number=0 child= last_words=
 # Where the steps put their private domains: nothing but them and what the tests name themselves.
 export MPROC_DOMAIN=/dev/shm/mproc-test-$$
 tidy() {
@@ -24,6 +25,7 @@ finish() {
     tidy
     echo
     echo "$passed passed, $failed failed"
+    [ -z "$last_words" ] || echo "$last_words"
     exit "$1"
 }
 interrupted() {
@@ -36,7 +38,7 @@ trap interrupted INT TERM HUP
 
 # step NAME SECONDS COMMAND...: SECONDS is far beyond what it takes; only a hang gets there.
 step() {
-    local name=$1 limit=$2 log status started=$SECONDS
+    local name=$1 limit=$2 log line status started=$SECONDS
     shift 2
     [[ -z $only || $name =~ $only ]] || return 0
     number=$((number + 1))
@@ -59,7 +61,13 @@ step() {
             echo "   stopped after $limit s; the log's last line is where it hung"
         fi
         sed 's/^/   | /' "$log"
-        echo "   FAILED (exit $status): $name; log: ${log#"$PWD"/}"
+        last_words="FAILED (exit $status): $name; log: ${log#"$PWD"/}"
+        echo "   $last_words"
+        # The programs of the tests say it once more at their ends; cargo and go in their own ways.
+        while IFS= read -r line; do
+            last_words+=$'\n'"   $line"
+        done < <(grep -wE 'FAIL|FAILED' "$log" | awk '{ what = $0; sub(/FAILED/, "FAIL", what) } !said[what]++' |
+            head -n 20 | cut -c 1-500)
         finish 1
     fi
 }
@@ -106,6 +114,6 @@ step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
 # The scenarios mostly wait.
 step "scenarios: fork, exec, stop, closed descriptors, pid namespaces; hostile segments, under AddressSanitizer" 900 \
     scripts/together.sh target/ctest/scenarios target/ctest/sanitize/hostile
-step "kill loop: 4,000 kills" 900 target/ctest/killloop --kills 4000
+step "kill loop: 4,800 kills" 900 target/ctest/killloop --kills 4800
 step "demo" 300 target/demo/director target/demo
 finish 0

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,32 +36,108 @@ typedef struct {
 /* One for all source files of a program. */
 __attribute__((weak)) check_counts_t *check_counts;
 
-static inline void check_that(int ok, const char *file, int line, const char *text) {
+/* What failed, to be said once more behind the totals: often only the last lines of a log are kept. */
+enum { CHECK_NOTES = 20, CHECK_NOTE = 400 };
+typedef struct {
+    int count; /* also of those that found no place */
+    char lines[CHECK_NOTES][CHECK_NOTE];
+} check_notes_t;
+
+/* Shared by all processes of a program, as the counts are; NULL: nothing is noted. */
+__attribute__((weak)) check_notes_t *check_notes;
+
+/* Memory that forked children share. */
+static inline void *check_shared(size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+    return memory;
+}
+
+__attribute__((format(printf, 1, 0))) static inline void check_note_list(const char *format, va_list args) {
+    char line[CHECK_NOTE];
+    int place;
+    if (check_notes == NULL) {
+        return;
+    }
+    memset(line, 0, sizeof line);
+    vsnprintf(line, sizeof line, format, args);
+    place = __atomic_fetch_add(&check_notes->count, 1, __ATOMIC_RELAXED);
+    if (place < CHECK_NOTES) {
+        memcpy(check_notes->lines[place], line, sizeof line);
+    }
+}
+
+/* Notes what failed; whoever calls it has said so already. */
+__attribute__((format(printf, 1, 2))) static inline void check_note(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    check_note_list(format, args);
+    va_end(args);
+}
+
+/* Says what failed, and notes it. */
+__attribute__((format(printf, 1, 2))) static inline void check_complain(const char *format, ...) {
+    char line[2 * CHECK_NOTE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    fprintf(stderr, "%s\n", line); /* in one piece, whoever else writes there */
+    va_start(args, format);
+    check_note_list(format, args);
+    va_end(args);
+}
+
+/* Counts it; whether it holds. Whoever calls it says more if it does not. */
+static inline int check_count(int ok, const char *file, int line) {
     check_counts->file = file;
     check_counts->line = line;
     __atomic_fetch_add(ok ? &check_counts->passed : &check_counts->failed, 1, __ATOMIC_RELAXED);
-    if (!ok) {
-        fprintf(stderr, "%s:%d: failed: %s\n", file, line, text);
+    return ok;
+}
+
+static inline void check_that(int ok, const char *file, int line, const char *text) {
+    if (!check_count(ok, file, line)) {
+        check_complain("%s:%d: failed: %s", file, line, text);
     }
 }
 
 static inline void check_long(long long expected, long long seen, const char *file, int line, const char *text) {
-    check_that(expected == seen, file, line, text);
-    if (expected != seen) {
-        fprintf(stderr, "    expected %lld, got %lld\n", expected, seen);
+    if (!check_count(expected == seen, file, line)) {
+        check_complain("%s:%d: failed: %s: expected %lld, got %lld", file, line, text, expected, seen);
     }
 }
 
 static inline void check_status(int expected, int seen, const char *file, int line, const char *text) {
-    check_that(expected == seen, file, line, text);
-    if (expected != seen) {
+    if (!check_count(expected == seen, file, line)) {
         mproc_error_t error;
-        fprintf(stderr, "    expected %s, got %s (%d)", mproc_status_name(expected), mproc_status_name(seen), seen);
-        if (seen < 0 && mproc_last_error(&error, sizeof error) == MPROC_OK) {
-            fprintf(stderr, ": %s (errno %d)", error.message, error.sys_errno);
+        const char *names[2];
+        memset(&error, 0, sizeof error);
+        if (seen < 0) {
+            mproc_last_error(&error, sizeof error);
         }
-        fputc('\n', stderr);
+        names[0] = mproc_status_name(expected);
+        names[1] = mproc_status_name(seen);
+        check_complain("%s:%d: failed: %s: expected %s, got %s (%d): %s (errno %d)", file, line, text, names[0],
+                       names[1], seen, error.message, error.sys_errno);
     }
+}
+
+/* The end of a program's output: the totals, and what failed, a line each, beginning with FAIL. Its exit code. */
+static inline int check_tally(void) {
+    int i;
+    fflush(NULL);
+    printf("%d passed, %d failed\n", check_counts->passed, check_counts->failed);
+    for (i = 0; check_notes != NULL && i < check_notes->count && i < CHECK_NOTES; i++) {
+        printf("FAIL %s\n", check_notes->lines[i]);
+    }
+    if (check_notes != NULL && check_notes->count > CHECK_NOTES) {
+        printf("FAIL and %d more\n", check_notes->count - CHECK_NOTES);
+    }
+    return check_counts->failed == 0 ? 0 : 1;
 }
 
 /* A condition; two integers; the status a call returns. */
@@ -152,12 +229,7 @@ static inline void check_sleep_ms(long ms) {
 typedef int check_gate_t;
 
 static inline check_gate_t *check_gate(void) {
-    void *page = mmap(NULL, sizeof(check_gate_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) {
-        perror("mmap");
-        exit(1);
-    }
-    return (check_gate_t *)page;
+    return (check_gate_t *)check_shared(sizeof(check_gate_t));
 }
 
 static inline void check_gate_open(check_gate_t *gate) {
@@ -195,11 +267,8 @@ static inline int check_main(const char *title, void (*tests)(void)) {
     pid_t child;
     int status = -1;
 
-    check_counts = mmap(NULL, sizeof *check_counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (check_counts == MAP_FAILED) {
-        perror("mmap");
-        return 1;
-    }
+    check_counts = (check_counts_t *)check_shared(sizeof *check_counts);
+    check_notes = (check_notes_t *)check_shared(sizeof *check_notes);
     check_counts->file = "(start)";
     snprintf(domain, sizeof domain, "/dev/shm/mproc-ctest-%ld", (long)getpid());
     setenv("MPROC_DOMAIN", domain, 1);
@@ -213,15 +282,16 @@ static inline int check_main(const char *title, void (*tests)(void)) {
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "%s: the tests ended with %s %d\n", title, WIFSIGNALED(status) ? "signal" : "exit code",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        check_complain("%s: the tests ended with %s %d, after the check at %s:%d", title,
+                       WIFSIGNALED(status) ? "signal" : "exit code",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), check_counts->file,
+                       check_counts->line);
         __atomic_fetch_add(&check_counts->failed, 1, __ATOMIC_RELAXED);
     }
     CHECK_OK(mproc_domain_remove(domain));
     CHECK(stat(domain, &st) != 0 && errno == ENOENT);
     check_remove_files(domain);
-    printf("%d passed, %d failed\n", check_counts->passed, check_counts->failed);
-    return check_counts->failed == 0 ? 0 : 1;
+    return check_tally();
 }
 
 #endif

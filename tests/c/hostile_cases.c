@@ -70,7 +70,7 @@ static const struct damage header_damage[] = {
     { AT_ENDIAN, 4, 0x04030201, MPROC_EVERSION, "the other byte order" },
     { AT_ENDIAN, 4, 0, MPROC_EVERSION, "no byte order" },
     { AT_KIND, 4, 0, MPROC_ECORRUPT, "kind 0" },
-    { AT_KIND, 4, 13, MPROC_ECORRUPT, "kind 13" },
+    { AT_KIND, 4, 16, MPROC_ECORRUPT, "kind 16" },
     { AT_KIND, 4, UINT32_MAX, MPROC_ECORRUPT, "kind -1" },
     { AT_KIND, 4, 1, MPROC_EKIND, "a registry" },
     { AT_DOMAIN, 8, 0, MPROC_EDOMAIN, "half a domain id" },
@@ -384,6 +384,16 @@ static void other_modes(void)
         subject->use(before, &rng);
         subject->use(fresh, &rng);
         subject->use(before, &rng);
+        if (!queue) { /* of each pair, one end was opened before the change, and one after it */
+            struct both *old = before, *new = fresh;
+            mproc_pipe_t *end = old->end[1];
+            old->end[1] = new->end[1];
+            new->end[1] = end;
+            for (int k = 0; k < 4; k++) {
+                subject->use(before, &rng);
+                subject->use(fresh, &rng);
+            }
+        }
         subject->close(before);
         use_and_close(subject, fresh, &rng);
     }

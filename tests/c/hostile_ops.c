@@ -547,23 +547,28 @@ static void use_queue(void *handle, struct rng *rng)
     OUTS_END();
 }
 
-/* From one end to the other. */
-static void use_way(const struct both *both, int to, const mproc_pipe_info_t *info, struct rng *rng)
+/* What asking for a descriptor can give, by what the end takes the pipe for. */
+static uint64_t fds_of(const mproc_pipe_info_t *info)
+{
+    return info->flags & MPROC_POLLABLE ? S_FD : S(MPROC_ENOTSUP);
+}
+
+/* From one end to the other; each by what it takes the pipe for. */
+static void use_way(const struct both *both, int to, mproc_pipe_info_t *const infos[2], struct rng *rng)
 {
     static const unsigned char message[2 * QUEUE_BYTES];
     enum { CAP = 512, UNSET = 123456789 };
     const mproc_pipe_t *sender = both->end[1 - to], *receiver = both->end[to];
-    const struct in_place sending = { NULL, sender, S_PIPE, (size_t)info->max_message };
-    const struct in_place receiving = { NULL, receiver, S_PIPE, (size_t)info->max_message };
+    const struct in_place sending = { NULL, sender, S_PIPE, (size_t)infos[1 - to]->max_message };
+    const struct in_place receiving = { NULL, receiver, S_PIPE, (size_t)infos[to]->max_message };
     mproc_cancel_t *token = maybe_token(rng);
     unsigned char *buf = out(CAP);
     size_t *len = out(sizeof *len);
-    const uint64_t fds = info->flags & MPROC_POLLABLE ? S_FD : S(MPROC_ENOTSUP);
     const mproc_wait_item_t items[3] = { { MPROC_WAIT_PIPE_READABLE, 0, receiver, NULL, 0 },
                                          { MPROC_WAIT_PIPE_WRITABLE, 0, sender, NULL, 100 },
                                          { MPROC_WAIT_PIPE_CLOSED, 0, receiver, NULL, 0 } };
-    USE_FD(fds, mproc_pipe_readable_fd, receiver);
-    USE_FD(fds, mproc_pipe_writable_fd, sender);
+    USE_FD(fds_of(infos[to]), mproc_pipe_readable_fd, receiver);
+    USE_FD(fds_of(infos[1 - to]), mproc_pipe_writable_fd, sender);
     for (int round = 0; round < 2; round++) {
         use_wait(items, 1 + (size_t)rng_below(rng, 3), rng);
         RUN(S_PIPE, mproc_pipe_send(sender, message, (size_t)rng_below(rng, 100), 0, NULL));
@@ -587,19 +592,20 @@ static void use_way(const struct both *both, int to, const mproc_pipe_info_t *in
             use_holds(&receiving, rng);
         }
     }
-    RUN(S(MPROC_E2BIG), mproc_pipe_send(sender, message, info->max_message + 1, SHORT, NULL));
+    RUN(S(MPROC_E2BIG), mproc_pipe_send(sender, message, sending.longest + 1, SHORT, NULL));
     mproc_cancel_close(token);
 }
 
 static void use_pipe(void *handle, struct rng *rng)
 {
     const struct both *both = handle;
-    mproc_pipe_info_t *info;
+    /* Of each end: the parameters may have changed between the one's opening and the other's. */
+    mproc_pipe_info_t *infos[2];
     int first = (int)rng_below(rng, 2);
 
     outs_begin();
-    info = out(sizeof *info);
     for (int end = 0; end < 2; end++) {
+        mproc_pipe_info_t *info = infos[end] = out(sizeof *info);
         RUN(S_OWN, mproc_pipe_info(both->end[end], info, sizeof *info));
         /* Two rings, or one that is twice as large, or two that take what were the bells. */
         INSIST(info->capacity_bytes == QUEUE_BYTES ||
@@ -609,18 +615,19 @@ static void use_pipe(void *handle, struct rng *rng)
         INSIST(info->incoming <= info->capacity_bytes / 8 && info->outgoing <= info->capacity_bytes / 8);
         INSIST(info->end == (uint32_t)end && info->peer <= MPROC_PEER_OPEN); /* whatever the words say */
     }
-    if (info->max_message >= 2 * QUEUE_BYTES) {
+    if (infos[0]->max_message >= 2 * QUEUE_BYTES || infos[1]->max_message >= 2 * QUEUE_BYTES) {
         return;
     }
     for (int i = 0; i < 2; i++) {
         int to = first ^ i;
-        if (to == 1 && (info->flags & MPROC_PIPE_ONEWAY)) {
-            RUN(S(MPROC_ENOTSUP), mproc_pipe_send(both->end[0], "x", 1, SHORT, NULL));
-            RUN(S(MPROC_ENOTSUP), mproc_pipe_poll(both->end[1], SHORT, NULL));
-            USE_FD(S(MPROC_ENOTSUP), mproc_pipe_readable_fd, both->end[1]);
-        } else {
-            use_way(both, to, info, rng);
+        const bool sends = !(infos[0]->flags & MPROC_PIPE_ONEWAY), receives = !(infos[1]->flags & MPROC_PIPE_ONEWAY);
+        if (to == 0 || (sends && receives)) {
+            use_way(both, to, infos, rng);
+            continue;
         }
+        RUN(sends ? S_PIPE : S(MPROC_ENOTSUP), mproc_pipe_send(both->end[0], "x", 1, SHORT, NULL));
+        RUN(receives ? S_PIPE : S(MPROC_ENOTSUP), mproc_pipe_poll(both->end[1], SHORT, NULL));
+        USE_FD(receives ? fds_of(infos[1]) : S(MPROC_ENOTSUP), mproc_pipe_readable_fd, both->end[1]);
     }
     OUTS_END();
 }

@@ -53,7 +53,7 @@ void use_joined(mproc_domain_t *domain, struct rng *rng)
     }
     outs_begin();
     removed = out(sizeof *removed);
-    RUN(S_OK | S(MPROC_EACCES) | S(MPROC_ESTALE), mproc_domain_sweep(domain, removed));
+    RUN(S_OK | S_BUSY | S(MPROC_EACCES) | S(MPROC_ESTALE), mproc_domain_sweep(domain, removed));
     RUN(S_OK | S_BUSY | S(MPROC_ENOENT) | S(MPROC_EACCES) | S(MPROC_ESTALE), mproc_domain_unlink(domain, name));
     OUTS_END();
     enter("close");

@@ -599,9 +599,13 @@ static void wiped(int kind)
             proc_sleep_ns(MS);
         }
         poke64(place->dir, "victim", at, 0);
-        CHECK_OK(what == TAKING    ? put(kind, handle, 5, 0)
-                 : what == PUTTING ? take(kind, handle, &len, 0)
-                                   : release(kind, handle, view.id));
+        int64_t end = proc_now() + HANG;
+        do { /* the sleeper looks around, and may have lost its processor inside */
+            status = what == TAKING    ? put(kind, handle, 5, 0)
+                     : what == PUTTING ? take(kind, handle, &len, 0)
+                                       : release(kind, handle, view.id);
+        } while (status == MPROC_EBUSY && proc_now() < end);
+        CHECK_IS(MPROC_OK, status);
         CHECK(proc_wait(pid, 30 * SEC, &status) && status == 0);
         spoilt_done(kind, handle);
     }
