@@ -1,13 +1,14 @@
 /*
  * libmproc: shared state between processes, for every language.
  *
- * Value, array, queue, pipe, lock, rlock, rwlock, semaphore, condition, event and barrier that several
- * processes share, and that stay correct when any of them is killed with SIGKILL at any instant. Generated from src/ffi by cbindgen: do not edit by hand.
+ * Value, array, queue, pipe, lock, rlock, rwlock, semaphore, condition, event, barrier, dict, list and
+ * namespace that several processes share, and that stay correct when any of them is killed with SIGKILL at
+ * any instant. Generated from src/ffi by cbindgen: do not edit by hand.
  *
  * Conventions
  * -----------
  * Status     Every function that can fail returns an int: 0 (MPROC_OK), a positive value that is a
- *            success with news (MPROC_RECOVERED, MPROC_EXISTED), or a negative MPROC_E... error.
+ *            success with news (MPROC_RECOVERED, MPROC_EXISTED, MPROC_END), or a negative MPROC_E... error.
  *            Numbers never change their meaning. mproc_last_error() gives this thread's last error
  *            in words. NULL where an object, a buffer with a length or an output is required is
  *            MPROC_EINVAL; outputs are untouched on failure unless a function says otherwise (a buffer
@@ -53,12 +54,19 @@
 #define MPROC_CONDITION_OPTIONS_INIT { sizeof(mproc_condition_options_t), 0, 0, NULL, NULL }
 #define MPROC_EVENT_OPTIONS_INIT  { sizeof(mproc_event_options_t), 0, 0 }
 #define MPROC_BARRIER_OPTIONS_INIT { sizeof(mproc_barrier_options_t), 0, 0 }
+#define MPROC_CONTAINER_OPTIONS_INIT { sizeof(mproc_container_options_t), 0, 0, 0 }
 #define MPROC_SPAWN_OPTIONS_INIT  { sizeof(mproc_spawn_options_t), NULL, 0, 0 }
 
 /* The environment variable in which a child finds the handles it was given: "name=token" pairs, separated
  * by commas. See mproc_inherited(). */
 #define MPROC_INHERITED "MPROC_INHERITED"
 
+
+/**
+ * mproc_dict_copy(), mproc_list_copy(), mproc_namespace_copy(): inner containers become plain lists and maps, at any
+ * depth up to 64. Without it they become references.
+ */
+#define MPROC_COPY_DEEP 1
 
 /**
  * Most dimensions an array can have.
@@ -79,6 +87,72 @@
  * mproc_condition_info_t.lock_kind: its own rlock.
  */
 #define MPROC_CONDITION_OWN 0
+
+/**
+ * mproc_datum_t.type: nothing.
+ */
+#define MPROC_DATUM_NIL 0
+
+/**
+ * mproc_datum_t.type: as.i is 0 or 1.
+ */
+#define MPROC_DATUM_BOOL 1
+
+/**
+ * mproc_datum_t.type: as.i, signed.
+ */
+#define MPROC_DATUM_INT 2
+
+/**
+ * mproc_datum_t.type: as.u, unsigned. What comes out as this type does not fit MPROC_DATUM_INT; in goes any.
+ */
+#define MPROC_DATUM_UINT 3
+
+/**
+ * mproc_datum_t.type: as.d.
+ */
+#define MPROC_DATUM_FLOAT 4
+
+/**
+ * mproc_datum_t.type: text: data,len in UTF-8. It may contain NULs, and does not end with one.
+ */
+#define MPROC_DATUM_STR 5
+
+/**
+ * mproc_datum_t.type: bytes: data,len.
+ */
+#define MPROC_DATUM_BYTES 6
+
+/**
+ * mproc_datum_t.type: a list: data,len is its whole MessagePack encoding.
+ */
+#define MPROC_DATUM_LIST 7
+
+/**
+ * mproc_datum_t.type: a map: data,len is its whole MessagePack encoding.
+ */
+#define MPROC_DATUM_MAP 8
+
+/**
+ * mproc_datum_t.type: a weak reference: to a container in an arena (data is NULL: kind, as.u, place and len say
+ * which), or to a named object (kind, and data,len is its name).
+ */
+#define MPROC_DATUM_REF 9
+
+/**
+ * mproc_datum_t.type: only as a value for a container: a new, empty container of `kind` inside the arena.
+ */
+#define MPROC_DATUM_NEW 10
+
+/**
+ * mproc_datum_t.type: only for compare-and-exchange: there is no such key, or remove it.
+ */
+#define MPROC_DATUM_ABSENT 11
+
+/**
+ * mproc_datum_to_json(): on several lines, indented.
+ */
+#define MPROC_JSON_PRETTY 1
 
 /**
  * The domain's directory and files are for a group: 2770 and 0660 instead of 0700 and 0600.
@@ -151,6 +225,36 @@
  * mproc_handle_kind(): a barrier.
  */
 #define MPROC_KIND_BARRIER 12
+
+/**
+ * mproc_handle_kind(): a dict.
+ */
+#define MPROC_KIND_DICT 13
+
+/**
+ * mproc_handle_kind(): a list.
+ */
+#define MPROC_KIND_LIST 14
+
+/**
+ * mproc_handle_kind(): a namespace.
+ */
+#define MPROC_KIND_NAMESPACE 15
+
+/**
+ * mproc_list_sort(): the greatest first.
+ */
+#define MPROC_SORT_DESCENDING 1
+
+/**
+ * Slices: as stop, or as start with a negative step: the end of the list.
+ */
+#define MPROC_SLICE_END INT64_MAX
+
+/**
+ * Slices: as start, or as stop with a negative step: before the beginning of the list.
+ */
+#define MPROC_SLICE_BEGIN INT64_MIN
 
 /**
  * Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock.
@@ -259,6 +363,11 @@
 #define MPROC_EXISTED 2
 
 /**
+ * Success with news: there is nothing more. What was iterated or read has come to its end.
+ */
+#define MPROC_END 3
+
+/**
  * An argument is NULL, out of its range, or an unknown flag or type.
  */
 #define MPROC_EINVAL -1
@@ -295,7 +404,8 @@
 #define MPROC_EEXIST -7
 
 /**
- * There is no object of that name, or no such domain.
+ * There is no object of that name, or no such domain. Of containers: no such key or element, or what a reference
+ * leads to is gone.
  */
 #define MPROC_ENOENT -8
 
@@ -305,12 +415,13 @@
 #define MPROC_EKIND -9
 
 /**
- * Type, size, shape or schema differ from the object's.
+ * Type, size, shape or schema differ from the object's; or the operation does not fit the type of what is stored
+ * (adding to a string, sorting mixed types).
  */
 #define MPROC_ETYPE -10
 
 /**
- * The index or range is out of bounds.
+ * The index or range is out of bounds, of an array or a list.
  */
 #define MPROC_ERANGE -11
 
@@ -405,14 +516,19 @@
 #define MPROC_EBROKEN -29
 
 /**
- * A count would exceed its bound: permits of a semaphore, levels of a lock.
+ * A count would exceed its bound: permits of a semaphore, levels of a lock, the sum of two integers.
  */
 #define MPROC_EOVERFLOW -30
 
 /**
- * A table in shared memory is full: too many wait already.
+ * A table in shared memory is full: too many wait already. Of containers: the arena has reached its limit.
  */
 #define MPROC_EFULL -31
+
+/**
+ * The container changed while it was iterated.
+ */
+#define MPROC_ECHANGED -32
 
 /**
  * Wait without limit.
@@ -633,6 +749,12 @@
 #define MPROC_WAIT_MAX 126
 
 /**
+ * The memory in which a named (or anonymous) container and all containers inside it live: one heap, one lock. Borrowed
+ * from a handle on any of them, and valid as long as that handle is open; it is never closed by itself.
+ */
+typedef struct mproc_arena_t mproc_arena_t;
+
+/**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
  */
 typedef struct mproc_array_t mproc_array_t;
@@ -645,6 +767,11 @@ typedef struct mproc_array_t mproc_array_t;
  * whoever comes until mproc_barrier_reset(), gets MPROC_EBROKEN.
  */
 typedef struct mproc_barrier_t mproc_barrier_t;
+
+/**
+ * Makes a datum of others: lists and maps. It owns its memory. One thread at a time.
+ */
+typedef struct mproc_builder_t mproc_builder_t;
 
 /**
  * A cancel token: set it, and every blocking call of this process that was given it returns
@@ -661,6 +788,19 @@ typedef struct mproc_cancel_t mproc_cancel_t;
  * goes to the one who has waited longest; if its process dies before wait has returned, it passes on to the next.
  */
 typedef struct mproc_condition_t mproc_condition_t;
+
+/**
+ * A dict: values under keys, in the order in which the keys were inserted. Keys are datums without a map or a
+ * reference inside, and equal if their encodings are: 1, 1.0 and true are three keys. Values are datums or containers:
+ * a value MPROC_DATUM_NEW makes a new container inside the dict, a MPROC_DATUM_REF on a container of the same arena
+ * puts that one there (and keeps it alive). What comes out for a container is a MPROC_DATUM_REF, to be used with
+ * mproc_dict_follow() and its siblings. Lists and maps that are given as one datum are plain values: stored, fetched
+ * and replaced as a whole.
+ *
+ * Each call is atomic: it has happened wholly or not at all, whenever a process is killed. (The exception says so:
+ * mproc_dict_update().)
+ */
+typedef struct mproc_dict_t mproc_dict_t;
 
 /**
  * A domain: a set of processes and objects that know each other; a directory on tmpfs, or anonymous.
@@ -683,9 +823,30 @@ typedef struct mproc_event_t mproc_event_t;
 typedef struct mproc_handle_t mproc_handle_t;
 
 /**
+ * Goes through what a container has, or had at one moment.
+ */
+typedef struct mproc_iter_t mproc_iter_t;
+
+/**
+ * A list: elements with an index, from 0; negative ones count from the end. What can be an element is what can be a
+ * value of a dict: see mproc_dict_t.
+ *
+ * Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+ */
+typedef struct mproc_list_t mproc_list_t;
+
+/**
  * A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
  */
 typedef struct mproc_lock_t mproc_lock_t;
+
+/**
+ * A namespace: values under names, for configuration and state that has names of its own. A name has 1 to 255 bytes of
+ * UTF-8 and does not start with '_'. What can be a value is what can be a value of a dict: see mproc_dict_t.
+ *
+ * Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+ */
+typedef struct mproc_namespace_t mproc_namespace_t;
 
 /**
  * One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
@@ -733,6 +894,104 @@ typedef struct mproc_semaphore_t mproc_semaphore_t;
  * One shared value: a number, a character, a bool, or a struct.
  */
 typedef struct mproc_value_t mproc_value_t;
+
+/**
+ * What an arena is like right now: a snapshot.
+ */
+typedef struct {
+  /**
+   * How far it may grow, as rounded.
+   */
+  uint64_t limit_bytes;
+  /**
+   * Bytes in blocks that are in use, with what each costs beside its contents.
+   */
+  uint64_t used_bytes;
+  /**
+   * Bytes of memory that it has taken so far. It keeps what it has.
+   */
+  uint64_t committed_bytes;
+  /**
+   * Blocks that are in use.
+   */
+  uint64_t blocks;
+  /**
+   * Containers inside, with the root.
+   */
+  uint64_t containers;
+  /**
+   * Handles on inner containers that living processes hold.
+   */
+  uint64_t handles;
+  /**
+   * Containers that nobody can reach any more and that are freed bit by bit.
+   */
+  uint64_t waiting_to_be_freed;
+  /**
+   * MPROC_PERSIST, as created.
+   */
+  uint32_t flags;
+  /**
+   * How often its lock was taken over from a dead process, since creation.
+   */
+  uint32_t steals;
+  /**
+   * How often what a dead process had left half done was undone, since creation.
+   */
+  uint32_t rollbacks;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} mproc_arena_info_t;
+
+/**
+ * The scalar of a datum.
+ */
+typedef union {
+  /**
+   * MPROC_DATUM_BOOL, MPROC_DATUM_INT
+   */
+  int64_t i;
+  /**
+   * MPROC_DATUM_UINT; MPROC_DATUM_REF: the arena
+   */
+  uint64_t u;
+  /**
+   * MPROC_DATUM_FLOAT
+   */
+  double d;
+} mproc_datum_scalar_t;
+
+/**
+ * A dynamic value. It is passed by value and owns nothing: data belongs to whoever has made it.
+ */
+typedef struct {
+  /**
+   * MPROC_DATUM_...
+   */
+  int32_t type;
+  /**
+   * MPROC_KIND_... of MPROC_DATUM_REF and MPROC_DATUM_NEW, else 0.
+   */
+  uint32_t kind;
+  /**
+   * The scalar.
+   */
+  mproc_datum_scalar_t as;
+  /**
+   * MPROC_DATUM_REF on a container: where in its arena.
+   */
+  uint64_t place;
+  /**
+   * The bytes.
+   */
+  const void *data;
+  /**
+   * How many.
+   */
+  size_t len;
+} mproc_datum_t;
 
 /**
  * How to create an array, or what to expect when opening one. Initialise with MPROC_ARRAY_OPTIONS_INIT.
@@ -981,6 +1240,48 @@ typedef struct {
    */
   uint32_t reserved;
 } mproc_condition_info_t;
+
+/**
+ * Reads a list or a map. It owns nothing: the bytes that it was given must stay. One thread at a time. The fields are
+ * the library's.
+ */
+typedef struct {
+  /**
+   * Where it has come to.
+   */
+  const uint8_t *at;
+  /**
+   * Bytes from there on.
+   */
+  size_t left;
+  /**
+   * Datums from there on.
+   */
+  uint64_t count;
+} mproc_reader_t;
+
+/**
+ * How to create or open a dict, a list or a namespace. Initialise with MPROC_CONTAINER_OPTIONS_INIT.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_container_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_PERSIST, MPROC_EXIST_OK, MPROC_NO_SPIN, MPROC_RETURN_ON_SIGNAL (no effect: nothing here waits for a user)
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * How far its arena may grow: the address space that it takes in each process, and the most memory. It begins
+   * small, and takes memory as it fills. 0: 1 GiB. Rounded up to 64 KiB; 1 MiB to 1 TiB. Only used when creating.
+   */
+  uint64_t limit_bytes;
+} mproc_container_options_t;
 
 /**
  * How to open a domain. Initialise with MPROC_DOMAIN_OPTIONS_INIT.
@@ -1489,9 +1790,83 @@ typedef struct {
   size_t size;
 } mproc_wait_item_t;
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * What an arena is like right now: a snapshot.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_arena_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_arena_info(const mproc_arena_t *arena,
+                     mproc_arena_info_t *info_out,
+                     size_t info_size);
+
+/**
+ * Walks the whole heap and every container in it, and finds blocks that belong to nobody. For tests and for people
+ * who look for a fault: it takes as long as there are blocks, and nobody else gets in meanwhile.
+ *
+ * @param buf,cap  what is wrong, in English, NUL-terminated, cut to fit; empty if nothing is. NULL with cap 0: not
+ *                 wanted (mproc_last_error() has it, too)
+ * @retval MPROC_OK        sound    @retval MPROC_ECORRUPT  not    @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY     a stopped process is inside    @retval MPROC_ENOMEM   @retval MPROC_ESLOTS
+ * Blocks: for the walk, and for the arena's lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_arena_check(const mproc_arena_t *arena,
+                      char *buf,
+                      size_t cap);
+
+/**
+ * Frees containers that refer to each other in a circle and that nobody can reach any more, and what dead processes
+ * held. Whatever else is out of reach is freed without it. It takes as long as there are containers, and nobody else
+ * gets in meanwhile.
+ *
+ * @param[out] freed_out  how many containers it freed. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ECORRUPT  @retval MPROC_ENOMEM  @retval MPROC_ESLOTS
+ * Blocks: for the walk, and for the arena's lock (busy_timeout).  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_arena_collect(const mproc_arena_t *arena,
+                        uint64_t *freed_out);
+
+/**
+ * The next one.
+ *
+ * @param[out] key_out    a dict's or a namespace's key, a list's index (of a slice: the position in it); nil for
+ *                        mproc_dict_values(). May be NULL.
+ * @param[out] value_out  the value; nil for mproc_dict_keys(). May be NULL.
+ *                        Both point into the iterator until the next call on it.
+ * @retval MPROC_OK        @retval MPROC_END  there is no more; it stays so
+ * @retval MPROC_ECHANGED  mproc_dict_iter(): keys were added or removed since it began; it stays so
+ * @retval MPROC_EINVAL    NULL
+ * @retval MPROC_EBUSY     a stopped process is inside    @retval MPROC_ECORRUPT MPROC_ENOMEM MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout), if the container is a living one.  Threads: one at a time.
+ * Fork: parent and child each go on by themselves.  Signals: no.
+ */
+int mproc_iter_next(mproc_iter_t *iter,
+                    mproc_datum_t *key_out,
+                    mproc_datum_t *value_out);
+
+/**
+ * How many a snapshot has in all, however many of them have been handed out.
+ *
+ * @param[out] len_out  elements or pairs
+ * @retval MPROC_OK  @retval MPROC_ENOTSUP  a living container: mproc_dict_iter(), mproc_list_iter()
+ * @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_iter_len(const mproc_iter_t *iter, uint64_t *len_out);
+
+/**
+ * Ends the iterator, and what its datums point to. The container stays. NULL does nothing.
+ */
+void mproc_iter_close(mproc_iter_t *iter);
 
 /**
  * Creates an array. It appears whole, with its initial elements, or not at all. All memory is reserved
@@ -2081,6 +2456,666 @@ int mproc_condition_import(const mproc_handle_t *handle,
                            mproc_condition_t **condition_out);
 
 /**
+ * Nothing.
+ *
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_nil(void);
+
+/**
+ * True or false.
+ *
+ * @param b  0: false; anything else: true
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_bool(int b);
+
+/**
+ * A signed integer.
+ *
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_int(int64_t i);
+
+/**
+ * An unsigned integer; it equals the signed one of the same value.
+ *
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_uint(uint64_t u);
+
+/**
+ * A float. All NaNs are one and the same.
+ *
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_float(double d);
+
+/**
+ * Text. That it is UTF-8 is checked when it is used.
+ *
+ * @param text  NUL-terminated; NULL gives nil. It is not copied: it must stay as long as the datum is used.
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_str(const char *text);
+
+/**
+ * Text of a length, with NULs in it or not.
+ *
+ * @param text,len  not copied; text may be NULL when len is 0
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_strn(const char *text, size_t len);
+
+/**
+ * Bytes.
+ *
+ * @param data,len  not copied; data may be NULL when len is 0
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_bytes(const void *data, size_t len);
+
+/**
+ * What MessagePack encodes, in any of its forms: a list or map as it is; a scalar, string or bytes as such. It is
+ * checked when it is used: what is not the encoding of one datum, or contains extension types that are not the
+ * library's, is MPROC_EINVAL there.
+ *
+ * @param msgpack,len  not copied
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_packed(const void *msgpack,
+                                 size_t len);
+
+/**
+ * A weak reference to a named object. It keeps nothing alive: whoever reads it may open the object, if there is one.
+ *
+ * @param kind  MPROC_KIND_...   @param name  the object's name, NUL-terminated. Not copied.
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_ref(uint32_t kind,
+                              const char *name);
+
+/**
+ * A new, empty container, made where it is stored: only as a value for a dict, list or namespace.
+ *
+ * @param kind  MPROC_KIND_DICT, MPROC_KIND_LIST or MPROC_KIND_NAMESPACE
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_new(uint32_t kind);
+
+/**
+ * That there is nothing: only for compare-and-exchange in dicts and namespaces.
+ *
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+mproc_datum_t mproc_datum_absent(void);
+
+/**
+ * Whether a datum is one: its type exists, text is UTF-8, a list or map is the MessagePack encoding of one and at most
+ * 64 levels deep, a reference has a kind and the name of an object.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  it is not; mproc_last_error() says why
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_check(mproc_datum_t datum);
+
+/**
+ * The order of two datums, which is that of mproc_list_sort(): numbers by their value, exactly, whatever their type, NaN
+ * last; false before true; strings and bytes by their bytes; lists by the first elements that differ; nil equals nil.
+ *
+ * @param[out] order_out  -1, 0 or 1: a comes before b, they are equal, a comes after b
+ * @retval MPROC_OK  @retval MPROC_ETYPE  the two have no order   @retval MPROC_EINVAL  NULL, or one is no datum
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_compare(mproc_datum_t a,
+                        mproc_datum_t b,
+                        int *order_out);
+
+/**
+ * Whether two datums are the same key: of the same type and value. 1, 1.0 and true are three different ones, and so are
+ * 0.0 and -0.0; maps are equal if their pairs are, in the same order.
+ *
+ * @param[out] equal_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or one is no datum   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_equal(mproc_datum_t a,
+                      mproc_datum_t b,
+                      int *equal_out);
+
+/**
+ * The encoding of a datum: MessagePack, in the one form that the library uses. Each datum has exactly one: the shortest
+ * header, floats as 64 bits, one NaN. So equal bytes are equal datums.
+ *
+ * @param datum         its bytes may be in buf
+ * @param buf,cap       where to, and its size; buf may be NULL when cap is 0
+ * @param[out] len_out  bytes of it; on MPROC_EMSGSIZE the size needed. Not NULL.
+ * @retval MPROC_OK      @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, no datum, or MPROC_DATUM_NEW or MPROC_DATUM_ABSENT, which have no encoding
+ * @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_encode(mproc_datum_t datum,
+                       void *buf,
+                       size_t cap,
+                       size_t *len_out);
+
+/**
+ * The datum that MessagePack encodes, in any of its forms.
+ *
+ * @param msgpack,len      exactly one datum
+ * @param[out] datum_out   its strings, bytes, lists, maps and names point into msgpack
+ * @retval MPROC_OK        @retval MPROC_EINVAL  NULL, or not the encoding of one datum: cut off, more than one, text that
+ *                         is not UTF-8, more than 64 levels deep, or an extension type that is not the library's
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_decode(const void *msgpack,
+                       size_t len,
+                       mproc_datum_t *datum_out);
+
+/**
+ * A datum as JSON. What JSON has no form for is a map with one key that says so: see mproc_builder_add_json(), which
+ * makes the same datum of it again.
+ *
+ * @param flags         0 or MPROC_JSON_PRETTY
+ * @param buf,cap       where to, and its size with the NUL; buf may be NULL when cap is 0
+ * @param[out] len_out  bytes needed with the NUL; also written on MPROC_EMSGSIZE. May be NULL.
+ * @retval MPROC_OK      @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, unknown flag, no datum, or MPROC_DATUM_NEW or MPROC_DATUM_ABSENT   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_datum_to_json(mproc_datum_t datum,
+                        uint32_t flags,
+                        char *buf,
+                        size_t cap,
+                        size_t *len_out);
+
+/**
+ * Creates a builder: an empty one.
+ *
+ * @param[out] builder_out  close it with mproc_builder_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_create(mproc_builder_t **builder_out);
+
+/**
+ * Ends the builder, and what its datum points to. NULL does nothing.
+ */
+void mproc_builder_close(mproc_builder_t *builder);
+
+/**
+ * Empties the builder. It keeps its memory for the next datum.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_reset(mproc_builder_t *builder);
+
+/**
+ * Adds a datum: to the list or map that has begun last (in a map: a key, its value, a key, its value …), or as the one
+ * that the builder is to make. It is copied. A call that fails changes nothing.
+ *
+ * @retval MPROC_OK      added
+ * @retval MPROC_EINVAL  NULL, no datum, MPROC_DATUM_NEW or MPROC_DATUM_ABSENT, more than 64 levels deep here, or the
+ *                       builder has its one datum already    @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_add(mproc_builder_t *builder,
+                      mproc_datum_t datum);
+
+/**
+ * Begins a list: what is added up to mproc_builder_end() are its elements.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, more than 64 levels deep, or the builder has its one datum already
+ * @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_begin_list(mproc_builder_t *builder);
+
+/**
+ * Begins a map: what is added up to mproc_builder_end() are its keys and values in turn. The order of the pairs is kept;
+ * a key may come twice.
+ *
+ * @retval MPROC_OK  @retval others  as mproc_builder_begin_list()
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_begin_map(mproc_builder_t *builder);
+
+/**
+ * Ends the list or map that has begun last.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, none has begun, or the last key of the map has no value
+ * @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_end(mproc_builder_t *builder);
+
+/**
+ * Adds the datum that a JSON text is, as mproc_builder_add() does. Numbers with a point or an exponent are floats, and so
+ * are integers beyond 64 bits; a map's pairs stay as they are, also if a key comes twice.
+ *
+ * What JSON has no form for is a map with one key that says so. Bytes: {"$bytes": "base64"}. Floats that are not
+ * finite: {"$float": "nan"}, "inf" or "-inf". Maps with other keys than strings: {"$map": [[key, value], ...]}. Weak
+ * references: {"$ref": {"kind": "queue", "name": "jobs"}}, or {"$ref": {"kind": "dict", "arena": "1f", "place": "2a",
+ * "generation": "1"}} with numbers in hexadecimal. A map that itself has exactly one pair, with such a key, is written
+ * {"$map": [["$ref", ...]]}; as it is, it would be refused, or taken for what it looks like. The deepest text takes some
+ * 90 KiB of stack.
+ *
+ * @param json,len  UTF-8; a NUL at the end is not part of it
+ * @retval MPROC_OK      added
+ * @retval MPROC_EINVAL  NULL, not JSON (mproc_last_error() says where), not the JSON of a datum, more than 64 levels deep
+ *                       here, or the builder has its one datum already. Nothing was added.    @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_add_json(mproc_builder_t *builder,
+                           const char *json,
+                           size_t len);
+
+/**
+ * The datum that was made.
+ *
+ * @param[out] datum_out  points into the builder until the next call on it that adds, resets or closes
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, there is none yet, or a list or map has not ended
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_builder_datum(const mproc_builder_t *builder,
+                        mproc_datum_t *datum_out);
+
+/**
+ * Begins to read a list or a map. All of it is checked here. A reader needs no close.
+ *
+ * @param[out] reader_out  for mproc_reader_next()
+ * @param list_or_map      its bytes must stay as they are while it is read, and as long as what was read is used
+ * @param[out] count_out   elements of the list, pairs of the map. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_ETYPE  it is another datum   @retval MPROC_EINVAL  NULL, or no datum
+ * Blocks: no.  Threads: any.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_reader_init(mproc_reader_t *reader_out,
+                      mproc_datum_t list_or_map,
+                      size_t *count_out);
+
+/**
+ * The next element of a list; of a map in turn a key and its value. A list or map inside comes as such: it has a reader
+ * of its own.
+ *
+ * @param[out] datum_out  points into what is read
+ * @retval MPROC_OK  @retval MPROC_END  there is no more; it stays so
+ * @retval MPROC_EINVAL  NULL, or the bytes have changed and are no datum any more
+ * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
+ */
+int mproc_reader_next(mproc_reader_t *reader,
+                      mproc_datum_t *datum_out);
+
+/**
+ * Creates a dict, empty, with an arena of its own. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] dict_out  the handle; close it with mproc_dict_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL output, unknown flag, or a limit out of range   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_dict_create(const mproc_domain_t *domain,
+                      const char *name,
+                      const mproc_container_options_t *options,
+                      mproc_dict_t **dict_out);
+
+/**
+ * Opens an existing dict by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+ * @param[out] dict_out  the handle; close it with mproc_dict_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_dict_open(const mproc_domain_t *domain,
+                    const char *name,
+                    const mproc_container_options_t *options,
+                    mproc_dict_t **dict_out);
+
+/**
+ * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ */
+void mproc_dict_close(mproc_dict_t *dict);
+
+/**
+ * A handle on the dict that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP  an inner container: pass on a handle of the outermost one and the datum of mproc_dict_ref();
+ *                        or as mproc_queue_export()
+ * @retval MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_export(const mproc_dict_t *dict,
+                      mproc_handle_t **handle_out);
+
+/**
+ * Opens the dict that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_dict_open()
+ * @param[out] dict_out  close it with mproc_dict_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_dict_import(const mproc_handle_t *handle,
+                      const mproc_container_options_t *options,
+                      mproc_dict_t **dict_out);
+
+/**
+ * The arena that the dict lives in.
+ *
+ * @param[out] arena_out  lives as long as this handle on the dict
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_arena(const mproc_dict_t *dict, const mproc_arena_t **arena_out);
+
+/**
+ * A reference to the dict: a datum of type MPROC_DATUM_REF. As an element or value of a container of the same arena it
+ * keeps the dict alive; anywhere else it does not. It can travel as part of any datum: see mproc_dict_follow().
+ *
+ * @param[out] ref_out  the reference; it points to nothing, and outlives the handle
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_ref(const mproc_dict_t *dict,
+                   mproc_datum_t *ref_out);
+
+/**
+ * Opens the dict that a reference leads to. It lives at least as long as the handle, also when nothing refers to it
+ * any more.
+ *
+ * @param arena         of any handle on a container of the same arena; need not stay
+ * @param reference     MPROC_DATUM_REF on a dict, as got from a container or from mproc_dict_ref() in any process
+ * @param[out] dict_out  close it with mproc_dict_close()
+ * @retval MPROC_OK      @retval MPROC_ENOENT  it is gone    @retval MPROC_ETYPE  it is a container of another kind
+ * @retval MPROC_EINVAL  NULL, not a reference to a container, or one in another arena
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ENOSPC MPROC_ENOMEM MPROC_ECORRUPT MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any.  Fork: the handle works in the child.
+ * Signals: no.
+ */
+int mproc_dict_follow(const mproc_arena_t *arena,
+                      mproc_datum_t reference,
+                      mproc_dict_t **dict_out);
+
+/**
+ * How many keys there are.
+ *
+ * @param[out] len_out  how many
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_len(const mproc_dict_t *dict,
+                   uint64_t *len_out);
+
+/**
+ * The value of a key.
+ *
+ * @param buf,cap         where the bytes of a string, bytes, a list, a map, or a reference's name go, and its size;
+ *                        buf may be NULL when cap is 0. It may be where the key is.
+ * @param[out] value_out  the value; it points into buf. On MPROC_EMSGSIZE only its len is set: the size needed.
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such key    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, or not a key
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_get(const mproc_dict_t *dict,
+                   mproc_datum_t key,
+                   void *buf,
+                   size_t cap,
+                   mproc_datum_t *value_out);
+
+/**
+ * Sets the value of a key. A new key comes last; one that is there keeps its place.
+ *
+ * @param value  any datum; MPROC_DATUM_NEW: a new, empty container; MPROC_DATUM_REF: see mproc_dict_t
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, not a key, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_set(const mproc_dict_t *dict,
+                   mproc_datum_t key,
+                   mproc_datum_t value);
+
+/**
+ * The value of a key; if there is no such key, it is set first.
+ *
+ * @param value           as mproc_dict_set()
+ * @param buf,cap         as mproc_dict_get(); it may be where the key or the value is
+ * @param[out] value_out  what is there now. On MPROC_EMSGSIZE only its len is set, and nothing was done.
+ * @retval MPROC_OK       set    @retval MPROC_EXISTED  it was there    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, not a key, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_setdefault(const mproc_dict_t *dict,
+                          mproc_datum_t key,
+                          mproc_datum_t value,
+                          void *buf,
+                          size_t cap,
+                          mproc_datum_t *value_out);
+
+/**
+ * Whether there is such a key.
+ *
+ * @param[out] contains_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a key
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_contains(const mproc_dict_t *dict,
+                        mproc_datum_t key,
+                        int *contains_out);
+
+/**
+ * Removes a key and its value.
+ *
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such key    @retval MPROC_EINVAL  NULL, or not a key
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_delete(const mproc_dict_t *dict,
+                      mproc_datum_t key);
+
+/**
+ * Removes a key and gets its value. A container that nothing else refers to, and that no handle holds, is freed:
+ * then the value is a reference to nothing. Open it with mproc_dict_follow() or a sibling before, to keep it.
+ *
+ * @param buf,cap         as mproc_dict_get(); it may be where the key is
+ * @param[out] value_out  the value. On MPROC_EMSGSIZE only its len is set, and nothing was done.
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such key    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, or not a key
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_pop(const mproc_dict_t *dict,
+                   mproc_datum_t key,
+                   void *buf,
+                   size_t cap,
+                   mproc_datum_t *value_out);
+
+/**
+ * Removes the key that was inserted last, and gets it and its value. A container as mproc_dict_pop().
+ *
+ * @param key_buf,key_cap  where the bytes of the key go, and its size; key_buf may be NULL when key_cap is 0
+ * @param buf,cap          the same for the value. The two must not overlap.
+ * @param[out] key_out     the key    @param[out] value_out  its value. On MPROC_EMSGSIZE only the two lens are set:
+ *                         the sizes needed, of both; and nothing was done.
+ * @retval MPROC_OK  @retval MPROC_ENOENT  the dict is empty    @retval MPROC_EMSGSIZE  key_cap or cap is too small
+ * @retval MPROC_EINVAL  NULL, or the buffers overlap
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_popitem(const mproc_dict_t *dict,
+                       void *key_buf,
+                       size_t key_cap,
+                       void *buf,
+                       size_t cap,
+                       mproc_datum_t *key_out,
+                       mproc_datum_t *value_out);
+
+/**
+ * Removes everything.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_clear(const mproc_dict_t *dict);
+
+/**
+ * Sets what a map has: each pair atomically, in its order. If the process is killed meanwhile, or the arena has
+ * reached its limit, the first ones are set and the others are not.
+ *
+ * @param map  MPROC_DATUM_MAP; what is inside is plain data
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, not a map, or one of its keys cannot be a key (then none was set)
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_update(const mproc_dict_t *dict,
+                      mproc_datum_t map);
+
+/**
+ * Adds to the value of a key, atomically; a key that is missing counts as 0. Integers stay integers; with a float
+ * the sum is a float.
+ *
+ * @param delta         an integer or a float
+ * @param[out] sum_out  the sum. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EOVERFLOW  the sum of two integers fits neither int64_t nor uint64_t
+ * @retval MPROC_ETYPE  the value or delta is not a number    @retval MPROC_EINVAL  NULL, or not a key
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_add(const mproc_dict_t *dict,
+                   mproc_datum_t key,
+                   mproc_datum_t delta,
+                   mproc_datum_t *sum_out);
+
+/**
+ * Appends to the list that is the value of a key, atomically. If the key is missing, its value becomes a new list (a
+ * container). A list that is a plain value grows, and a reference in it is a weak one; to an inner list it is as
+ * mproc_list_append().
+ *
+ * @param value  as mproc_dict_set()
+ * @retval MPROC_OK  @retval MPROC_ETYPE  what is there is not a list; or a plain one, and the value is MPROC_DATUM_NEW
+ * @retval MPROC_EINVAL  NULL, not a key, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_append_to(const mproc_dict_t *dict,
+                         mproc_datum_t key,
+                         mproc_datum_t value);
+
+/**
+ * Sets the value of a key if it is the expected one: if the encodings are equal (1, 1.0 and true differ).
+ *
+ * @param expected          any datum; MPROC_DATUM_ABSENT: there is no such key
+ * @param desired           as mproc_dict_set(); MPROC_DATUM_ABSENT: remove the key
+ * @param[out] swapped_out  1 if it was, 0 if not; then nothing was changed
+ * @retval MPROC_OK  asked, and done if so    @retval MPROC_EINVAL  NULL, not a key, or not a value
+ * @retval MPROC_ENOENT  the desired value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_compare_exchange(const mproc_dict_t *dict,
+                                mproc_datum_t key,
+                                mproc_datum_t expected,
+                                mproc_datum_t desired,
+                                int *swapped_out);
+
+/**
+ * The keys, as they were at one moment, in their order.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_keys(const mproc_dict_t *dict,
+                    mproc_iter_t **iter_out);
+
+/**
+ * The values, as they were at one moment, in the order of their keys.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_values(const mproc_dict_t *dict,
+                      mproc_iter_t **iter_out);
+
+/**
+ * The pairs, as they were at one moment, in their order.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_items(const mproc_dict_t *dict,
+                     mproc_iter_t **iter_out);
+
+/**
+ * Goes through the living dict, in the order of its keys, and fetches as it goes, up to 64 pairs at a time: needs
+ * little memory however large the dict is. Values may be set meanwhile; if keys are added or removed,
+ * mproc_iter_next() returns MPROC_ECHANGED when it comes to what it has not fetched yet.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_iter(const mproc_dict_t *dict,
+                    mproc_iter_t **iter_out);
+
+/**
+ * Adds a copy of the dict, as it was at one moment, to a builder: one map.
+ *
+ * @param flags  MPROC_COPY_DEEP, or 0
+ * @param into   where to; it must be ready for a value
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or the builder waits for a key
+ * @retval MPROC_ETYPE   MPROC_COPY_DEEP: deeper than 64, or a container is inside itself; nothing was added
+ * @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_copy(const mproc_dict_t *dict,
+                    uint32_t flags,
+                    mproc_builder_t *into);
+
+/**
  * Opens a domain, creating it if need be, and joins it. Opening the same domain again in one process
  * gives another handle on the same membership. Functions that take a domain accept NULL for the
  * default domain, so most programs never call this.
@@ -2392,6 +3427,453 @@ int mproc_recv_handle(int socket,
                       const mproc_cancel_t *cancel);
 
 /**
+ * Creates a list, empty, with an arena of its own. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] list_out  the handle; close it with mproc_list_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL output, unknown flag, or a limit out of range   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_list_create(const mproc_domain_t *domain,
+                      const char *name,
+                      const mproc_container_options_t *options,
+                      mproc_list_t **list_out);
+
+/**
+ * Opens an existing list by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+ * @param[out] list_out  the handle; close it with mproc_list_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_list_open(const mproc_domain_t *domain,
+                    const char *name,
+                    const mproc_container_options_t *options,
+                    mproc_list_t **list_out);
+
+/**
+ * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ */
+void mproc_list_close(mproc_list_t *list);
+
+/**
+ * A handle on the list that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP  an inner container: pass on a handle of the outermost one and the datum of mproc_list_ref();
+ *                        or as mproc_queue_export()
+ * @retval MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_list_export(const mproc_list_t *list,
+                      mproc_handle_t **handle_out);
+
+/**
+ * Opens the list that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_list_open()
+ * @param[out] list_out  close it with mproc_list_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_list_import(const mproc_handle_t *handle,
+                      const mproc_container_options_t *options,
+                      mproc_list_t **list_out);
+
+/**
+ * The arena that the list lives in.
+ *
+ * @param[out] arena_out  lives as long as this handle on the list
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_list_arena(const mproc_list_t *list, const mproc_arena_t **arena_out);
+
+/**
+ * A reference to the list: a datum of type MPROC_DATUM_REF. As an element or value of a container of the same arena it
+ * keeps the list alive; anywhere else it does not. It can travel as part of any datum: see mproc_list_follow().
+ *
+ * @param[out] ref_out  the reference; it points to nothing, and outlives the handle
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_list_ref(const mproc_list_t *list,
+                   mproc_datum_t *ref_out);
+
+/**
+ * Opens the list that a reference leads to. It lives at least as long as the handle, also when nothing refers to it
+ * any more.
+ *
+ * @param arena         of any handle on a container of the same arena; need not stay
+ * @param reference     MPROC_DATUM_REF on a list, as got from a container or from mproc_list_ref() in any process
+ * @param[out] list_out  close it with mproc_list_close()
+ * @retval MPROC_OK      @retval MPROC_ENOENT  it is gone    @retval MPROC_ETYPE  it is a container of another kind
+ * @retval MPROC_EINVAL  NULL, not a reference to a container, or one in another arena
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ENOSPC MPROC_ENOMEM MPROC_ECORRUPT MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any.  Fork: the handle works in the child.
+ * Signals: no.
+ */
+int mproc_list_follow(const mproc_arena_t *arena,
+                      mproc_datum_t reference,
+                      mproc_list_t **list_out);
+
+/**
+ * How many elements there are.
+ *
+ * @param[out] len_out  how many
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_len(const mproc_list_t *list,
+                   uint64_t *len_out);
+
+/**
+ * An element.
+ *
+ * @param index           negative: from the end, -1 is the last
+ * @param buf,cap         where the bytes of a string, bytes, a list, a map, or a reference's name go, and its size;
+ *                        buf may be NULL when cap is 0
+ * @param[out] value_out  the element; it points into buf. On MPROC_EMSGSIZE only its len is set: the size needed.
+ * @retval MPROC_OK  @retval MPROC_ERANGE  no such index    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_get(const mproc_list_t *list,
+                   int64_t index,
+                   void *buf,
+                   size_t cap,
+                   mproc_datum_t *value_out);
+
+/**
+ * Replaces an element.
+ *
+ * @param index  negative: from the end
+ * @param value  any datum; MPROC_DATUM_NEW: a new, empty container; MPROC_DATUM_REF: see mproc_dict_t
+ * @retval MPROC_OK  @retval MPROC_ERANGE  no such index    @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_set(const mproc_list_t *list,
+                   int64_t index,
+                   mproc_datum_t value);
+
+/**
+ * Adds an element at the end.
+ *
+ * @param value  as mproc_list_set()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_append(const mproc_list_t *list,
+                      mproc_datum_t value);
+
+/**
+ * Adds the elements of a list that is given as one datum at the end, all or none.
+ *
+ * @param elements  MPROC_DATUM_LIST; what is inside is plain data
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a list
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_extend(const mproc_list_t *list,
+                      mproc_datum_t elements);
+
+/**
+ * Adds the elements of another list at the end, all or none, as they were at one moment. It may be the same list, or
+ * one of another arena; there may be no containers in that.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  a container of another arena is among them
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_extend_from(const mproc_list_t *list,
+                           const mproc_list_t *other);
+
+/**
+ * Adds an element before another one.
+ *
+ * @param index  of the one that it comes before; negative: from the end. Beyond an end of the list it means that end.
+ * @param value  as mproc_list_set()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_insert(const mproc_list_t *list,
+                      int64_t index,
+                      mproc_datum_t value);
+
+/**
+ * Removes an element and gets it. A container that nothing else refers to, and that no handle holds, is freed: then
+ * the element is a reference to nothing. Open it with mproc_list_follow() or a sibling before, to keep it.
+ *
+ * @param index           negative: from the end, -1 is the last
+ * @param buf,cap         as mproc_list_get()
+ * @param[out] value_out  the element. On MPROC_EMSGSIZE only its len is set, and nothing was done.
+ * @retval MPROC_OK  @retval MPROC_ERANGE  no such index    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_pop(const mproc_list_t *list,
+                   int64_t index,
+                   void *buf,
+                   size_t cap,
+                   mproc_datum_t *value_out);
+
+/**
+ * Removes an element.
+ *
+ * @param index  negative: from the end
+ * @retval MPROC_OK  @retval MPROC_ERANGE  no such index    @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_delete(const mproc_list_t *list,
+                      int64_t index);
+
+/**
+ * Removes the first element that is equal to a datum: whose encoding is equal (1, 1.0 and true differ).
+ *
+ * @retval MPROC_OK  @retval MPROC_ENOENT  there is none    @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_remove(const mproc_list_t *list,
+                      mproc_datum_t value);
+
+/**
+ * The index of the first element that is equal to a datum: whose encoding is equal.
+ *
+ * @param start,stop      where to look: from start, before stop; negative: from the end. 0 and MPROC_SLICE_END:
+ *                        everywhere.
+ * @param[out] index_out  the index, from the beginning of the list
+ * @retval MPROC_OK  @retval MPROC_ENOENT  there is none    @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_index(const mproc_list_t *list,
+                     mproc_datum_t value,
+                     int64_t start,
+                     int64_t stop,
+                     uint64_t *index_out);
+
+/**
+ * How many elements are equal to a datum: have an equal encoding.
+ *
+ * @param[out] count_out  how many
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a value
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_count(const mproc_list_t *list,
+                     mproc_datum_t value,
+                     uint64_t *count_out);
+
+/**
+ * Reverses the order of the elements.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_reverse(const mproc_list_t *list);
+
+/**
+ * Sorts the elements: numbers by value (not-a-numbers last), strings and bytes by their bytes, lists element by
+ * element, false before true. Equal ones keep their order.
+ *
+ * @param flags  MPROC_SORT_DESCENDING, or 0
+ * @retval MPROC_OK  @retval MPROC_ETYPE  not all of one of these types; nothing was changed
+ * @retval MPROC_EINVAL  NULL or unknown flag
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_sort(const mproc_list_t *list,
+                    uint32_t flags);
+
+/**
+ * Makes the list as many repetitions of itself. Containers are not copied: the list refers to them as often.
+ *
+ * @param times  0 clears the list, 1 does nothing
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_repeat(const mproc_list_t *list,
+                      uint64_t times);
+
+/**
+ * Removes everything.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_clear(const mproc_list_t *list);
+
+/**
+ * A part of the list, as it was at one moment: the elements at start, start + step, and so on, before stop. Indexes
+ * beyond an end of the list mean that end.
+ *
+ * @param start,stop     negative: from the end; MPROC_SLICE_BEGIN and MPROC_SLICE_END: the ends
+ * @param step           not 0; negative: backwards, then from MPROC_SLICE_END to MPROC_SLICE_BEGIN is everything
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or step 0   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_slice(const mproc_list_t *list,
+                     int64_t start,
+                     int64_t stop,
+                     int64_t step,
+                     mproc_iter_t **iter_out);
+
+/**
+ * Replaces a part of the list by the elements of a list that is given as one datum, all or nothing.
+ *
+ * @param start,stop,step  as mproc_list_slice(). With step 1 the part may have another length than what replaces it
+ *                         (if it is empty, that is inserted at start); with others not.
+ * @param elements         MPROC_DATUM_LIST; what is inside is plain data
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, step 0, not a list, or another length and step is not 1
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_slice_set(const mproc_list_t *list,
+                         int64_t start,
+                         int64_t stop,
+                         int64_t step,
+                         mproc_datum_t elements);
+
+/**
+ * Removes a part of the list, all or nothing. Meanwhile it needs room for the elements that stay.
+ *
+ * @param start,stop,step  as mproc_list_slice()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or step 0
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_slice_delete(const mproc_list_t *list,
+                            int64_t start,
+                            int64_t stop,
+                            int64_t step);
+
+/**
+ * Adds to an element, atomically. Integers stay integers; with a float the sum is a float.
+ *
+ * @param index         negative: from the end
+ * @param delta         an integer or a float
+ * @param[out] sum_out  the sum. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_ERANGE  no such index    @retval MPROC_ETYPE  the element or delta is not a number
+ * @retval MPROC_EOVERFLOW  the sum of two integers fits neither int64_t nor uint64_t    @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_add(const mproc_list_t *list,
+                   int64_t index,
+                   mproc_datum_t delta,
+                   mproc_datum_t *sum_out);
+
+/**
+ * Replaces an element if it is the expected one: if the encodings are equal (1, 1.0 and true differ).
+ *
+ * @param index             negative: from the end
+ * @param expected          any datum    @param desired  as mproc_list_set()
+ * @param[out] swapped_out  1 if it was, 0 if not; then nothing was changed
+ * @retval MPROC_OK  asked, and done if so    @retval MPROC_ERANGE  no such index
+ * @retval MPROC_EINVAL  NULL, not a value, or MPROC_DATUM_ABSENT
+ * @retval MPROC_ENOENT  the desired value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_compare_exchange(const mproc_list_t *list,
+                                int64_t index,
+                                mproc_datum_t expected,
+                                mproc_datum_t desired,
+                                int *swapped_out);
+
+/**
+ * The elements, as they were at one moment.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_items(const mproc_list_t *list,
+                     mproc_iter_t **iter_out);
+
+/**
+ * Goes through the living list by index, and fetches as it goes, up to 64 elements at a time: needs little memory
+ * however large the list is. What is inserted or removed meanwhile shifts what has not been fetched yet; it ends where
+ * the list then ends.
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_iter(const mproc_list_t *list,
+                    mproc_iter_t **iter_out);
+
+/**
+ * Adds a copy of the list, as it was at one moment, to a builder: one list.
+ *
+ * @param flags  MPROC_COPY_DEEP, or 0
+ * @param into   where to; it must be ready for a value
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or the builder waits for a key
+ * @retval MPROC_ETYPE   MPROC_COPY_DEEP: deeper than 64, or a container is inside itself; nothing was added
+ * @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_copy(const mproc_list_t *list,
+                    uint32_t flags,
+                    mproc_builder_t *into);
+
+/**
  * Creates a lock. It appears whole or not at all.
  *
  * @param domain         NULL: the default domain
@@ -2507,6 +3989,259 @@ int mproc_lock_import(const mproc_handle_t *handle,
                       mproc_lock_t **lock_out);
 
 /**
+ * Creates a namespace, empty, with an arena of its own. It appears whole or not at all.
+ *
+ * @param domain         NULL: the default domain
+ * @param name           NULL: anonymous, reached by forked children and through handles (mproc_handle_t)
+ * @param options        NULL: defaults
+ * @param[out] namespace_out  the handle; close it with mproc_namespace_close()
+ * @retval MPROC_OK      created    @retval MPROC_EXISTED  opened an existing one (MPROC_EXIST_OK)
+ * @retval MPROC_EINVAL  NULL output, unknown flag, or a limit out of range   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  the name is taken    @retval MPROC_EKIND  with MPROC_EXIST_OK: by another kind
+ * @retval MPROC_ENOSPC MPROC_ENOMEM  no room, nothing left behind
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_namespace_create(const mproc_domain_t *domain,
+                           const char *name,
+                           const mproc_container_options_t *options,
+                           mproc_namespace_t **namespace_out);
+
+/**
+ * Opens an existing namespace by name.
+ *
+ * @param domain         NULL: the default domain    @param name  not NULL
+ * @param options        NULL: defaults; only MPROC_NO_SPIN has a meaning here
+ * @param[out] namespace_out  the handle; close it with mproc_namespace_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_ENAME  not a name
+ * @retval MPROC_ENOENT  no such object    @retval MPROC_EKIND  another kind of object
+ * @retval MPROC_EBUSY   a stopped process is in the middle of removing the name
+ * @retval MPROC_EACCES MPROC_ESTALE MPROC_ESLOTS MPROC_EVERSION MPROC_EDOMAIN MPROC_ECORRUPT MPROC_ENOTSUP MPROC_ESYS
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_namespace_open(const mproc_domain_t *domain,
+                         const char *name,
+                         const mproc_container_options_t *options,
+                         mproc_namespace_t **namespace_out);
+
+/**
+ * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ */
+void mproc_namespace_close(mproc_namespace_t *namespace_);
+
+/**
+ * A handle on the namespace that can travel to other processes: see mproc_handle_t.
+ *
+ * @param[out] handle_out  close it with mproc_handle_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ENOTSUP  an inner container: pass on a handle of the outermost one and the datum of
+ *                        mproc_namespace_ref(); or as mproc_queue_export()
+ * @retval MPROC_ESYS MPROC_ESTALE  as mproc_queue_export()
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_export(const mproc_namespace_t *namespace_, mproc_handle_t **handle_out);
+
+/**
+ * Opens the namespace that a handle from another process leads to, and joins its domain.
+ *
+ * @param handle   stays the caller's    @param options  NULL: defaults; as mproc_namespace_open()
+ * @param[out] namespace_out  close it with mproc_namespace_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or unknown flag   @retval MPROC_EKIND  the handle is on another kind
+ * @retval others  as mproc_queue_import()
+ * Blocks: briefly, for the file system.  Threads: any.  Fork: the handle works in the child.  Signals: no.
+ */
+int mproc_namespace_import(const mproc_handle_t *handle,
+                           const mproc_container_options_t *options,
+                           mproc_namespace_t **namespace_out);
+
+/**
+ * The arena that the namespace lives in.
+ *
+ * @param[out] arena_out  lives as long as this handle on the namespace
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_arena(const mproc_namespace_t *namespace_, const mproc_arena_t **arena_out);
+
+/**
+ * A reference to the namespace: a datum of type MPROC_DATUM_REF. As an element or value of a container of the same
+ * arena it keeps the namespace alive; anywhere else it does not. It can travel as part of any datum: see
+ * mproc_namespace_follow().
+ *
+ * @param[out] ref_out  the reference; it points to nothing, and outlives the handle
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_ref(const mproc_namespace_t *namespace_,
+                        mproc_datum_t *ref_out);
+
+/**
+ * Opens the namespace that a reference leads to. It lives at least as long as the handle, also when nothing refers to
+ * it any more.
+ *
+ * @param arena         of any handle on a container of the same arena; need not stay
+ * @param reference     MPROC_DATUM_REF on a namespace, as got from a container or from mproc_namespace_ref() in any
+ *                      process
+ * @param[out] namespace_out  close it with mproc_namespace_close()
+ * @retval MPROC_OK      @retval MPROC_ENOENT  it is gone    @retval MPROC_ETYPE  it is a container of another kind
+ * @retval MPROC_EINVAL  NULL, not a reference to a container, or one in another arena
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_EBUSY  a stopped process is inside
+ * @retval MPROC_ENOSPC MPROC_ENOMEM MPROC_ECORRUPT MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any.  Fork: the handle works in the child.
+ * Signals: no.
+ */
+int mproc_namespace_follow(const mproc_arena_t *arena,
+                           mproc_datum_t reference,
+                           mproc_namespace_t **namespace_out);
+
+/**
+ * How many names there are.
+ *
+ * @param[out] len_out  how many
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_len(const mproc_namespace_t *namespace_,
+                        uint64_t *len_out);
+
+/**
+ * The value of a name.
+ *
+ * @param buf,cap         where the bytes of a string, bytes, a list, a map, or a reference's name go, and its size;
+ *                        buf may be NULL when cap is 0. It does not overlap the name.
+ * @param[out] value_out  the value; it points into buf. On MPROC_EMSGSIZE only its len is set: the size needed.
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such name    @retval MPROC_EMSGSIZE  cap is too small
+ * @retval MPROC_EINVAL  NULL, or not a name
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_get(const mproc_namespace_t *namespace_,
+                        const char *name,
+                        void *buf,
+                        size_t cap,
+                        mproc_datum_t *value_out);
+
+/**
+ * Sets the value of a name.
+ *
+ * @param value  any datum; MPROC_DATUM_NEW: a new, empty container; MPROC_DATUM_REF: see mproc_dict_t
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, not a name, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_set(const mproc_namespace_t *namespace_,
+                        const char *name,
+                        mproc_datum_t value);
+
+/**
+ * Whether there is such a name.
+ *
+ * @param[out] contains_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a name
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_contains(const mproc_namespace_t *namespace_,
+                             const char *name,
+                             int *contains_out);
+
+/**
+ * Removes a name and its value.
+ *
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such name    @retval MPROC_EINVAL  NULL, or not a name
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_delete(const mproc_namespace_t *namespace_,
+                           const char *name);
+
+/**
+ * Adds to the value of a name, atomically; a name that is missing counts as 0. Integers stay integers; with a float
+ * the sum is a float.
+ *
+ * @param delta         an integer or a float
+ * @param[out] sum_out  the sum. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EOVERFLOW  the sum of two integers fits neither int64_t nor uint64_t
+ * @retval MPROC_ETYPE  the value or delta is not a number    @retval MPROC_EINVAL  NULL, or not a name
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_add(const mproc_namespace_t *namespace_,
+                        const char *name,
+                        mproc_datum_t delta,
+                        mproc_datum_t *sum_out);
+
+/**
+ * Appends to the list that is the value of a name, atomically. If the name is missing, its value becomes a new list (a
+ * container). A list that is a plain value grows, and a reference in it is a weak one; to an inner list it is as
+ * mproc_list_append().
+ *
+ * @param value  as mproc_namespace_set()
+ * @retval MPROC_OK  @retval MPROC_ETYPE  what is there is not a list; or a plain one, and the value is MPROC_DATUM_NEW
+ * @retval MPROC_EINVAL  NULL, not a name, or not a value
+ * @retval MPROC_ENOENT  the value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_append_to(const mproc_namespace_t *namespace_,
+                              const char *name,
+                              mproc_datum_t value);
+
+/**
+ * Sets the value of a name if it is the expected one: if the encodings are equal (1, 1.0 and true differ).
+ *
+ * @param expected          any datum; MPROC_DATUM_ABSENT: there is no such name
+ * @param desired           as mproc_namespace_set(); MPROC_DATUM_ABSENT: remove the name
+ * @param[out] swapped_out  1 if it was, 0 if not; then nothing was changed
+ * @retval MPROC_OK  asked, and done if so    @retval MPROC_EINVAL  NULL, not a name, or not a value
+ * @retval MPROC_ENOENT  the desired value is a reference to a container of this arena that is gone
+ * @retval MPROC_E2BIG   what is to be stored has more than 32 MiB
+ * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_compare_exchange(const mproc_namespace_t *namespace_,
+                                     const char *name,
+                                     mproc_datum_t expected,
+                                     mproc_datum_t desired,
+                                     int *swapped_out);
+
+/**
+ * The names and values, as they were at one moment, sorted by name (by its bytes).
+ *
+ * @param[out] iter_out  for mproc_iter_next(); close it with mproc_iter_close(). It may outlive the handle.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_items(const mproc_namespace_t *namespace_,
+                          mproc_iter_t **iter_out);
+
+/**
+ * Adds a copy of the namespace, as it was at one moment, to a builder: one map, in the order in which the names were
+ * first set.
+ *
+ * @param flags  MPROC_COPY_DEEP, or 0
+ * @param into   where to; it must be ready for a value
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, unknown flag, or the builder waits for a key
+ * @retval MPROC_ETYPE   MPROC_COPY_DEEP: deeper than 64, or a container is inside itself; nothing was added
+ * @retval MPROC_ENOMEM  no room for the copy
+ * @retval MPROC_EBUSY   a stopped process is inside   @retval MPROC_ECORRUPT  @retval MPROC_ESLOTS
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_copy(const mproc_namespace_t *namespace_,
+                         uint32_t flags,
+                         mproc_builder_t *into);
+
+/**
  * Creates a pipe and opens both of its ends. Each end is a handle of its own: hand one to another process
  * (mproc_spawn(), mproc_send_handle(), fork) and close it here, so that its end is over when that process is.
  *
@@ -2607,6 +4342,43 @@ int mproc_pipe_recv(const mproc_pipe_t *pipe,
                     size_t *len_out,
                     int64_t timeout_ns,
                     const mproc_cancel_t *cancel);
+
+/**
+ * Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it are
+ * weak.
+ *
+ * @param datum       a value; MPROC_DATUM_NEW and MPROC_DATUM_ABSENT are none
+ * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK      sent    @retval MPROC_EINVAL  NULL, no datum, or bad timeout    @retval MPROC_ENOMEM
+ * @retval others  as mproc_pipe_send()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_send_datum(const mproc_pipe_t *pipe,
+                          mproc_datum_t datum,
+                          int64_t timeout_ns,
+                          const mproc_cancel_t *cancel);
+
+/**
+ * Takes the next message from the other end, which is the encoding of a datum in any form of MessagePack.
+ *
+ * @param buf,cap         where the whole message goes, and its size; buf may be NULL when cap is 0
+ * @param[out] datum_out  the datum; its bytes are in buf. On MPROC_EMSGSIZE only its len is written: the size that is
+ *                        needed. Not NULL.
+ * @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
+ * @param cancel          NULL or a token that ends the wait
+ * @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays
+ * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
+ *                        (MPROC_DATUM_BYTES)
+ * @retval others  as mproc_pipe_recv()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+ */
+int mproc_pipe_recv_datum(const mproc_pipe_t *pipe,
+                          void *buf,
+                          size_t cap,
+                          mproc_datum_t *datum_out,
+                          int64_t timeout_ns,
+                          const mproc_cancel_t *cancel);
 
 /**
  * Waits until mproc_pipe_recv() would not have to wait, and takes nothing.
@@ -2891,6 +4663,42 @@ int mproc_queue_get(const mproc_queue_t *queue,
                     size_t *len_out,
                     int64_t timeout_ns,
                     const mproc_cancel_t *cancel);
+
+/**
+ * Puts a datum at the end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it are weak.
+ *
+ * @param datum       a value; MPROC_DATUM_NEW and MPROC_DATUM_ABSENT are none
+ * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK      put    @retval MPROC_EINVAL  NULL, no datum, or bad timeout    @retval MPROC_ENOMEM
+ * @retval others  as mproc_queue_put()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_put_datum(const mproc_queue_t *queue,
+                          mproc_datum_t datum,
+                          int64_t timeout_ns,
+                          const mproc_cancel_t *cancel);
+
+/**
+ * Takes the message at the front, which is the encoding of a datum in any form of MessagePack.
+ *
+ * @param buf,cap         where the whole message goes, and its size; buf may be NULL when cap is 0
+ * @param[out] datum_out  the datum; its bytes are in buf. On MPROC_EMSGSIZE only its len is written: the size that is
+ *                        needed. Not NULL.
+ * @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
+ * @param cancel          NULL or a token that ends the wait
+ * @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays at the front
+ * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
+ *                        (MPROC_DATUM_BYTES)
+ * @retval others  as mproc_queue_get()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_get_datum(const mproc_queue_t *queue,
+                          void *buf,
+                          size_t cap,
+                          mproc_datum_t *datum_out,
+                          int64_t timeout_ns,
+                          const mproc_cancel_t *cancel);
 
 /**
  * Puts several messages, in order, with as few lock operations as possible. Waits for room as often as

@@ -10,6 +10,9 @@ pub enum Error {
     /// An argument is out of its range.
     #[error("invalid argument: {0}")]
     Invalid(&'static str),
+    /// A text is not JSON, or not that of a datum: what is wrong, and where.
+    #[error("invalid argument: not the JSON of a datum: {0}")]
+    Json(String),
     /// The timeout passed.
     #[error("timed out")]
     TimedOut,
@@ -36,7 +39,7 @@ pub enum Error {
     /// The name is taken by a living object.
     #[error("the name is taken")]
     Exists,
-    /// No object of that name, or no such domain.
+    /// No object of that name, no such domain, no such key, or nothing where a reference leads.
     #[error("{0} does not exist")]
     NotFound(&'static str),
     /// The name belongs to another kind of object.
@@ -47,7 +50,7 @@ pub enum Error {
         /// What was asked for.
         wanted: &'static str,
     },
-    /// Type, size, shape or schema differ.
+    /// Type, size, shape or schema differ, or the operation does not fit what is stored.
     #[error("mismatch: {0}")]
     Type(&'static str),
     /// Index or range out of bounds.
@@ -117,9 +120,12 @@ pub enum Error {
     /// A count would exceed its bound.
     #[error("a count would exceed its bound: {0}")]
     Overflow(&'static str),
-    /// A table in shared memory is full.
+    /// A table in shared memory is full, or an arena has reached its limit.
     #[error("full: {0}")]
     Full(&'static str),
+    /// The container changed while it was iterated.
+    #[error("the container changed while it was iterated")]
+    Changed,
 }
 
 impl Error {
@@ -130,7 +136,7 @@ impl Error {
     /// The C status code: negative, never renumbered.
     pub fn status(&self) -> i32 {
         match self {
-            Error::Invalid(_) => -1,
+            Error::Invalid(_) | Error::Json(_) => -1,
             Error::TimedOut => -2,
             Error::Canceled => -3,
             Error::Closed => -4,
@@ -160,6 +166,7 @@ impl Error {
             Error::Broken => -29,
             Error::Overflow(_) => -30,
             Error::Full(_) => -31,
+            Error::Changed => -32,
         }
     }
 

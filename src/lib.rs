@@ -26,13 +26,16 @@ pub mod sys;
 pub mod tool;
 
 pub use error::{Error, Result};
+pub use objects::datum;
 pub use objects::{
-    wait_any, Acquired, Array, ArrayOptions, Barrier, BarrierInfo, BarrierOptions, Condition, ConditionInfo,
-    ConditionLock, ConditionOptions, Counter, ElemType, Element, End, Event, Exit, FetchOp, Lock, ObjectOptions, On,
-    Peer, Pipe, PipeInfo, PipeOptions, Process, Queue, QueueInfo, QueueOptions, RLock, RLockInfo, RwLock, RwLockInfo,
-    Semaphore, SemaphoreInfo, SemaphoreOptions, Spawn, Value, ValueOptions, View, WAIT_MOST,
+    wait_any, Acquired, Arena, ArenaInfo, Array, ArrayOptions, Barrier, BarrierInfo, BarrierOptions, Builder,
+    Condition, ConditionInfo, ConditionLock, ConditionOptions, ContainerOptions, Counter, Datum, Dict, DictIter,
+    ElemType, Element, Encoded, End, Event, Exit, FetchOp, List, ListIter, Lock, Namespace, ObjectOptions, On, Peer,
+    Pipe, PipeInfo, PipeOptions, Process, Queue, QueueInfo, QueueOptions, RLock, RLockInfo, Reference, RwLock,
+    RwLockInfo, Semaphore, SemaphoreInfo, SemaphoreOptions, Snapshot, Spawn, Value, ValueOptions, View, What,
+    WAIT_MOST,
 };
-pub use shm::{Domain, DomainOptions, Handle, Owner};
+pub use shm::{Domain, DomainOptions, Handle, Owner, Stored};
 pub use sync::{Cancel, Limits, Timeout};
 
 /// Version of the layout in shared memory. Raised when processes of both sides could not share an object.

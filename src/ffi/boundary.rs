@@ -297,6 +297,8 @@ unsafe impl Sized64 for super::condition::mproc_condition_options_t {}
 unsafe impl Sized64 for super::event::mproc_event_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::barrier::mproc_barrier_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::arena::mproc_container_options_t {}
 
 /// Copies options of any vintage: a missing tail is zero, an unknown tail must be zero.
 ///

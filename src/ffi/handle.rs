@@ -34,6 +34,12 @@ pub const MPROC_KIND_CONDITION: u32 = 10;
 pub const MPROC_KIND_EVENT: u32 = 11;
 /// mproc_handle_kind(): a barrier.
 pub const MPROC_KIND_BARRIER: u32 = 12;
+/// mproc_handle_kind(): a dict.
+pub const MPROC_KIND_DICT: u32 = 13;
+/// mproc_handle_kind(): a list.
+pub const MPROC_KIND_LIST: u32 = 14;
+/// mproc_handle_kind(): a namespace.
+pub const MPROC_KIND_NAMESPACE: u32 = 15;
 
 /// Ends the handle. What was opened from it stays open. NULL does nothing.
 #[no_mangle]

@@ -10,15 +10,20 @@
 #![allow(clippy::missing_safety_doc)] // see above; the text goes into the C header
 #![allow(clippy::too_many_arguments)] // C has no named arguments either, and batches need theirs
 
+mod arena;
 mod array;
 mod barrier;
 mod boundary;
 mod cancel;
 mod condition;
+mod datum;
+mod dict;
 mod domain;
 mod event;
 mod handle;
+mod list;
 mod lock;
+mod namespace;
 mod pipe;
 mod process;
 mod queue;
@@ -31,15 +36,20 @@ mod value;
 mod version;
 mod wait;
 
+pub use arena::*;
 pub use array::*;
 pub use barrier::*;
 pub use boundary::{mproc_error_t, mproc_last_error};
 pub use cancel::*;
 pub use condition::*;
+pub use datum::*;
+pub use dict::*;
 pub use domain::*;
 pub use event::*;
 pub use handle::*;
+pub use list::*;
 pub use lock::*;
+pub use namespace::*;
 pub use pipe::*;
 pub use process::*;
 pub use queue::*;

@@ -4,6 +4,7 @@ use super::boundary::{
     borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, free, give, opt_name, out, run, wait,
 };
 use super::cancel::mproc_cancel_t;
+use super::datum::{mproc_datum_t, receive, send};
 use super::domain::{mproc_domain_t, with_domain};
 use super::handle::mproc_handle_t;
 use super::types::{mproc_view_t, MPROC_POLLABLE};
@@ -225,6 +226,61 @@ pub unsafe extern "C" fn mproc_pipe_recv(
                 }
                 Err(other) => Err(other),
             }
+        }
+    })
+}
+
+/// Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it are
+/// weak.
+///
+/// @param datum       a value; MPROC_DATUM_NEW and MPROC_DATUM_ABSENT are none
+/// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+/// @param cancel      NULL or a token that ends the wait
+/// @retval MPROC_OK      sent    @retval MPROC_EINVAL  NULL, no datum, or bad timeout    @retval MPROC_ENOMEM
+/// @retval others  as mproc_pipe_send()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_pipe_send_datum(
+    pipe: *const mproc_pipe_t,
+    datum: mproc_datum_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (pipe, limits) = (borrow(pipe)?, wait(timeout_ns, cancel)?);
+            send(&datum, |message| pipe.0.send(message, limits))
+        }
+    })
+}
+
+/// Takes the next message from the other end, which is the encoding of a datum in any form of MessagePack.
+///
+/// @param buf,cap         where the whole message goes, and its size; buf may be NULL when cap is 0
+/// @param[out] datum_out  the datum; its bytes are in buf. On MPROC_EMSGSIZE only its len is written: the size that is
+///                        needed. Not NULL.
+/// @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
+/// @param cancel          NULL or a token that ends the wait
+/// @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays
+/// @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
+///                        (MPROC_DATUM_BYTES)
+/// @retval others  as mproc_pipe_recv()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_pipe_recv_datum(
+    pipe: *const mproc_pipe_t,
+    buf: *mut c_void,
+    cap: usize,
+    datum_out: *mut mproc_datum_t,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe {
+            let (pipe, buf, limits) = (borrow(pipe)?, bytes_mut(buf, cap)?, wait(timeout_ns, cancel)?);
+            receive(buf, datum_out, |buf| pipe.0.recv_into(buf, limits))
         }
     })
 }

@@ -11,6 +11,8 @@ pub const MPROC_OK: i32 = 0;
 pub const MPROC_RECOVERED: i32 = 1;
 /// Success with news: with MPROC_EXIST_OK, the object was already there and has been opened.
 pub const MPROC_EXISTED: i32 = 2;
+/// Success with news: there is nothing more. What was iterated or read has come to its end.
+pub const MPROC_END: i32 = 3;
 /// An argument is NULL, out of its range, or an unknown flag or type.
 pub const MPROC_EINVAL: i32 = -1;
 /// The timeout passed (with timeout 0: it would have had to wait).
@@ -26,13 +28,15 @@ pub const MPROC_EMSGSIZE: i32 = -5;
 pub const MPROC_E2BIG: i32 = -6;
 /// The name is taken by a living object.
 pub const MPROC_EEXIST: i32 = -7;
-/// There is no object of that name, or no such domain.
+/// There is no object of that name, or no such domain. Of containers: no such key or element, or what a reference
+/// leads to is gone.
 pub const MPROC_ENOENT: i32 = -8;
 /// The name belongs to another kind of object.
 pub const MPROC_EKIND: i32 = -9;
-/// Type, size, shape or schema differ from the object's.
+/// Type, size, shape or schema differ from the object's; or the operation does not fit the type of what is stored
+/// (adding to a string, sorting mixed types).
 pub const MPROC_ETYPE: i32 = -10;
-/// The index or range is out of bounds.
+/// The index or range is out of bounds, of an array or a list.
 pub const MPROC_ERANGE: i32 = -11;
 /// This process does not hold it: the lock, the reservation, the message.
 pub const MPROC_EPERM: i32 = -12;
@@ -70,10 +74,12 @@ pub const MPROC_EOF: i32 = -27;
 pub const MPROC_EINTR: i32 = -28;
 /// The barrier is broken, or was reset while waiting.
 pub const MPROC_EBROKEN: i32 = -29;
-/// A count would exceed its bound: permits of a semaphore, levels of a lock.
+/// A count would exceed its bound: permits of a semaphore, levels of a lock, the sum of two integers.
 pub const MPROC_EOVERFLOW: i32 = -30;
-/// A table in shared memory is full: too many wait already.
+/// A table in shared memory is full: too many wait already. Of containers: the arena has reached its limit.
 pub const MPROC_EFULL: i32 = -31;
+/// The container changed while it was iterated.
+pub const MPROC_ECHANGED: i32 = -32;
 
 /// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
 #[no_mangle]
@@ -92,6 +98,7 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_OK => (c"MPROC_OK", c"done"),
         MPROC_RECOVERED => (c"MPROC_RECOVERED", c"obtained; a previous holder died"),
         MPROC_EXISTED => (c"MPROC_EXISTED", c"the object was already there and has been opened"),
+        MPROC_END => (c"MPROC_END", c"there is nothing more"),
         MPROC_EINVAL => (c"MPROC_EINVAL", c"invalid argument"),
         MPROC_ETIMEDOUT => (c"MPROC_ETIMEDOUT", c"timed out"),
         MPROC_ECANCELED => (c"MPROC_ECANCELED", c"canceled"),
@@ -99,9 +106,9 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_EMSGSIZE => (c"MPROC_EMSGSIZE", c"the buffer is too small for the message"),
         MPROC_E2BIG => (c"MPROC_E2BIG", c"the message can never fit"),
         MPROC_EEXIST => (c"MPROC_EEXIST", c"the name is taken"),
-        MPROC_ENOENT => (c"MPROC_ENOENT", c"no such object or domain"),
+        MPROC_ENOENT => (c"MPROC_ENOENT", c"no such object, domain or key"),
         MPROC_EKIND => (c"MPROC_EKIND", c"the name belongs to another kind of object"),
-        MPROC_ETYPE => (c"MPROC_ETYPE", c"type, size, shape or schema differ"),
+        MPROC_ETYPE => (c"MPROC_ETYPE", c"type, size, shape or schema differ, or the operation does not fit the type"),
         MPROC_ERANGE => (c"MPROC_ERANGE", c"index out of bounds"),
         MPROC_EPERM => (c"MPROC_EPERM", c"this process does not hold it"),
         MPROC_EACCES => (c"MPROC_EACCES", c"permission denied, or wrong owner or mode"),
@@ -122,7 +129,8 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_EINTR => (c"MPROC_EINTR", c"interrupted by a signal"),
         MPROC_EBROKEN => (c"MPROC_EBROKEN", c"the barrier is broken"),
         MPROC_EOVERFLOW => (c"MPROC_EOVERFLOW", c"a count would exceed its bound"),
-        MPROC_EFULL => (c"MPROC_EFULL", c"too many wait already"),
+        MPROC_EFULL => (c"MPROC_EFULL", c"too many wait already, or the arena has reached its limit"),
+        MPROC_ECHANGED => (c"MPROC_ECHANGED", c"the container changed while it was iterated"),
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }

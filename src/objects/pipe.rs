@@ -119,7 +119,8 @@ impl Params {
     fn shape(&self) -> Shape {
         let rings = if self.flags & ONE_WAY != 0 { 1 } else { 2 };
         let bells = if self.flags & POLLABLE != 0 { ring::BELLS as u64 } else { 0 };
-        Shape { len: header::PAGE as u64 + rings * (bells + self.capacity), rings, ring: self.capacity }
+        let len = header::PAGE as u64 + rings * (bells + self.capacity);
+        Shape { rings, ring: self.capacity, ..Shape::plain(len) }
     }
 }
 

@@ -100,7 +100,8 @@ struct Params {
 impl Params {
     fn shape(&self) -> Shape {
         let bells = if self.flags & POLLABLE != 0 { ring::BELLS } else { 0 };
-        Shape { len: (self.bells_at() + bells) as u64 + self.capacity, rings: 1, ring: self.capacity }
+        let len = (self.bells_at() + bells) as u64 + self.capacity;
+        Shape { rings: 1, ring: self.capacity, ..Shape::plain(len) }
     }
 
     /// Where the bells are, if there are any.

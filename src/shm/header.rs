@@ -52,10 +52,13 @@ pub(crate) enum Kind {
     Condition = 10,
     Event = 11,
     Barrier = 12,
+    Dict = 13,
+    List = 14,
+    Namespace = 15,
 }
 
 impl Kind {
-    const ALL: [Kind; 12] = [
+    const ALL: [Kind; 15] = [
         Kind::Registry,
         Kind::Lock,
         Kind::Value,
@@ -68,6 +71,9 @@ impl Kind {
         Kind::Condition,
         Kind::Event,
         Kind::Barrier,
+        Kind::Dict,
+        Kind::List,
+        Kind::Namespace,
     ];
 
     pub(crate) fn parse(code: u32) -> Option<Kind> {
@@ -93,6 +99,9 @@ impl Kind {
             Kind::Condition => "condition",
             Kind::Event => "event",
             Kind::Barrier => "barrier",
+            Kind::Dict => "dict",
+            Kind::List => "list",
+            Kind::Namespace => "namespace",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! function. Nothing here knows what an object does with its bytes.
 #![allow(unsafe_code)]
 
+pub(crate) mod arena;
 mod descriptor;
 pub(crate) mod domain;
 mod handle;
@@ -14,6 +15,7 @@ pub(crate) mod segment;
 pub(crate) mod store;
 mod tenant;
 
+pub use arena::Stored;
 pub use domain::{Domain, DomainOptions};
 #[cfg(feature = "tool")]
 pub(crate) use domain::{Judged, Verdict};

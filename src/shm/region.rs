@@ -2,10 +2,11 @@
 
 use super::registry::TABLE;
 use super::store::{self, Row, Row32, Row64, Table, Word, Word16, Word32, Word64, Word8};
-use crate::sys::crash;
-use crate::sys::mapping::Mapping;
+use crate::sys::mapping::{self, Mapping};
+use crate::sys::{crash, file};
 use crate::{Error, Result};
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -148,11 +149,29 @@ impl Region {
         Ok(())
     }
 
+    /// Copies bytes out into a buffer that is initialised.
+    #[inline]
+    pub(crate) fn read_into(&self, offset: usize, to: &mut [u8]) -> Result<()> {
+        let from = self.get(offset, to.len())?;
+        // SAFETY: inside the mapping (get), which self keeps alive; `to` has to.len() bytes of its own.
+        unsafe { store::copy_out(from.as_ptr(), to.as_mut_ptr(), to.len()) };
+        Ok(())
+    }
+
     /// Reads an aligned u64.
     #[inline]
     pub(crate) fn read_u64(&self, offset: usize) -> Result<u64> {
         // SAFETY: inside the mapping and aligned (aligned); atomics allow concurrent change.
         Ok(unsafe { self.aligned::<AtomicU64>(offset)?.as_ref() }.load(Ordering::Relaxed))
+    }
+
+    /// N aligned u64 side by side, checked at once.
+    #[inline(always)]
+    pub(crate) fn words<const N: usize>(&self, offset: usize) -> Result<Words<'_, N>> {
+        let at = self.aligned::<[AtomicU64; N]>(offset)?;
+        // SAFETY: inside the mapping and aligned (aligned), which self keeps alive for as long as the result lives; atomics
+        // allow concurrent change.
+        Ok(Words(unsafe { at.as_ref() }))
     }
 
     /// Writes an aligned u64.
@@ -205,6 +224,31 @@ impl Region {
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = (offset, WRITE);
+    }
+
+    /// Takes memory for holes; `open` gives a descriptor of the file, for kernels that need one.
+    pub(super) fn populate(&self, offset: usize, len: usize, open: impl Fn() -> Result<OwnedFd>) -> Result<()> {
+        let at = self.get(offset, len)?;
+        // SAFETY: inside the mapping (get), which self keeps alive.
+        if unsafe { mapping::populate(at, len) }? {
+            return Ok(());
+        }
+        file::reserve_part(open()?.as_fd(), offset as u64, len as u64)
+    }
+
+    /// Gives memory back: a hole, which reads as zero.
+    pub(super) fn punch(&self, offset: usize, len: usize) -> Result<()> {
+        let at = self.get(offset, len)?;
+        // SAFETY: inside the mapping (get), which self keeps alive.
+        unsafe { mapping::punch(at, len) }
+    }
+
+    /// Whether the bytes at `offset` are these; for short ones.
+    #[inline]
+    pub(crate) fn matches(&self, offset: usize, bytes: &[u8]) -> Result<bool> {
+        let at = self.get(offset, bytes.len())?;
+        // SAFETY: inside the mapping (get), which self keeps alive.
+        Ok(unsafe { store::matches(at.as_ptr(), bytes) })
     }
 
     /// Copies bytes out into a new vector.
@@ -260,6 +304,19 @@ impl Region {
             return Err(Error::Corrupt("elements are misaligned"));
         }
         Ok(at)
+    }
+}
+
+/// Words side by side in shared memory, to read some of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a, const N: usize>(&'a [AtomicU64; N]);
+
+impl<const N: usize> Words<'_, N> {
+    /// The word that begins at a byte, which is a constant below N times 8.
+    #[inline(always)]
+    pub(crate) fn at<const OFFSET: usize>(&self) -> u64 {
+        const { assert!(OFFSET % 8 == 0 && OFFSET / 8 < N) };
+        self.0[OFFSET / 8].load(Ordering::Relaxed)
     }
 }
 

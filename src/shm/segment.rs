@@ -35,12 +35,19 @@ pub(crate) struct Shape {
     pub rings: u64,
     /// Bytes of each.
     pub ring: u64,
+    /// Bytes, from the beginning, that have memory as long as the object exists; behind them may be holes.
+    pub solid: u64,
 }
 
 impl Shape {
     /// Without rings.
     pub(crate) const fn plain(len: u64) -> Shape {
-        Shape { len, rings: 0, ring: 0 }
+        Shape { len, rings: 0, ring: 0, solid: len }
+    }
+
+    /// With holes behind the first bytes, that memory is taken for when it is needed.
+    pub(crate) const fn sparse(len: u64, solid: u64) -> Shape {
+        Shape { len, rings: 0, ring: 0, solid }
     }
 
     /// Where the `n`-th ring begins in the mapping.
@@ -111,13 +118,13 @@ impl Segment {
         if dir.is_some() {
             domain.sweep_sometimes();
         }
-        if shape.len >= LARGE {
+        if shape.solid >= LARGE {
             let free = dir.as_ref().map_or(u64::MAX, |dir| file::free_space(dir.as_fd()));
-            if free < shape.len {
-                return Err(Error::NoSpace(shape.len));
+            if free < shape.solid {
+                return Err(Error::NoSpace(shape.solid));
             }
-            if memory::available() < shape.len {
-                return Err(Error::NoMemory(shape.len));
+            if memory::available() < shape.solid {
+                return Err(Error::NoMemory(shape.solid));
             }
         }
         let fd = match &dir {
@@ -126,7 +133,10 @@ impl Segment {
         };
         // In use from the very beginning: the sweeper never sees it unlocked.
         file::try_lock(fd.as_fd(), FileLock::Shared, USE_BYTE, 1)?;
-        file::reserve(fd.as_fd(), shape.len)?;
+        file::reserve(fd.as_fd(), shape.solid)?;
+        if shape.solid < shape.len {
+            file::set_len(fd.as_fd(), shape.len)?;
+        }
         let mut header = Header::new(kind, flags, &domain.id(), shape.len);
         params(&mut header);
         let mapping = Mapping::new(fd.as_fd(), &shape.windows()?)?;
@@ -175,7 +185,7 @@ impl Segment {
         if shape.len != stat.size {
             return Err(Error::Corrupt("size and parameters disagree"));
         }
-        if stat.allocated < stat.size {
+        if stat.allocated < shape.solid {
             return Err(Error::Corrupt("the segment has holes: touching them could fail"));
         }
         let mapping = Mapping::new(fd.as_fd(), &shape.windows()?)?;
@@ -256,6 +266,21 @@ impl Segment {
             file::try_lock(object.as_fd(), FileLock::Shared, role.byte(), 1)?;
         }
         Ok(Handle::new(self.kind, role, file::beyond_standard(self.domain.open_registry()?)?, object))
+    }
+
+    /// Takes memory for a part of a sparse segment: touching it cannot fail from here on.
+    pub(crate) fn take(&self, offset: usize, len: usize) -> Result<()> {
+        self.region.populate(offset, len, || self.file.reopen())
+    }
+
+    /// Gives the memory of a part of a sparse segment back; it reads as zero from then on.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) -> Result<()> {
+        self.region.punch(offset, len)
+    }
+
+    /// Bytes of memory that the segment has; `None` if that cannot be found out.
+    pub(crate) fn allocated(&self) -> Option<u64> {
+        Some(file::stat(self.file.reopen().ok()?.as_fd()).ok()?.allocated)
     }
 
     /// What tells this object from all others in the domain, as long as it exists.

@@ -295,6 +295,27 @@ pub(super) unsafe fn copy_out(from: *const u8, to: *mut u8, len: usize) {
     unsafe { copy_run(to, from, len) };
 }
 
+/// Whether shared bytes are these.
+///
+/// # Safety
+/// `at` has `bytes.len()` bytes inside a live mapping. As [`copy_in`].
+#[inline]
+pub(super) unsafe fn matches(at: *const u8, bytes: &[u8]) -> bool {
+    let mut offset = 0;
+    while offset + 8 <= bytes.len() {
+        // SAFETY: offset + 8 <= bytes.len(): within both sides; unaligned.
+        let same = unsafe {
+            at.add(offset).cast::<u64>().read_unaligned() == bytes.as_ptr().add(offset).cast::<u64>().read_unaligned()
+        };
+        if !same {
+            return false;
+        }
+        offset += 8;
+    }
+    // SAFETY: offset + i < bytes.len().
+    bytes[offset..].iter().enumerate().all(|(i, byte)| unsafe { at.add(offset + i).read() } == *byte)
+}
+
 /// Longer runs than 128 bytes go through memcpy; below, its call costs more than the copy. Short ones are a few words,
 /// the last of which overlap the first (a loop would become a call of memcpy again).
 ///

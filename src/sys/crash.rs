@@ -64,11 +64,21 @@ pub enum Mutant {
     BellOnly,
     /// A pollable descriptor is never rung, and only looks by itself.
     NeverRung,
+    /// An arena's change is made without a record of what was there.
+    NoUndo,
+    /// A block that nobody needs any more is not given back.
+    BlockLost,
+    /// A dead process's handles on containers are kept for it.
+    HandleKept,
+    /// What was half done when a process died inside an arena stays half done.
+    NoRollback,
+    /// A container that nobody refers to any more is freed as a whole, and what it refers to forgotten.
+    ShallowFree,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 25] = [
+    pub const ALL: [(&'static str, Mutant); 30] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -94,6 +104,11 @@ impl Mutant {
         ("wake-kept", Mutant::WakeKept),
         ("bell-only", Mutant::BellOnly),
         ("never-rung", Mutant::NeverRung),
+        ("no-undo", Mutant::NoUndo),
+        ("block-lost", Mutant::BlockLost),
+        ("handle-kept", Mutant::HandleKept),
+        ("no-rollback", Mutant::NoRollback),
+        ("shallow-free", Mutant::ShallowFree),
     ];
 }
 

@@ -286,12 +286,17 @@ pub(crate) fn free_space(fd: BorrowedFd) -> u64 {
 
 /// Gives the file `len` bytes of memory now, zeroed, so that touching it can never fail later.
 pub(crate) fn reserve(fd: BorrowedFd, len: u64) -> Result<()> {
+    reserve_part(fd, 0, len)
+}
+
+/// As [`reserve`], for a part of the file; makes it longer if it must be.
+pub(crate) fn reserve_part(fd: BorrowedFd, mut at: u64, len: u64) -> Result<()> {
     // In steps: a signal makes fallocate on tmpfs give up and undo, and one large call might never get through.
     let mut most: u64 = 32 << 20;
-    let mut at = 0;
-    while at < len {
+    let end = at + len;
+    while at < end {
         crash::point("fallocate");
-        let step = most.min(len - at);
+        let step = most.min(end - at);
         // SAFETY: a live descriptor.
         if unsafe { libc::fallocate(fd.as_raw_fd(), 0, at as libc::off_t, step as libc::off_t) } == 0 {
             at += step;
@@ -303,6 +308,19 @@ pub(crate) fn reserve(fd: BorrowedFd, len: u64) -> Result<()> {
             libc::ENOMEM => return Err(Error::NoMemory(len)),
             _ => return Err(last("fallocate")),
         }
+    }
+    Ok(())
+}
+
+/// Makes the file as long as that, without memory for what is new.
+pub(crate) fn set_len(fd: BorrowedFd, len: u64) -> Result<()> {
+    let len = libc::off_t::try_from(len).map_err(|_| Error::invalid("absurd size"))?;
+    // SAFETY: a live descriptor.
+    if unsafe { libc::ftruncate(fd.as_raw_fd(), len) } != 0 {
+        return Err(match errno() {
+            libc::EFBIG => Error::NoSpace(len as u64),
+            _ => last("ftruncate"),
+        });
     }
     Ok(())
 }

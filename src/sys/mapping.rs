@@ -1,7 +1,7 @@
 //! Mappings. memmap2 is not used: the ring needs a mirrored mapping at a chosen address, and liveness a
 //! PROT_NONE mapping with MADV_DONTFORK; both are a few lines over mmap.
 
-use super::last;
+use super::{crash, errno, last};
 use crate::{Error, Result};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -44,6 +44,7 @@ impl Mapping {
         };
         let base = match NonNull::new(base.cast::<u8>()) {
             Some(base) if base.as_ptr().cast() != libc::MAP_FAILED => base,
+            _ if errno() == libc::ENOMEM => return Err(Error::NoMemory(total as u64)),
             _ => return Err(last("mmap")),
         };
         let mapping = Mapping { base, len: total };
@@ -96,6 +97,41 @@ impl Drop for Mapping {
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
+
+/// Takes memory for a part of a shared mapping of a file on tmpfs; `false` if the kernel (before 5.14) cannot.
+///
+/// # Safety
+/// `[at, at + len)` is mapped.
+pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<bool> {
+    crash::point("populate");
+    loop {
+        // SAFETY: mapped (this function's contract); no content changes.
+        if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_POPULATE_WRITE) } == 0 {
+            return Ok(true);
+        }
+        match errno() {
+            libc::EINTR | libc::EAGAIN => {}
+            libc::EINVAL => return Ok(false),
+            // Where touching it would be SIGBUS: no room (madvise(2)).
+            libc::EFAULT => return Err(Error::NoSpace(len as u64)),
+            libc::ENOMEM => return Err(Error::NoMemory(len as u64)),
+            _ => return Err(last("madvise(MADV_POPULATE_WRITE)")),
+        }
+    }
+}
+
+/// Gives the memory of a part of a shared mapping of a file on tmpfs back, for every process.
+///
+/// # Safety
+/// `[at, at + len)` is mapped, and nobody needs what is there.
+pub(crate) unsafe fn punch(at: NonNull<u8>, len: usize) -> Result<()> {
+    crash::point("punch");
+    // SAFETY: mapped (this function's contract).
+    if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_REMOVE) } != 0 {
+        return Err(last("madvise(MADV_REMOVE)"));
+    }
+    Ok(())
+}
 
 fn page_size() -> usize {
     // SAFETY: no preconditions.

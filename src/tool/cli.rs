@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Looks at shared objects without disturbing anybody, tidies up, and gives shell scripts values, arrays, queues,
-/// pipes, events, semaphores and locks.
+/// Looks at shared objects without disturbing anybody, tidies up, and gives shell scripts values, arrays, dicts, lists,
+/// namespaces, queues, pipes, events, semaphores and locks.
 #[derive(Parser)]
 #[command(name = "mproc", version, after_help = HELP, propagate_version = true)]
 struct Cli {
@@ -66,6 +66,10 @@ enum Command {
     Doctor(super::doctor::Args),
     Value(super::verbs::Value),
     Array(super::verbs::Array),
+    Dict(super::verbs::Dict),
+    List(super::verbs::List),
+    #[command(name = "ns", visible_alias = "namespace")]
+    Namespace(super::verbs::Namespace),
     Queue(super::verbs::Queue),
     Pipe(super::verbs::Pipe),
     Event(super::verbs::Event),
@@ -88,6 +92,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => super::doctor::run(&context, &args),
         Command::Value(verb) => super::verbs::value(&context, &verb),
         Command::Array(verb) => super::verbs::array(&context, &verb),
+        Command::Dict(verb) => super::verbs::dict(&context, &verb),
+        Command::List(verb) => super::verbs::list(&context, &verb),
+        Command::Namespace(verb) => super::verbs::namespace(&context, &verb),
         Command::Queue(verb) => super::verbs::queue(&context, &verb),
         Command::Pipe(verb) => super::verbs::pipe(&context, &verb),
         Command::Event(verb) => super::verbs::event(&context, &verb),

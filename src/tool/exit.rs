@@ -8,7 +8,7 @@ pub(super) const OK: u8 = 0;
 /// The answer is no (the event is not set, `doctor` found something that needs doing).
 pub(super) const NO: u8 = 1;
 // 2: the command line was wrong (clap's).
-/// No such object, domain or process.
+/// No such object, key, domain or process.
 pub(super) const NOT_FOUND: u8 = 3;
 /// The time was over, or nothing there (`--timeout 0`).
 pub(super) const TIMED_OUT: u8 = 4;
@@ -35,7 +35,7 @@ Exit codes:
    0  it worked
    1  the answer is no (`event is-set`, `doctor` found something to do)
    2  the command line was wrong
-   3  no such object, domain or process
+   3  no such object, key, domain or process
    4  the time was over, or nothing there
    5  closed, end of file, or the other end is gone
    6  another kind or type, out of range, or not a valid value or name
@@ -55,12 +55,13 @@ pub(super) fn code(error: &Error) -> u8 {
         Error::NotFound(_) => NOT_FOUND,
         Error::TimedOut | Error::Canceled | Error::Interrupted => TIMED_OUT,
         Error::Closed | Error::EndOfFile | Error::BrokenPipe | Error::Broken => CLOSED,
-        Error::Invalid(_) | Error::Kind { .. } | Error::Type(_) | Error::Range { .. } | Error::Name => MISMATCH,
-        Error::NotSupported(_) | Error::MessageSize { .. } | Error::TooBig { .. } | Error::Overflow(_) => MISMATCH,
+        Error::Invalid(_) | Error::Json(_) | Error::Type(_) | Error::Range { .. } | Error::Name => MISMATCH,
+        Error::Kind { .. } | Error::NotSupported(_) | Error::Overflow(_) => MISMATCH,
+        Error::MessageSize { .. } | Error::TooBig { .. } => MISMATCH,
         Error::Exists => EXISTS,
         Error::Access(_) | Error::NotOwner => ACCESS,
         Error::NoSpace(_) | Error::NoMemory(_) | Error::Slots | Error::Full(_) => NO_ROOM,
-        Error::Busy => BUSY,
+        Error::Busy | Error::Changed => BUSY,
         Error::Corrupt(_) | Error::Version(_) | Error::Domain | Error::Stale => DAMAGED,
         Error::Sys { .. } => OTHER,
     }

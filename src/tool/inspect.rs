@@ -32,6 +32,9 @@ What each kind shows besides:
   queue           state, messages, bytes, reservations and messages held with their owners,
                   producers, who has descriptors, unfinished work
   pipe            who has which end; both rings as for a queue
+  dict, list,     entries; of the memory that they live in (with all containers inside): limit, memory
+  namespace       taken and used, blocks, containers, its lock, a change that is half done, handles
+                  on containers inside and who has them
 
 Exit codes:
    3  no such object
@@ -120,7 +123,7 @@ fn head(object: &Object) -> Report {
     if !object.damage.is_empty() {
         r.fact("otherwise", object.note.as_str(), object.note.as_str());
     }
-    r.fact("size", stat.size, format!("{}, layout version {}", size(stat.size), layout(object)));
+    r.fact("size", object.memory, format!("{}, layout version {}", size(object.memory), layout(object)));
     r.fact("file", stat.ino, format!("inode {}, mode {:04o}, user {}", stat.ino, stat.mode & 0o7777, stat.uid));
     let id = short_id(&object.domain);
     r.fact("domain_id", id.as_str(), id.as_str());

@@ -26,8 +26,9 @@ use std::process::ExitCode;
 Columns:
   NAME   as given at creation
   KIND   lock, queue, value, …; `?`: damaged beyond that
-  TYPE   type and shape, size of the ring, permits, parties
-  SIZE   memory, with the header
+  TYPE   type and shape, size of the ring, permits, parties; of a dict, list or namespace: entries, and the
+         memory in use of the most that there may be
+  SIZE   memory, with the header; what has come and not gone back, of a dict, list or namespace
   USERS  open handles; `-`: not known
   STATE  what it is like; `damaged: …` says why
 With -l also:
@@ -75,6 +76,9 @@ enum KindName {
     Array,
     Queue,
     Pipe,
+    Dict,
+    List,
+    Namespace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,7 +91,7 @@ enum Sort {
     Size,
     /// The most used first
     Users,
-    /// The fullest first (queues and pipes)
+    /// The fullest first (queues, pipes, containers)
     Items,
 }
 
@@ -124,7 +128,7 @@ fn sort(objects: &mut [Object], args: &Args) {
     match args.sort {
         Sort::Name => {} // as they come
         Sort::Kind => objects.sort_by_key(|o| o.kind_name()),
-        Sort::Size => objects.sort_by_key(|o| Reverse(o.stat.size)),
+        Sort::Size => objects.sort_by_key(|o| Reverse(o.memory)),
         Sort::Users => objects.sort_by_key(|o| Reverse(o.users)),
         Sort::Items => objects.sort_by_key(|o| Reverse(o.items)),
     }
@@ -141,7 +145,7 @@ pub(super) fn summary(object: &Object) -> Map<String, Value> {
         "name": object.name,
         "kind": object.kind.map(|_| object.kind_name()),
         "type": object.shape,
-        "size_bytes": stat.size,
+        "size_bytes": object.memory,
         "users": object.users,
         "in_use": object.in_use,
         "persistent": object.persistent,
@@ -155,6 +159,7 @@ pub(super) fn summary(object: &Object) -> Map<String, Value> {
         "waiters": object.waiters,
         "items": object.items,
         "used_bytes": object.fill.map(|(used, _)| used),
+        "capacity_bytes": object.fill.map(|(_, capacity)| capacity),
         "steals": object.steals,
         "rollbacks": object.rollbacks,
         "approximate": object.approximate,
@@ -237,7 +242,7 @@ fn show(
             Cell::new(&object.name, BOLD),
             Cell::plain(object.kind_name()),
             Cell::plain(&object.shape),
-            Cell::plain(size(stat.size)),
+            Cell::plain(size(object.memory)),
             Cell::plain(object.users.map_or_else(|| "-".to_owned(), |users| users.to_string())),
         ];
         if args.long {

@@ -28,8 +28,8 @@ const WIDE: usize = 100;
 /// Shows, anew every second, the objects of the domain with how much happens to them, the busiest first: messages put
 /// and taken (queues, pipes), values written (SNAPSHOT values), how often an event was set, a barrier passed, a
 /// condition waited for; how full queues and pipes are, who holds what, and who waits. Objects that count nothing
-/// (locks, semaphores, numbers, arrays) show their state only. Ends with Ctrl-C; standard output need not be a
-/// terminal.
+/// (locks, semaphores, numbers, arrays, dicts, lists, namespaces) show their state only. Ends with Ctrl-C; standard
+/// output need not be a terminal.
 ///
 /// Looking disturbs nobody: the numbers are read off what the objects keep anyway, where they begin again after 2^32
 /// messages or 32 GiB. So up to half of that can happen between two looks; choose the interval accordingly.
@@ -38,7 +38,8 @@ const WIDE: usize = 100;
 Columns:
   IN/S     messages put, values written, sets, rounds, or waits begun, per second
   OUT/S    messages taken per second
-  ITEMS    messages inside, and how full the ring is
+  ITEMS    messages inside, and how full the ring is; entries of a dict, list or namespace, and how much
+           of its memory's limit is in use
   WAITING  how many wait; `some`: perhaps
   BYTES/S  put into rings per second, with what belongs to each message
   STEALS   how often something was taken over from a dead process

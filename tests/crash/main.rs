@@ -8,6 +8,7 @@
 #![allow(unsafe_code, missing_docs, dropping_copy_types)]
 
 mod array;
+mod container;
 mod engine;
 mod family;
 mod inplace;
@@ -39,6 +40,7 @@ fn tests() -> Vec<Test> {
         pipe::TESTS,
         family::TESTS,
         many::TESTS,
+        container::TESTS,
         lifecycle::TESTS,
         passing::TESTS,
         random::TESTS,
@@ -47,7 +49,7 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 25] = [
+const KILLERS: [(&str, &str); 30] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
@@ -73,6 +75,11 @@ const KILLERS: [(&str, &str); 25] = [
     ("wake-kept", "many_passes_on"),
     ("bell-only", "many_poll_put"),
     ("never-rung", "many_poll_armed_meanwhile"),
+    ("no-undo", "container_dict"),
+    ("block-lost", "container_nested"),
+    ("handle-kept", "container_handles"),
+    ("no-rollback", "container_dict"),
+    ("shallow-free", "container_nested"),
 ];
 
 fn main() -> ExitCode {

@@ -2,6 +2,7 @@
 //! disturbs nobody. It joins no domain, takes no lock and no role, maps, makes and removes nothing; so it works also
 //! while somebody is stopped inside, and on what is damaged. Whatever it reads may be anybody's bytes.
 
+mod arena;
 mod data;
 mod family;
 mod file;

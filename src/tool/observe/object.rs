@@ -4,7 +4,7 @@
 use super::file::{Bytes, File};
 use super::process::{stranger, Party, Registry};
 use super::report::Report;
-use super::{data, family, rings};
+use super::{arena, data, family, rings};
 use crate::shm::header::{self, Header, Kind};
 use crate::shm::segment::USE_BYTE;
 use crate::shm::Tenant;
@@ -85,6 +85,8 @@ pub(in crate::tool) struct Object {
     /// Whether somebody has it open; `None`: not known.
     pub(in crate::tool) in_use: Option<bool>,
     pub(in crate::tool) persistent: bool,
+    /// Bytes of memory that it takes.
+    pub(in crate::tool) memory: u64,
     /// Type, shape or bounds, in a few words.
     pub(in crate::tool) shape: String,
     /// Its state, in one word.
@@ -101,7 +103,7 @@ pub(in crate::tool) struct Object {
     pub(in crate::tool) bound: Option<(Kind, u64)>,
     pub(in crate::tool) steals: u32,
     pub(in crate::tool) rollbacks: u32,
-    /// Messages inside.
+    /// Messages or entries inside.
     pub(in crate::tool) items: Option<u64>,
     /// Bytes in use, of how many.
     pub(in crate::tool) fill: Option<(u64, u64)>,
@@ -201,6 +203,7 @@ impl Object {
             users: None,
             in_use,
             persistent: false,
+            memory: file.stat.size,
             shape: String::new(),
             state: "",
             note: String::new(),
@@ -234,7 +237,8 @@ impl Object {
             self.damaged("belongs to another domain");
         }
         let kind = self.kind.ok_or(Error::Corrupt("unknown kind of object"))?;
-        if self.stat.allocated < self.stat.size {
+        let sparse = matches!(kind, Kind::Dict | Kind::List | Kind::Namespace);
+        if !sparse && self.stat.allocated < self.stat.size {
             self.damaged("has holes: touching them could fail");
         }
         let (page, steady) = file.read_steady(0, HOT)?;
@@ -255,6 +259,7 @@ impl Object {
             Kind::Array => data::array(self, &eye),
             Kind::Queue => rings::queue(self, &eye),
             Kind::Pipe => rings::pipe(self, &eye),
+            Kind::Dict | Kind::List | Kind::Namespace => arena::look(self, &eye),
         }
     }
 

@@ -1,10 +1,15 @@
-//! Commands that do something with one object: values, arrays, queues, pipes, events and semaphores for shell scripts.
+//! Commands that do something with one object: values, arrays, dicts, lists, namespaces, queues, pipes, events and
+//! semaphores for shell scripts.
 //!
 //! What sets creates what is not there, persistent, because a script's processes come and go; what gets never does.
 
 mod array;
+mod container;
+mod dict;
 mod event;
+mod list;
 mod messages;
+mod namespace;
 mod pipe;
 mod queue;
 mod scalar;
@@ -12,7 +17,10 @@ mod sem;
 mod value;
 
 pub(super) use array::{array, Array};
+pub(super) use dict::{dict, Dict};
 pub(super) use event::{event, Event};
+pub(super) use list::{list, List};
+pub(super) use namespace::{namespace, Namespace};
 pub(super) use pipe::{pipe, Pipe};
 pub(super) use queue::{queue, Queue};
 pub(super) use sem::{sem, Sem};
@@ -44,7 +52,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|_| "not a time span: 0 or more seconds, and not absurdly many".into())
 }
 
-/// Bytes, as people write them: `65536`, `64K`, `64KiB`, `1M`, `2G` (powers of 1024).
+/// Bytes, as people write them: `65536`, `64K`, `64KiB`, `1M`, `2G`, `1T` (powers of 1024).
 fn bytes(text: &str) -> Result<u64, String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -53,9 +61,11 @@ fn bytes(text: &str) -> Result<u64, String> {
         "K" | "k" | "KiB" => 10,
         "M" | "MiB" => 20,
         "G" | "GiB" => 30,
-        _ => return Err("not a number of bytes: digits, and perhaps K, M or G".into()),
+        "T" | "TiB" => 40,
+        _ => return Err("not a number of bytes: digits, and perhaps K, M, G or T".into()),
     };
-    let number: u64 = number.parse().map_err(|_| "not a number of bytes: digits, and perhaps K, M or G".to_owned())?;
+    let number: u64 =
+        number.parse().map_err(|_| "not a number of bytes: digits, and perhaps K, M, G or T".to_owned())?;
     number.checked_mul(1 << shift).ok_or_else(|| "absurdly many bytes".to_owned())
 }
 

@@ -1,0 +1,24 @@
+//! What dict, list and namespace share: the arena they live in, their headers, references and handles, and how what
+//! nobody refers to any more is freed.
+//!
+//! A container is a block with a header ([`header`]); what it holds hangs from that. It counts its references: values
+//! that refer to it, and handles. When the last one goes it is doomed: put on a list from which everything it holds is
+//! freed, a few elements in each change, by whoever is inside then, and by whoever comes after a death. So freeing never
+//! is one large step that could not be taken back.
+
+mod arena;
+mod array;
+mod check;
+mod copy;
+pub(crate) mod header;
+mod snapshot;
+mod value;
+
+pub use arena::{Arena, ArenaInfo, ContainerOptions};
+pub(super) use arena::{Container, Operation};
+#[cfg(feature = "tool")]
+pub(crate) use arena::{RECORD, RECORD_AFTER, RECORD_CONTAINER, RECORD_TENANT};
+pub(super) use array::{Array, SEGMENT};
+pub(super) use copy::copy;
+pub use snapshot::{Snapshot, What};
+pub(super) use value::{hold, place, referred, release, Held, MOST};
