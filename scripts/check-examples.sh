@@ -30,8 +30,19 @@ expected() {
     parallel_steps) printf '5 steps done\n10 steps done\nThe numbers: 147621 147622 147623 147624\n' ;;
     pool_limit) printf '9 done, 1 killed, never more than 3 at a time, 1 permit came back\n' ;;
     select_queues) printf '4000 messages came through 100 queues\n' ;;
+    word_count) printf 'lines [1 2 3 4]: 16 words, 8 different, most often "fish": 8\n' ;;
+    shared_dict)
+        printf '2 of 3 workers have finished, 102 apples are new\n'
+        printf '{"apples":102,"reports":["done","done","done"],"pears":99,"nuts":99}\n'
+        ;;
     stop_event) printf '3 workers have worked until they were stopped\n' ;;
     worker_pool) printf '100 jobs done, the squares add up to 328350\n3 workers have stopped\n' ;;
+    word_index)
+        printf '4 texts, 24 words, 9 of them different\n'
+        printf 'sea stands 4 times: [["harbour",2],["harbour",5],["night",6],["storm",2]]\n'
+        printf 'ship stands 3 times: [["harbour",6],["night",2],["storm",6]]\n'
+        printf 'The counts as JSON: {"a":1,"and":1,"at":1,"over":1,"quiet":2,"sea":4,"ship":3,"the":9,"wind":2}\n'
+        ;;
     epoll_loop)
         printf '300 readings, their sum is 45150\n200 lines\n10 requests answered\nThe timer ticked\n'
         ;;

@@ -574,9 +574,22 @@ fn raw(r#type: i32, data: *const c_void, len: usize) -> mproc_datum_t {
     mproc_datum_t { r#type, data, len, ..Datum::Nil.into() }
 }
 
+/// Whether it is ASCII: a word at a time, the last one overlapping.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.iter().all(u8::is_ascii) };
+    let mut any = u64::from_ne_bytes(*last);
+    let mut rest = bytes;
+    while let Some((word, more)) = rest.split_first_chunk::<8>() {
+        any |= u64::from_ne_bytes(*word);
+        rest = more;
+    }
+    any & 0x8080_8080_8080_8080 == 0
+}
+
 #[inline]
 fn text(bytes: &[u8]) -> Result<&str> {
-    if bytes.is_ascii() {
+    if is_ascii(bytes) {
         // SAFETY: ASCII is UTF-8. (Most text is, and this is several times faster to find out.)
         return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
     }
@@ -626,10 +639,12 @@ unsafe fn building<'a>(builder: *mut mproc_builder_t) -> Result<&'a mut Builder>
 pub(super) unsafe fn datum_in(datum: &mproc_datum_t) -> Result<Datum<'_>> {
     // The usual ones, without a detour.
     // SAFETY: this function's contract.
-    match datum.r#type {
-        MPROC_DATUM_STR => Ok(Datum::Str(text(unsafe { bytes(datum.data, datum.len) }?)?)),
-        MPROC_DATUM_BYTES => Ok(Datum::Bytes(unsafe { bytes(datum.data, datum.len) }?)),
-        _ => unsafe { datum_in_any(datum) },
+    unsafe {
+        match datum.r#type {
+            MPROC_DATUM_STR => Ok(Datum::Str(text(bytes(datum.data, datum.len)?)?)),
+            MPROC_DATUM_BYTES => Ok(Datum::Bytes(bytes(datum.data, datum.len)?)),
+            _ => datum_in_any(datum),
+        }
     }
 }
 

@@ -301,19 +301,24 @@ pub(super) unsafe fn copy_out(from: *const u8, to: *mut u8, len: usize) {
 /// `at` has `bytes.len()` bytes inside a live mapping. As [`copy_in`].
 #[inline]
 pub(super) unsafe fn matches(at: *const u8, bytes: &[u8]) -> bool {
+    let len = bytes.len();
+    if len < 8 {
+        // SAFETY: i < len: within both sides.
+        return bytes.iter().enumerate().all(|(i, byte)| unsafe { at.add(i).read() } == *byte);
+    }
+    // SAFETY: offset + 8 <= len: within both sides; unaligned.
+    let differs = |offset: usize| unsafe {
+        at.add(offset).cast::<u64>().read_unaligned() != bytes.as_ptr().add(offset).cast::<u64>().read_unaligned()
+    };
     let mut offset = 0;
-    while offset + 8 <= bytes.len() {
-        // SAFETY: offset + 8 <= bytes.len(): within both sides; unaligned.
-        let same = unsafe {
-            at.add(offset).cast::<u64>().read_unaligned() == bytes.as_ptr().add(offset).cast::<u64>().read_unaligned()
-        };
-        if !same {
+    while offset + 8 < len {
+        if differs(offset) {
             return false;
         }
         offset += 8;
     }
-    // SAFETY: offset + i < bytes.len().
-    bytes[offset..].iter().enumerate().all(|(i, byte)| unsafe { at.add(offset + i).read() } == *byte)
+    // The last eight, some of them again.
+    !differs(len - 8)
 }
 
 /// Longer runs than 128 bytes go through memcpy; below, its call costs more than the copy. Short ones are a few words,

@@ -39,12 +39,25 @@ start() {
     "$@" <"$work/life" >"$work/ready" 9>&- &
     started=$!
     actors="$actors $started"
-    read -r -t 30 line <"$work/ready" && [ "$line" = ready ] || { echo "not started: $*"; exit 1; }
+    # Not to where the words of a check go: nobody would see them.
+    read -r -t 30 line <"$work/ready" && [ "$line" = ready ] || {
+        { echo "not started in '$here':" && cat "$work/log"; } >&3
+        exit 1
+    }
     rm "$work/ready"
 }
 end() {
     kill -KILL "$1"
     wait "$1" 2>/dev/null || true
+    forget "$1"
+}
+# forget PID: which has ended; another process may have that number soon.
+forget() {
+    local pid rest=
+    for pid in $actors; do
+        [ "$pid" = "$1" ] || rest="$rest $pid"
+    done
+    actors=$rest
 }
 end_all() {
     # shellcheck disable=SC2086 # a list

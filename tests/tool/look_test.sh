@@ -271,6 +271,7 @@ interrupt() {
         sleep 0.1
     done
     wait "$pid" || status=$?
+    forget "$pid"
     [ $status -eq 0 ] || { echo "exit $status"; return 1; }
 }
 check "busy: top ends when interrupted" interrupt "$tool" top --interval 0.1

@@ -7,7 +7,12 @@
  *   odd        has a command name that a terminal would obey, and holds the lock "odd"
  *   events=N   N persistent events, e0000 ...
  *   pump       puts and takes messages of the queue "stream", writes the SNAPSHOT "beat", sets the event "tick"
+ *   dict       the dict "site" with a list inside, of which it has a handle
+ *   get=NAME   prints the string under the key "host" of the dict NAME
+ *   info=NAME  prints bytes used, blocks and containers of the arena of the dict NAME
+ *   churn      sets and deletes keys of the dict "churn", always two to eleven of them; opens and closes a list inside
  */
+#include <inttypes.h>
 #include <mproc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -189,6 +194,77 @@ static void *pump(void *nothing)
     return nothing;
 }
 
+static mproc_dict_t *make_dict(const char *name)
+{
+    mproc_container_options_t options = MPROC_CONTAINER_OPTIONS_INIT;
+    mproc_dict_t *dict;
+    options.flags = MPROC_EXIST_OK;
+    options.limit_bytes = 16 << 20;
+    MUST(mproc_dict_create(NULL, name, &options, &dict));
+    return dict;
+}
+
+static void containers(void)
+{
+    mproc_dict_t *dict = make_dict("site");
+    const mproc_arena_t *arena;
+    mproc_list_t *list;
+    mproc_datum_t ports;
+    MUST(mproc_dict_set(dict, mproc_datum_str("host"), mproc_datum_str("example.org")));
+    MUST(mproc_dict_set(dict, mproc_datum_str("ports"), mproc_datum_new(MPROC_KIND_LIST)));
+    MUST(mproc_dict_get(dict, mproc_datum_str("ports"), NULL, 0, &ports));
+    MUST(mproc_dict_arena(dict, &arena));
+    MUST(mproc_list_follow(arena, ports, &list));
+    MUST(mproc_list_append(list, mproc_datum_int(80)));
+}
+
+static void get(const char *name)
+{
+    mproc_container_options_t options = MPROC_CONTAINER_OPTIONS_INIT;
+    mproc_dict_t *dict;
+    mproc_datum_t host;
+    char text[64];
+    MUST(mproc_dict_open(NULL, name, &options, &dict));
+    MUST(mproc_dict_get(dict, mproc_datum_str("host"), text, sizeof text, &host));
+    printf("%.*s\n", (int)host.len, (const char *)host.data);
+}
+
+static void info(const char *name)
+{
+    mproc_container_options_t options = MPROC_CONTAINER_OPTIONS_INIT;
+    const mproc_arena_t *arena;
+    mproc_arena_info_t info;
+    mproc_dict_t *dict;
+    MUST(mproc_dict_open(NULL, name, &options, &dict));
+    MUST(mproc_dict_arena(dict, &arena));
+    MUST(mproc_arena_info(arena, &info, sizeof info));
+    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", info.used_bytes, info.blocks, info.containers);
+}
+
+static void *churn(void *nothing)
+{
+    mproc_dict_t *dict = make_dict("churn");
+    const mproc_arena_t *arena;
+    mproc_datum_t inside;
+    mproc_list_t *list;
+    MUST(mproc_dict_arena(dict, &arena));
+    MUST(mproc_dict_set(dict, mproc_datum_int(0), mproc_datum_str("stays")));
+    MUST(mproc_dict_set(dict, mproc_datum_str("inside"), mproc_datum_new(MPROC_KIND_LIST)));
+    MUST(mproc_dict_get(dict, mproc_datum_str("inside"), NULL, 0, &inside));
+    atomic_fetch_add(&waiting, 1);
+    for (;;) {
+        for (int i = 1; i < 10; i++) {
+            MUST(mproc_dict_set(dict, mproc_datum_int(i), mproc_datum_str("comes and goes")));
+            MUST(mproc_list_follow(arena, inside, &list));
+            mproc_list_close(list);
+        }
+        for (int i = 1; i < 10; i++) {
+            MUST(mproc_dict_delete(dict, mproc_datum_int(i)));
+        }
+    }
+    return nothing;
+}
+
 static void start(void *(*job)(void *))
 {
     pthread_t thread;
@@ -216,6 +292,17 @@ static void run(const char *what)
         MUST(mproc_lock_lock(make_lock("odd"), MPROC_FOREVER, NULL));
     } else if (!strcmp(what, "pump")) {
         start(pump);
+        while (atomic_load(&waiting) < 1) {
+            usleep(1000);
+        }
+    } else if (!strcmp(what, "dict")) {
+        containers();
+    } else if (!strncmp(what, "get=", 4)) {
+        get(what + 4);
+    } else if (!strncmp(what, "info=", 5)) {
+        info(what + 5);
+    } else if (!strcmp(what, "churn")) {
+        start(churn);
         while (atomic_load(&waiting) < 1) {
             usleep(1000);
         }

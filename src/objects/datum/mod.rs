@@ -126,9 +126,17 @@ impl<'a> Datum<'a> {
 ///
 /// # Errors
 /// [`Error::Invalid`].
-#[inline]
+#[inline(always)]
 pub fn check_key(key: &Encoded) -> Result<()> {
-    if key.special() != Special::Plain {
+    match (key.special(), key.head()) {
+        // Most keys. Extensions are references (msgpack.org, "Formats"); what has elements has no head of its own.
+        (Special::Plain, [0..=0xc6 | 0xca..=0xd3 | 0xd9.., ..]) => Ok(()),
+        _ => check_any_key(key),
+    }
+}
+
+fn check_any_key(key: &Encoded) -> Result<()> {
+    if key.special() != Special::Plain || !key.head().is_empty() {
         return Err(Error::invalid("a reference, a new container or nothing as a key"));
     }
     let check = |token: Token| match token {
@@ -136,12 +144,7 @@ pub fn check_key(key: &Encoded) -> Result<()> {
         Token::Ext(..) => Err(Error::invalid("a reference in a key")),
         _ => Ok(()),
     };
-    match key.head() {
-        [] => walk::<MAX_DEPTH>(key.body(), |token, _| check(token)).map(|_| ()),
-        // Extensions are references (msgpack.org, "Formats"), and maps have no head of their own.
-        [0xc7..=0xc9 | 0xd4..=0xd8, ..] => Err(Error::invalid("a reference in a key")),
-        _ => Ok(()),
-    }
+    walk::<MAX_DEPTH>(key.body(), |token, _| check(token)).map(|_| ())
 }
 
 /// The one datum that the bytes are, checked wholly. Any form of MessagePack is accepted.

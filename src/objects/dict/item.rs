@@ -84,17 +84,17 @@ fn hash(seed: u64, head: &[u8], body: &[u8]) -> u32 {
     }
     state = state.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let step = |state: u64, word: &[u8; 8]| mix(state ^ u64::from_le_bytes(*word), 0xe703_7ed1_a0b4_28db ^ seed);
-    let mut rest = body;
-    while let Some((word, more)) = rest.split_first_chunk::<8>() {
-        state = step(state, word);
-        rest = more;
-    }
-    if !rest.is_empty() {
-        // The last eight again, or all of fewer than eight.
-        state = match body.last_chunk::<8>() {
-            Some(last) => step(state, last),
-            None => step(state, &short(rest)),
-        };
+    match body.last_chunk::<8>() {
+        None => state = step(state, &short(body)),
+        Some(last) => {
+            let mut rest = body;
+            while let (Some((word, more)), true) = (rest.split_first_chunk::<8>(), rest.len() > 8) {
+                state = step(state, word);
+                rest = more;
+            }
+            // The last eight, some of them again.
+            state = step(state, last);
+        }
     }
     (mix(state, 0x5899_65cc_7537_4cc3 ^ seed) >> 16) as u32
 }
