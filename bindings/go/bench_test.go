@@ -145,3 +145,23 @@ func BenchmarkFree(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkDict(b *testing.B) {
+	d, _ := newDomain(b)
+	numbers := closing[*Dict[string, int]](b)(CreateDict[string, int](d, "numbers", nil))
+	must(b, numbers.Set("key", 1))
+	structs := closing[*Dict[string, inner]](b)(CreateDict[string, inner](d, "structs", nil))
+	must(b, structs.Set("key", inner{1, 2}))
+	for name, call := range map[string]func(){
+		"Get": func() { numbers.Get("key") }, "Set": func() { numbers.Set("key", 2) },
+		"Add": func() { numbers.Add("key", 1) }, "GetStruct": func() { structs.Get("key") },
+		"SetStruct": func() { structs.Set("key", inner{3, 4}) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+	}
+}

@@ -48,6 +48,8 @@ func TestCloseTwiceAndUseAfterwards(t *testing.T) {
 	for _, c := range []interface{ Close() error }{
 		new(Domain), new(Lock), new(Value[int]), new(Array[int]), new(Queue), new(Pipe),
 		(*Domain)(nil), (*Lock)(nil), (*Value[int])(nil), (*Array[int])(nil), (*Queue)(nil), (*Pipe)(nil),
+		new(Dict[string, int]), new(List[int]), new(Namespace),
+		(*Dict[string, int])(nil), (*List[int])(nil), (*Namespace)(nil),
 		new(RLock), new(RWLock), new(Semaphore), new(Condition), new(Event), new(Barrier),
 		(*RLock)(nil), (*RWLock)(nil), (*Semaphore)(nil), (*Condition)(nil), (*Event)(nil), (*Barrier)(nil),
 	} {

@@ -1,8 +1,8 @@
-// Package mproc shares state between processes: a [Value], an [Array], a [Queue], a [Pipe], and what keeps processes
-// apart or together ([Lock], [RLock], [RWLock], [Semaphore], [Condition], [Event], [Barrier]), that programs in Go, C,
-// C++ and other languages use together at memory speed, and that stay correct when any of the processes is killed with
-// SIGKILL at any instant. It is a thin layer over the C library libmproc and adds no semantics of its own;
-// include/mproc.h is the full reference.
+// Package mproc shares state between processes: a [Value], an [Array], a [Queue], a [Pipe], containers of anything
+// ([Dict], [List], [Namespace]), and what keeps processes apart or together ([Lock], [RLock], [RWLock], [Semaphore],
+// [Condition], [Event], [Barrier]), that programs in Go, C, C++ and other languages use together at memory speed, and
+// that stay correct when any of the processes is killed with SIGKILL at any instant. It is a thin layer over the C
+// library libmproc and adds no semantics of its own; include/mproc.h is the full reference.
 //
 // # Sharing
 //
@@ -59,6 +59,21 @@
 // Redelivered. What it has reserved and not yet committed is dropped. [Queue.Join] sees that work is done, and tells
 // when some of it died with its process. A pipe whose other end died gives [ErrEOF], and so [io.EOF]; a queue whose
 // last [Queue.Producer] died gives [ErrClosed]. Deaths are noticed within about 100 ms.
+//
+// # Containers
+//
+// A [Dict], a [List] and a [Namespace] hold values of any type: scalars, strings, bytes, and slices, maps and structs of
+// them, which are stored as a whole; [Pack] says how. Every operation is atomic. Containers can be inside each other, in
+// the same memory, and are then changed where they are:
+//
+//	users, err := mproc.CreateDict[string, any](nil, "users", nil) // elsewhere: mproc.OpenDict
+//	err = users.Set("ann", mproc.NewDict())
+//	ann, err := mproc.DictAt[string, int](users, "ann")
+//	visits, err := ann.Add("visits", 1)
+//	for key, value := range users.All(&err) { ... } // err says whether it went to the end
+//
+// The same values go through queues and pipes with [PutValue], [GetValue], [SendValue] and [RecvValue]; [ToJSON] writes
+// any of it as JSON.
 //
 // # In place
 //

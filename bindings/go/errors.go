@@ -27,9 +27,9 @@ const (
 	ErrMessageSize  Status = cmproc.EMSGSIZE  // the buffer is too small; the message stays
 	ErrTooBig       Status = cmproc.E2BIG     // the message can never fit into this queue or pipe
 	ErrExist        Status = cmproc.EEXIST    // the name is taken by a living object
-	ErrNotExist     Status = cmproc.ENOENT    // there is no object of that name
+	ErrNotExist     Status = cmproc.ENOENT    // there is no object of that name, no such key or element, or it is gone
 	ErrKind         Status = cmproc.EKIND     // the name or handle belongs to another kind of object
-	ErrType         Status = cmproc.ETYPE     // type, size, shape or schema differ
+	ErrType         Status = cmproc.ETYPE     // type, size, shape or schema differ; a datum is of another type
 	ErrRange        Status = cmproc.ERANGE    // an index or range is out of bounds
 	ErrNotHolder    Status = cmproc.EPERM     // this process (or owner) does not hold it: lock, permit, message
 	ErrAccess       Status = cmproc.EACCES    // wrong owner, type or mode, or permission denied
@@ -50,7 +50,8 @@ const (
 	ErrInterrupted  Status = cmproc.EINTR     // a signal handler ran; not from this package, whose waits go on then
 	ErrBroken       Status = cmproc.EBROKEN   // the barrier is broken, or was reset meanwhile
 	ErrOverflow     Status = cmproc.EOVERFLOW // a count would exceed its bound: permits, levels
-	ErrFull         Status = cmproc.EFULL     // too many wait, or have descriptors, already
+	ErrFull         Status = cmproc.EFULL     // too many wait, or have descriptors, already; an arena is at its limit
+	ErrChanged      Status = cmproc.ECHANGED  // the dict got or lost keys while a loop went over it
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It

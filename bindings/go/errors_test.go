@@ -21,7 +21,7 @@ func TestStatusesHaveNamesAndWords(t *testing.T) {
 		ErrNoMemory: "ENOMEM", ErrBusy: "EBUSY", ErrCorrupt: "ECORRUPT", ErrVersion: "EVERSION", ErrDomain: "EDOMAIN",
 		ErrName: "ENAME", ErrSlots: "ESLOTS", ErrNotSupported: "ENOTSUP", ErrSys: "ESYS", ErrPanic: "EPANIC",
 		ErrStale: "ESTALE", ErrPipe: "EPIPE", ErrEOF: "EOF", ErrInterrupted: "EINTR", ErrBroken: "EBROKEN",
-		ErrOverflow: "EOVERFLOW", ErrFull: "EFULL",
+		ErrOverflow: "EOVERFLOW", ErrFull: "EFULL", ErrChanged: "ECHANGED",
 	}
 	words := make(map[string]Status)
 	for s, name := range names {

@@ -41,6 +41,10 @@ const (
 	KindCondition = Kind(cmproc.KindCondition)
 	KindEvent     = Kind(cmproc.KindEvent)
 	KindBarrier   = Kind(cmproc.KindBarrier)
+
+	KindDict      = Kind(cmproc.KindDict)
+	KindList      = Kind(cmproc.KindList)
+	KindNamespace = Kind(cmproc.KindNamespace)
 )
 
 // String is the kind in one word.
@@ -68,6 +72,12 @@ func (k Kind) String() string {
 		return "event"
 	case KindBarrier:
 		return "barrier"
+	case KindDict:
+		return "dict"
+	case KindList:
+		return "list"
+	case KindNamespace:
+		return "namespace"
 	}
 	return "unknown"
 }
@@ -219,6 +229,24 @@ func ImportEvent(handle *Handle, options *EventOptions) (*Event, error) {
 // options may be nil; otherwise as [OpenBarrier].
 func ImportBarrier(handle *Handle, options *BarrierOptions) (*Barrier, error) {
 	return makeBarrier(cmproc.Import, handle, nil, 0, options)
+}
+
+// ImportDict opens the dict that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenDict].
+func ImportDict[K comparable, V any](handle *Handle, options *ContainerOptions) (*Dict[K, V], error) {
+	return makeDict[K, V](cmproc.Import, handle, nil, options)
+}
+
+// ImportList opens the list that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenList].
+func ImportList[T any](handle *Handle, options *ContainerOptions) (*List[T], error) {
+	return makeList[T](cmproc.Import, handle, nil, options)
+}
+
+// ImportNamespace opens the namespace that a handle leads to, and joins its domain. The handle stays the caller's.
+// options may be nil; otherwise as [OpenNamespace].
+func ImportNamespace(handle *Handle, options *ContainerOptions) (*Namespace, error) {
+	return makeNamespace(cmproc.Import, handle, nil, options)
 }
 
 // Inherited is the handle that this program was given under a name by the one that started it: with [PassTo], or

@@ -327,7 +327,7 @@ func TestImportChecks(t *testing.T) {
 	for kind, word := range map[Kind]string{
 		KindLock: "lock", KindValue: "value", KindArray: "array", KindQueue: "queue", KindPipe: "pipe",
 		KindRLock: "rlock", KindRWLock: "rwlock", KindSemaphore: "semaphore", KindCondition: "condition",
-		KindEvent: "event", KindBarrier: "barrier",
+		KindEvent: "event", KindBarrier: "barrier", KindDict: "dict", KindList: "list", KindNamespace: "namespace",
 	} {
 		got(t, word)(kind.String(), nil)
 	}
@@ -339,7 +339,8 @@ func TestImportChecks(t *testing.T) {
 		second(ImportValue[int32](number, nil)), second(new(Lock).Export()), second(new(Value[int]).Export()),
 		second(new(Array[int]).Export()), second(new(Queue).Export()), second(new(RLock).Export()),
 		second(new(RWLock).Export()), second(new(Semaphore).Export()), second(new(Condition).Export()),
-		second(new(Event).Export()), second(new(Barrier).Export()),
+		second(new(Event).Export()), second(new(Barrier).Export()), second(new(Dict[int, int]).Export()),
+		second(new(List[int]).Export()), second(new(Namespace).Export()),
 	} {
 		fails(t, err, ErrClosedHandle)
 	}

@@ -58,6 +58,10 @@ var roles = map[string]func(){
 	"produce-everywhere": roleProduceEverywhere,
 	"echo-polled":        roleEchoPolled,
 	"be-a-producer":      roleBeAProducer,
+
+	"count-words":    roleCountWords,
+	"use-containers": roleUseContainers,
+	"answer-values":  roleAnswerValues,
 }
 
 func say(text string) { fmt.Println(text) }

@@ -1,13 +1,15 @@
 /*
  * libmproc for C++17 and later: a header-only layer over mproc.h.
  *
- * Value, array, queue, pipe, mutexes, semaphore, condition, event and barrier that several processes share, and
- * that stay correct when any of them is killed with SIGKILL at any instant.
+ * Value, array, queue, pipe, mutexes, semaphore, condition, event, barrier, dict, list and namespace that several
+ * processes share, and that stay correct when any of them is killed with SIGKILL at any instant.
  *
  *     mproc::value<int>  counter(0);          // anonymous: for this process and the ones it forks
  *     mproc::array<double> m({3, 4});         // 3 x 4, zeroed, row-major
  *     mproc::queue jobs = mproc::queue::create("jobs");   // named: for everybody in the domain
  *     auto [mine, yours] = mproc::pipe();     // messages between two ends, both ways
+ *     mproc::dict stock{{"apple", 3}, {"pear", 2.5}};     // dynamic values, and containers in containers
+ *     stock["apple"] += 4;                    // atomic; mproc::list and mproc::name_space likewise
  *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
  *     mproc::condition ready;                 // std::unique_lock lock(ready.mutex()); ready.wait(lock, ...);
  *     mproc::wait({mproc::on_readable(jobs), mproc::on_set(stop)});   // until one of many things is ready
@@ -30,6 +32,9 @@
  *            is delivered again: then redelivered() is true.
  * In place   reserve() and peek() give messages where they are in shared memory. What is destroyed without
  *            commit() is not put; what is destroyed without release() or ack() is put back, not lost.
+ * Datums     dict, list and name_space hold dynamic values: mproc::datum. Functions take whatever one can be made from,
+ *            and in braces a list. container[key] is no value: it reads and writes when it is used, so give what you
+ *            read a type.
  * Timeouts   Any std::chrono duration or time point, converted to nanoseconds: rounded up, negative
  *            means 0, too long means 292 years. Functions without a timeout wait for ever.
  * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
@@ -41,9 +46,10 @@
  *            and messages. Every other process opens an object by its name, or from a mproc::handle: given to
  *            a program by mproc::process, or sent through a unix socket.
  * Cost       No operation makes more than one call into the library; the operations of std::atomic on
- *            scalar values and direct access to array elements make none. Three exceptions: creating and
- *            opening also fetch pointer and shape, taking a message that is longer than those before may
- *            need a second call, and starting a program makes a handle on each object it is given.
+ *            scalar values and direct access to array elements make none. The exceptions: creating and
+ *            opening also fetch pointer and shape, taking a message that is longer than those before, or a
+ *            datum of more than 1 KiB, may need a second call, starting a program makes a handle on each object it
+ *            is given, and lists, maps and iterators take a call for each of their elements.
  *
  * Everything the wrapper does not cover is reachable through native_handle() and mproc.h.
  */
@@ -63,6 +69,7 @@
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -99,11 +106,11 @@ enum class errc : int {
   canceled = MPROC_ECANCELED,        ///< the cancel token was set
   closed = MPROC_ECLOSED,            ///< the queue was shut down (and is drained), or its producers are gone
   buffer_too_small = MPROC_EMSGSIZE, ///< the message stays where it is; see mproc::buffer_too_small
-  too_big = MPROC_E2BIG,             ///< the message can never fit into this queue or pipe
+  too_big = MPROC_E2BIG,             ///< the message can never fit into this queue or pipe; a value is over 32 MiB
   already_exists = MPROC_EEXIST,     ///< the name is taken by a living object
-  not_found = MPROC_ENOENT,          ///< there is no object of that name
+  not_found = MPROC_ENOENT,          ///< there is no object of that name, no such key, or it is gone
   wrong_kind = MPROC_EKIND,          ///< the name belongs to another kind of object
-  type_mismatch = MPROC_ETYPE,       ///< type, size, shape, mode or schema differ from the object's
+  type_mismatch = MPROC_ETYPE,       ///< type, size, shape, mode or schema differ from the object's or datum's
   out_of_range = MPROC_ERANGE,       ///< an index or a slice is out of bounds
   not_owner = MPROC_EPERM,           ///< this process does not hold the lock, the reservation, the message
   access_denied = MPROC_EACCES,      ///< wrong owner, type or mode of a file, or permission denied
@@ -123,8 +130,9 @@ enum class errc : int {
   end_of_file = MPROC_EOF,           ///< the other end is gone, and nothing is left
   interrupted = MPROC_EINTR,         ///< a signal handler ran (only with the option return_on_signal)
   broken_barrier = MPROC_EBROKEN,    ///< the barrier is broken, or was reset while waiting
-  overflow = MPROC_EOVERFLOW,        ///< a count would exceed its bound: permits, levels of a lock
-  full = MPROC_EFULL,                ///< a table in shared memory is full: too many wait already
+  overflow = MPROC_EOVERFLOW,        ///< a number would exceed its bound: permits, levels of a lock, a sum
+  full = MPROC_EFULL,                ///< a table in shared memory, or an arena, is full
+  changed = MPROC_ECHANGED,          ///< the container changed while it was iterated
 };
 
 namespace detail {
@@ -550,6 +558,9 @@ enum class object_kind : std::uint32_t {
   condition = MPROC_KIND_CONDITION,
   event = MPROC_KIND_EVENT,
   barrier = MPROC_KIND_BARRIER,
+  dict = MPROC_KIND_DICT,
+  list = MPROC_KIND_LIST,
+  name_space = MPROC_KIND_NAMESPACE,
 };
 
 /// A handle on an object of any kind, ready to travel: to a program that mproc::process starts, or through
@@ -2946,6 +2957,763 @@ class leased {
 };
 
 // ---------------------------------------------------------------------------------------------
+// Datums: dynamic values
+// ---------------------------------------------------------------------------------------------
+
+/// What a datum is.
+enum class datum_type : std::int32_t {
+  nil = MPROC_DATUM_NIL,
+  boolean = MPROC_DATUM_BOOL,
+  integer = MPROC_DATUM_INT,             ///< what fits a std::int64_t
+  unsigned_integer = MPROC_DATUM_UINT,   ///< what only fits a std::uint64_t
+  floating = MPROC_DATUM_FLOAT,          ///< a double
+  string = MPROC_DATUM_STR,              ///< text in UTF-8
+  bytes = MPROC_DATUM_BYTES,
+  list = MPROC_DATUM_LIST,
+  map = MPROC_DATUM_MAP,
+  reference = MPROC_DATUM_REF,           ///< to another object: see mproc::reference
+};
+
+class datum;
+class datum_ref;
+class reference;
+class dict;
+class list;
+class name_space;
+
+/// As the value of a dict, a list or a namespace: a new, empty container inside it.
+///
+///     tree["left"] = mproc::new_dict;
+///     auto names = groups.setdefault<mproc::list>("staff", mproc::new_list);   // the one that is there, or a new one
+struct new_container {
+  object_kind kind;
+};
+inline constexpr new_container new_dict{object_kind::dict};
+inline constexpr new_container new_list{object_kind::list};
+inline constexpr new_container new_namespace{object_kind::name_space};
+
+/// For compare_exchange(): there is no such key, or remove it.
+struct absent_t {};
+inline constexpr absent_t absent{};
+
+namespace detail {
+
+template <class Owner>
+class element;
+
+template <class T>
+using plain_t = std::remove_cv_t<std::remove_reference_t<T>>;
+
+template <class T>
+inline constexpr bool is_element = false;
+template <class Owner>
+inline constexpr bool is_element<element<Owner>> = true;
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class T>
+inline constexpr bool is_pair = false;
+template <class A, class B>
+inline constexpr bool is_pair<std::pair<A, B>> = true;
+
+template <class T>
+inline constexpr bool is_container =
+    std::is_same_v<T, dict> || std::is_same_v<T, list> || std::is_same_v<T, name_space>;
+
+// What begin() of a T leads to; void if it has none.
+template <class T, class = void>
+struct item_of {
+  using type = void;
+};
+template <class T>
+struct item_of<T, std::void_t<decltype(std::begin(std::declval<const T&>()) != std::end(std::declval<const T&>()))>> {
+  using type = plain_t<decltype(*std::begin(std::declval<const T&>()))>;
+};
+template <class T>
+using item_of_t = typename item_of<T>::type;
+
+// One byte, but not a bool.
+template <class T>
+inline constexpr bool is_byte = std::is_same_v<T, std::byte> || std::is_same_v<T, unsigned char> ||
+                                std::is_same_v<T, signed char> || std::is_same_v<T, char>;
+
+// A character is neither text nor a number.
+template <class T>
+inline constexpr bool is_character = std::is_same_v<T, char> || std::is_same_v<T, wchar_t> ||
+                                     std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>
+#if defined(__cpp_char8_t)
+                                     || std::is_same_v<T, char8_t>
+#endif
+    ;
+
+// What a T is as a datum.
+enum class form { none, nil, boolean, integer, floating, text, bytes, optional, list, map, datum, reference };
+
+template <class T>
+constexpr form form_of() {
+  if constexpr (is_container<T> || is_element<T>) {
+    return form::none;
+  } else if constexpr (std::is_same_v<T, mproc::datum>) {
+    return form::datum;
+  } else if constexpr (std::is_same_v<T, mproc::reference>) {
+    return form::reference;
+  } else if constexpr (std::is_same_v<T, std::nullptr_t>) {
+    return form::nil;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return form::boolean;
+  } else if constexpr (std::is_integral_v<T>) {
+    return is_character<T> || sizeof(T) > sizeof(std::uint64_t) ? form::none : form::integer;
+  } else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    return form::floating;
+  } else if constexpr (std::is_same_v<T, mproc::bytes>) {
+    return form::bytes;
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+    return form::text;
+  } else if constexpr (is_byte<std::remove_cv_t<typename element_of<const T>::type>>) {
+    return form::bytes;
+  } else if constexpr (is_optional<T>) {
+    return form_of<typename T::value_type>() == form::none ? form::none : form::optional;
+  } else {
+    using item = item_of_t<T>;
+    if constexpr (std::is_void_v<item> || std::is_same_v<item, T>) {
+      return form::none;
+    } else if constexpr (is_pair<item>) {
+      return form_of<plain_t<typename item::first_type>>() != form::none &&
+                     form_of<plain_t<typename item::second_type>>() != form::none
+                 ? form::map
+                 : form::none;
+    } else {
+      return form_of<item>() == form::none ? form::none : form::list;
+    }
+  }
+}
+
+// Whether a datum can be made from a T.
+template <class T>
+inline constexpr bool is_plain = form_of<plain_t<T>>() != form::none;
+
+// Whether a T can be added to, at its end or where it belongs.
+template <class T, class = void>
+struct can_insert : std::false_type {};
+template <class T>
+struct can_insert<T, std::void_t<decltype(std::declval<T&>().insert(std::declval<T&>().end(),
+                                                                   std::declval<typename T::value_type>()))>>
+    : std::true_type {};
+
+// Whether a datum can become a T that stands for itself: not a view of what belongs to somebody else.
+template <class T>
+constexpr bool is_readable_form() {
+  if constexpr (is_container<T>) {
+    return true;
+  } else {
+    constexpr form what = form_of<T>();
+    if constexpr (what == form::none || what == form::nil) return false;
+    else if constexpr (what == form::text) return std::is_same_v<T, std::string>;
+    else if constexpr (what == form::bytes || what == form::list || what == form::map) return can_insert<T>::value;
+    else return true;
+  }
+}
+template <class T>
+inline constexpr bool is_readable = std::is_same_v<T, plain_t<T>> && is_readable_form<T>();
+
+inline mproc_datum_t native_datum(datum_type type) noexcept {
+  mproc_datum_t out{};
+  out.type = static_cast<std::int32_t>(type);
+  return out;
+}
+
+inline mproc_datum_t native_datum(datum_type type, const void* data, std::size_t size) noexcept {
+  mproc_datum_t out = native_datum(type);
+  out.data = data;
+  out.len = size;
+  return out;
+}
+
+inline mproc_datum_t native_datum(const new_container& what) noexcept {
+  mproc_datum_t out{};
+  out.type = MPROC_DATUM_NEW;
+  out.kind = static_cast<std::uint32_t>(what.kind);
+  return out;
+}
+
+inline mproc_datum_t native_datum(absent_t) noexcept {
+  mproc_datum_t out{};
+  out.type = MPROC_DATUM_ABSENT;
+  return out;
+}
+
+// What needs no encoding. Points to the memory of `x`.
+template <class T>
+mproc_datum_t native_datum(const T& x) {
+  constexpr form what = form_of<T>();
+  if constexpr (what == form::nil) {
+    return native_datum(datum_type::nil);
+  } else if constexpr (what == form::boolean) {
+    mproc_datum_t out = native_datum(datum_type::boolean);
+    out.as.i = x ? 1 : 0;
+    return out;
+  } else if constexpr (what == form::integer) {
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    mproc_datum_t out = native_datum(datum_type::integer);
+    if (std::is_unsigned_v<T> && static_cast<std::uint64_t>(x) > most) {
+      out = native_datum(datum_type::unsigned_integer);
+      out.as.u = static_cast<std::uint64_t>(x);
+    } else {
+      out.as.i = static_cast<std::int64_t>(x);
+    }
+    return out;
+  } else if constexpr (what == form::floating) {
+    mproc_datum_t out = native_datum(datum_type::floating);
+    out.as.d = static_cast<double>(x);
+    return out;
+  } else if constexpr (what == form::text) {
+    const std::string_view text = x;
+    return native_datum(datum_type::string, text.data(), text.size());
+  } else if constexpr (what == form::bytes) {
+    return native_datum(datum_type::bytes, x.data(), x.size());
+  } else {
+    static_assert(what == form::datum || what == form::reference);
+    return x.native();
+  }
+}
+
+// Encodes lists and maps, and owns the encoding.
+class packer {
+ public:
+  packer() {
+    mproc_builder_t* made = nullptr;
+    check(::mproc_builder_create(&made), "builder_create");
+    builder_.reset(made);
+  }
+
+  template <class T>
+  void add(const T& x) {
+    constexpr form what = form_of<T>();
+    if constexpr (what == form::optional) {
+      if (x) add(*x);
+      else add(nullptr);
+    } else if constexpr (what == form::list) {
+      begin_list();
+      for (const item_of_t<T>& item : x) add(item);
+      end();
+    } else if constexpr (what == form::map) {
+      check(::mproc_builder_begin_map(get()), "builder_begin_map");
+      for (const auto& [key, value] : x) {
+        add(key);
+        add(value);
+      }
+      end();
+    } else {
+      add_native(native_datum(x));
+    }
+  }
+
+  void add_native(const mproc_datum_t& x) { check(::mproc_builder_add(get(), x), "builder_add"); }
+  void begin_list() { check(::mproc_builder_begin_list(get()), "builder_begin_list"); }
+  void end() { check(::mproc_builder_end(get()), "builder_end"); }
+
+  // The one datum that was added.
+  mproc_datum_t native() const {
+    mproc_datum_t out{};
+    check(::mproc_builder_datum(get(), &out), "builder_datum");
+    return out;
+  }
+
+  mproc_builder_t* get() const noexcept { return builder_.get(); }
+  unique_handle<mproc_builder_t, &::mproc_builder_close> release() noexcept { return std::move(builder_); }
+
+ private:
+  unique_handle<mproc_builder_t, &::mproc_builder_close> builder_;
+};
+
+// The bytes that a datum points to.
+inline std::string text_of(const mproc_datum_t& d) {
+  return d.len == 0 ? std::string() : std::string(static_cast<const char*>(d.data), d.len);
+}
+
+inline const char* type_name(std::int32_t type) noexcept {
+  switch (type) {
+    case MPROC_DATUM_NIL: return "nil";
+    case MPROC_DATUM_BOOL: return "a boolean";
+    case MPROC_DATUM_INT:
+    case MPROC_DATUM_UINT: return "an integer";
+    case MPROC_DATUM_FLOAT: return "a float";
+    case MPROC_DATUM_STR: return "a string";
+    case MPROC_DATUM_BYTES: return "bytes";
+    case MPROC_DATUM_LIST: return "a list";
+    case MPROC_DATUM_MAP: return "a map";
+    case MPROC_DATUM_REF: return "a reference";
+    default: return "of an unknown type";
+  }
+}
+
+inline void expect(const mproc_datum_t& d, std::int32_t type) {
+  if (d.type == type) return;
+  throw error(errc::type_mismatch, std::string("the datum is ") + type_name(d.type) + ", not " + type_name(type));
+}
+
+// Goes through a list (each element) or a map (keys and values in turn).
+class unpacker {
+ public:
+  explicit unpacker(const mproc_datum_t& list_or_map) {
+    check(::mproc_reader_init(&reader_, list_or_map, &count_), "reader_init");
+  }
+
+  // Elements, or pairs.
+  std::size_t count() const noexcept { return count_; }
+
+  bool next(mproc_datum_t& out) {
+    return check(::mproc_reader_next(&reader_, &out), "reader_next") != MPROC_END;
+  }
+
+ private:
+  mproc_reader_t reader_{};
+  std::size_t count_ = 0;
+};
+
+template <class T>
+T decoded_integer(const mproc_datum_t& d) {
+  if (d.type != MPROC_DATUM_UINT) expect(d, MPROC_DATUM_INT);
+  const bool negative = d.type == MPROC_DATUM_INT && d.as.i < 0;
+  const std::uint64_t magnitude = d.type == MPROC_DATUM_INT ? static_cast<std::uint64_t>(d.as.i) : d.as.u;
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+  bool fits = magnitude <= most;
+  if (negative) fits = std::is_signed_v<T> && d.as.i >= static_cast<std::int64_t>(std::numeric_limits<T>::min());
+  if (!fits) {
+    const std::string text = negative ? std::to_string(d.as.i) : std::to_string(magnitude);
+    throw error(errc::overflow, "the datum is " + text + ", which the type asked for cannot hold");
+  }
+  return static_cast<T>(magnitude);
+}
+
+// The datum as a T of its own.
+template <class T>
+T decoded(const mproc_datum_t& d) {
+  static_assert(is_readable<T> && !is_container<T>, "a datum cannot become this type");
+  constexpr form what = form_of<T>();
+  if constexpr (what == form::datum || what == form::reference) {
+    return T(d);
+  } else if constexpr (what == form::boolean) {
+    expect(d, MPROC_DATUM_BOOL);
+    return d.as.i != 0;
+  } else if constexpr (what == form::integer) {
+    return decoded_integer<T>(d);
+  } else if constexpr (what == form::floating) {
+    if (d.type == MPROC_DATUM_INT) return static_cast<T>(d.as.i);
+    if (d.type == MPROC_DATUM_UINT) return static_cast<T>(d.as.u);
+    expect(d, MPROC_DATUM_FLOAT);
+    return static_cast<T>(d.as.d);
+  } else if constexpr (what == form::text) {
+    expect(d, MPROC_DATUM_STR);
+    return text_of(d);
+  } else if constexpr (what == form::bytes) {
+    expect(d, MPROC_DATUM_BYTES);
+    const auto* first = static_cast<const typename T::value_type*>(d.data);
+    return T(first, first + d.len);
+  } else if constexpr (what == form::optional) {
+    if (d.type == MPROC_DATUM_NIL) return std::nullopt;
+    return decoded<typename T::value_type>(d);
+  } else if constexpr (what == form::list) {
+    expect(d, MPROC_DATUM_LIST);
+    T out;
+    unpacker elements(d);
+    for (mproc_datum_t item{}; elements.next(item);) out.insert(out.end(), decoded<typename T::value_type>(item));
+    return out;
+  } else {
+    static_assert(what == form::map);
+    using pair = item_of_t<T>;
+    expect(d, MPROC_DATUM_MAP);
+    T out;
+    unpacker pairs(d);
+    for (mproc_datum_t key{}, value{}; pairs.next(key) && pairs.next(value);) {
+      using key_type = plain_t<typename pair::first_type>;
+      out.insert(out.end(), pair(decoded<key_type>(key), decoded<typename pair::second_type>(value)));
+    }
+    return out;
+  }
+}
+
+// Fetches a datum: with memory on the stack, and as often as needed with as much as it asks for. Calls
+// fetch(buffer, capacity, &out), then use(out) while the memory is there. Returns the status of the last fetch.
+template <class Fetch, class Use>
+int fetch_datum(const Fetch& fetch, const Use& use) {
+  unsigned char small[stack_bytes];
+  mproc_datum_t out{};
+  std::size_t room = sizeof small;
+  int status = fetch(small, room, &out);
+  std::unique_ptr<unsigned char[]> large;
+  // A "needed" size that is not larger makes no sense: report it instead of asking again for ever.
+  while (status == MPROC_EMSGSIZE && out.len > room) {
+    room = out.len;
+    large.reset(new unsigned char[room]);
+    status = fetch(large.get(), room, &out);
+  }
+  if (status >= 0) use(out);
+  return status;
+}
+
+}  // namespace detail
+
+/// A weak reference to an object: to one that has a name, of the same domain, or to a container in an arena. It does
+/// not keep the object, and may lead to nothing any more. (But the value of a dict, list or namespace that is a
+/// container of the same arena keeps it, and is read as a reference.) Follow that to a container with follow() of any
+/// container of its arena, and open the others by kind() and name().
+class reference {
+ public:
+  /// To the object of that kind and name.
+  reference(object_kind kind, std::string name) : name_(std::move(name)) {
+    native_ = detail::native_datum(datum_type::reference);
+    native_.kind = static_cast<std::uint32_t>(kind);
+  }
+
+  /// Takes one that was made through mproc.h; errc::type_mismatch if that is another datum.
+  explicit reference(const mproc_datum_t& made) : native_(made) {
+    detail::expect(made, MPROC_DATUM_REF);
+    if (made.data != nullptr) name_ = detail::text_of(made);
+    native_.data = nullptr;
+  }
+
+  object_kind kind() const noexcept { return static_cast<object_kind>(native_.kind); }
+
+  /// Whether it is one to a container in an arena: then it has no name.
+  bool in_arena() const noexcept { return !name_; }
+
+  /// The name; empty if it has none.
+  std::string name() const { return name_.value_or(std::string()); }
+
+  /// As the C interface takes it. Valid as long as this reference.
+  mproc_datum_t native() const noexcept {
+    mproc_datum_t out = native_;
+    if (name_) {
+      out.data = name_->data();
+      out.len = name_->size();
+    }
+    return out;
+  }
+
+  friend bool operator==(const reference& a, const reference& b) noexcept {
+    if (a.native_.kind != b.native_.kind || a.name_ != b.name_) return false;
+    return a.name_ || (a.native_.as.u == b.native_.as.u && a.native_.place == b.native_.place &&
+                       a.native_.len == b.native_.len);
+  }
+  friend bool operator!=(const reference& a, const reference& b) noexcept { return !(a == b); }
+
+ private:
+  mproc_datum_t native_;
+  std::optional<std::string> name_;
+};
+
+/// A dynamic value: nil, a boolean, an integer, a float, text, bytes, a list, a map, or a reference. It owns its
+/// memory, and does not change but by assignment: to change a list or a map, take it out with as(), and make a new one.
+///
+///     mproc::datum point = mproc::datum::map{{"x", 1}, {"y", 2.5}, {"tags", mproc::datum::list{"a", nullptr}}};
+///     int x = point["x"].as<int>();
+///     auto tags = point["tags"].as<mproc::datum::list>();
+///
+/// It is made from nullptr, bool, integers, float and double, text (const char*, std::string, std::string_view),
+/// mproc::bytes and containers of a one-byte type (bytes), std::optional (nil if it is empty), mproc::reference, and
+/// from ranges of all these: a range of pairs, as std::map, becomes a map in the order of the range, any other a list.
+/// A char is none of them: it might be meant as text or as a number.
+///
+/// Equal is what has an equal encoding, so what is the same key: 1, 1.0 and true differ, not-a-number is equal to
+/// itself, and the order of a map's pairs counts. <, >, <= and >= are the order of list::sort(), and throw
+/// errc::type_mismatch for two that it would not sort.
+class datum {
+ public:
+  /// Lists and maps to be made in place: `datum::list{1, "two", nullptr}`, `datum::map{{"one", 1}, {2, "two"}}`.
+  using list = std::vector<datum>;
+  using map = std::vector<std::pair<datum, datum>>;
+
+  /// Nil.
+  datum() noexcept : native_(detail::native_datum(datum_type::nil)) {}
+
+  template <class T, class = std::enable_if_t<detail::is_plain<T> && !std::is_same_v<detail::plain_t<T>, datum>>>
+  datum(const T& from) {  // NOLINT: implicit on purpose
+    constexpr detail::form what = detail::form_of<T>();
+    if constexpr (what == detail::form::list || what == detail::form::map || what == detail::form::optional) {
+      detail::packer packed;
+      packed.add(from);
+      assign(packed.native());
+    } else {
+      assign(detail::native_datum(from));
+    }
+  }
+
+  /// A copy of one that was made through mproc.h.
+  explicit datum(const mproc_datum_t& made) { assign(made); }
+
+  // What was moved from is nil.
+  datum(const datum& other) = default;
+  datum(datum&& other) noexcept
+      : native_(std::exchange(other.native_, detail::native_datum(datum_type::nil))),
+        named_(std::exchange(other.named_, false)),
+        owned_(std::move(other.owned_)) {
+    other.owned_.clear();
+  }
+  datum& operator=(const datum& other) = default;
+  datum& operator=(datum&& other) noexcept {
+    if (this == &other) return *this;
+    native_ = std::exchange(other.native_, detail::native_datum(datum_type::nil));
+    named_ = std::exchange(other.named_, false);
+    owned_ = std::move(other.owned_);
+    other.owned_.clear();
+    return *this;
+  }
+  ~datum() = default;
+
+  datum_type type() const noexcept { return static_cast<datum_type>(native_.type); }
+  bool is_nil() const noexcept { return type() == datum_type::nil; }
+
+  /// The datum as a bool, an integer, float or double, std::string, bytes (a std::vector of a one-byte type), a
+  /// std::vector or std::map (or their kin) of these, mproc::reference, or a std::optional (empty for nil).
+  /// errc::type_mismatch if it is something else: only integers become floats by themselves. errc::overflow if an
+  /// integer does not fit.
+  template <class T>
+  T as() const {
+    return detail::decoded<T>(native());
+  }
+
+  /// The text, without a copy: valid until the datum changes. errc::type_mismatch if it is not a string.
+  std::string_view text() const& {
+    detail::expect(native_, MPROC_DATUM_STR);
+    return owned_;
+  }
+  std::string_view text() const&& = delete;
+
+  /// Elements of a list, pairs of a map, bytes of text and of bytes; errc::type_mismatch for the others.
+  std::size_t size() const {
+    switch (type()) {
+      case datum_type::string:
+      case datum_type::bytes: return owned_.size();
+      case datum_type::list:
+      case datum_type::map: return detail::unpacker(native()).count();
+      default: wrong_type("nothing that has a size");
+    }
+  }
+
+  /// The value of a key, if there is one, of a map; the element with an index (negative ones count from the end), if
+  /// there is one, of a list. errc::type_mismatch if it is neither. It takes as long as the map or list is.
+  std::optional<datum> find(const datum_ref& key) const;
+
+  /// The same; errc::not_found if there is no such key, errc::out_of_range if there is no such index.
+  datum operator[](const datum_ref& key) const;
+
+  /// As JSON: text in quotes. What JSON does not have is an object with one key that starts with a '$': bytes as
+  /// {"$bytes": "base64"}, floats that are not finite as {"$float": "nan"}, maps with keys that are not text as
+  /// {"$map": [[key, value]]}, references as {"$ref": {...}}. from_json() understands that.
+  std::string to_json(bool pretty = false) const {
+    std::string text(detail::stack_bytes, '\0');
+    for (;;) {
+      std::size_t needed = 0;
+      const int status =
+          ::mproc_datum_to_json(native(), pretty ? MPROC_JSON_PRETTY : 0, text.data(), text.size(), &needed);
+      if (status != MPROC_EMSGSIZE || needed <= text.size()) {
+        detail::check(status, "datum_to_json");
+        text.resize(needed - 1);
+        return text;
+      }
+      text.resize(needed);
+    }
+  }
+
+  /// The datum that a JSON text stands for; errc::invalid_argument, with the place, if it is none.
+  static datum from_json(std::string_view text) {
+    const detail::packer packed;
+    detail::check(::mproc_builder_add_json(packed.get(), text.data(), text.size()), "builder_add_json");
+    return datum(packed.native());
+  }
+
+  /// As MessagePack, in the one form that every datum has here.
+  std::vector<std::byte> to_msgpack() const {
+    std::vector<std::byte> out(owned_.size() + 32);
+    for (;;) {
+      std::size_t needed = 0;
+      const int status = ::mproc_datum_encode(native(), out.data(), out.size(), &needed);
+      if (status != MPROC_EMSGSIZE || needed <= out.size()) {
+        detail::check(status, "datum_encode");
+        out.resize(needed);
+        return out;
+      }
+      out.resize(needed);
+    }
+  }
+
+  /// The one datum that is encoded as MessagePack, in any of its forms; errc::invalid_argument if it is none.
+  static datum from_msgpack(bytes encoded) {
+    mproc_datum_t seen{};
+    detail::check(::mproc_datum_decode(encoded.data(), encoded.size(), &seen), "datum_decode");
+    detail::packer packed;
+    packed.add_native(seen);
+    return datum(packed.native());
+  }
+
+  /// As the C interface takes it. Valid as long as this datum does not change.
+  mproc_datum_t native() const noexcept {
+    mproc_datum_t out = native_;
+    if (has_bytes()) {
+      out.data = owned_.data();
+      out.len = owned_.size();
+    }
+    return out;
+  }
+
+  friend bool operator==(const datum& a, const datum& b) noexcept {
+    if (a.native_.type != b.native_.type || a.owned_ != b.owned_) return false;
+    switch (a.type()) {
+      case datum_type::boolean:
+      case datum_type::integer: return a.native_.as.i == b.native_.as.i;
+      case datum_type::unsigned_integer: return a.native_.as.u == b.native_.as.u;
+      case datum_type::floating: return same_float(a.native_.as.d, b.native_.as.d);
+      case datum_type::reference:
+        return a.native_.kind == b.native_.kind && a.native_.as.u == b.native_.as.u &&
+               a.native_.place == b.native_.place && a.native_.len == b.native_.len;
+      default: return true;
+    }
+  }
+  friend bool operator!=(const datum& a, const datum& b) noexcept { return !(a == b); }
+  friend bool operator<(const datum& a, const datum& b) { return compare(a, b) < 0; }
+  friend bool operator>(const datum& a, const datum& b) { return compare(a, b) > 0; }
+  friend bool operator<=(const datum& a, const datum& b) { return compare(a, b) <= 0; }
+  friend bool operator>=(const datum& a, const datum& b) { return compare(a, b) >= 0; }
+
+  /// Writes it as JSON.
+  template <class Traits>
+  friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const datum& d) {
+    return out << d.to_json();
+  }
+
+ private:
+  static int compare(const datum& a, const datum& b) {
+    int order = 0;
+    detail::check(::mproc_datum_compare(a.native(), b.native(), &order), "datum_compare");
+    return order;
+  }
+
+  // Whether they have the same encoding: 0.0 and -0.0 have not.
+  static bool same_float(double a, double b) noexcept {
+    return a != a ? b != b : std::memcmp(&a, &b, sizeof a) == 0;
+  }
+
+  bool has_bytes() const noexcept {
+    return type() == datum_type::string || type() == datum_type::bytes || type() == datum_type::list ||
+           type() == datum_type::map || (type() == datum_type::reference && named_);
+  }
+
+  void assign(const mproc_datum_t& made) {
+    native_ = made;
+    native_.data = nullptr;
+    named_ = made.type == MPROC_DATUM_REF && made.data != nullptr;
+    if (!has_bytes()) return;
+    owned_ = detail::text_of(made);
+    native_.len = 0;
+  }
+
+  [[noreturn]] void wrong_type(const char* wanted) const {
+    throw error(errc::type_mismatch, std::string("the datum is ") + detail::type_name(native_.type) + ": " + wanted);
+  }
+
+  mproc_datum_t native_;  // without the bytes
+  bool named_ = false;    // a reference with a name
+  std::string owned_;     // text, bytes, the encoding of a list or map, the name of a reference
+};
+
+/// How functions take a datum: give them what a datum can be made from, a container of the library (which stands for a
+/// reference to it), new_dict and the like, or a list in braces: `list.append({1, "two", {3.0, nullptr}})`. Only for
+/// parameters: it does not own what it points to. Numbers and text need no memory.
+class datum_ref {
+ public:
+  // A container that ends with the statement cannot be meant, or its ref() is.
+  template <class From, class T = detail::plain_t<From>,
+            class = std::enable_if_t<detail::is_plain<T> || detail::is_element<T> ||
+                                     (detail::is_container<T> && std::is_lvalue_reference_v<From>)>>
+  datum_ref(From&& from) {  // NOLINT: implicit on purpose
+    constexpr detail::form what = detail::form_of<T>();
+    if constexpr (detail::is_element<T>) {
+      own(from.template as<datum>());
+    } else if constexpr (detail::is_container<T>) {
+      native_ = from.ref().native();  // it has no name to point to
+    } else if constexpr (what == detail::form::list || what == detail::form::map || what == detail::form::optional) {
+      detail::packer packed;
+      packed.add(from);
+      own(packed);
+    } else {
+      native_ = detail::native_datum(from);
+    }
+  }
+  datum_ref(std::initializer_list<datum_ref> elements) {
+    detail::packer packed;
+    packed.begin_list();
+    for (const datum_ref& item : elements) packed.add_native(item.native());
+    packed.end();
+    own(packed);
+  }
+  datum_ref(new_container what) noexcept : native_(detail::native_datum(what)) {}  // NOLINT: implicit on purpose
+  datum_ref(absent_t nothing) noexcept : native_(detail::native_datum(nothing)) {}  // NOLINT: implicit on purpose
+  datum_ref(const datum_ref&) = delete;
+  datum_ref& operator=(const datum_ref&) = delete;
+
+  /// As the C interface takes it. Valid as long as this object and what it was made from.
+  const mproc_datum_t& native() const noexcept { return native_; }
+
+ private:
+  void own(const datum& from) {
+    detail::packer packed;
+    packed.add(from);
+    own(packed);
+  }
+  void own(detail::packer& packed) {
+    native_ = packed.native();
+    packed_ = packed.release();
+  }
+
+  mproc_datum_t native_;
+  detail::unique_handle<mproc_builder_t, &::mproc_builder_close> packed_;
+};
+
+/// A message that was taken as a datum, and is none (errc::invalid_argument).
+class not_a_datum : public error {
+ public:
+  not_a_datum(const char* operation, const mproc_datum_t& taken)
+      : error(MPROC_EINVAL, operation),
+        message_(std::make_shared<const std::string>(detail::text_of(taken))) {}
+
+  /// Its bytes.
+  const std::string& message() const noexcept { return *message_; }
+
+ private:
+  std::shared_ptr<const std::string> message_;  // shared: copying an exception must not throw
+};
+
+inline std::optional<datum> datum::find(const datum_ref& key) const {
+  if (type() == datum_type::map) {
+    const datum wanted(key.native());
+    detail::unpacker pairs(native());
+    for (mproc_datum_t k{}, value{}; pairs.next(k) && pairs.next(value);) {
+      if (datum(k) == wanted) return datum(value);
+    }
+    return std::nullopt;
+  }
+  if (type() != datum_type::list) wrong_type("neither a map nor a list");
+  detail::unpacker elements(native());
+  auto left = detail::decoded<std::int64_t>(key.native());
+  if (left < 0) left += static_cast<std::int64_t>(elements.count());
+  for (mproc_datum_t item{}; left >= 0 && elements.next(item); --left) {
+    if (left == 0) return datum(item);
+  }
+  return std::nullopt;
+}
+
+inline datum datum::operator[](const datum_ref& key) const {
+  std::optional<datum> found = find(key);
+  if (found) return std::move(*found);
+  if (type() == datum_type::list) throw error(errc::out_of_range, "the list has no element with that index");
+  throw error(errc::not_found, "the map does not have that key");
+}
+
+// ---------------------------------------------------------------------------------------------
 // Queue
 // ---------------------------------------------------------------------------------------------
 
@@ -3158,6 +3926,43 @@ class queue : public detail::in_place<detail::queue_calls> {
   template <class Buffer, class Clock, class Duration>
   bool try_get_into_until(Buffer& out, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
     return detail::until(when, [&](std::int64_t ns) { return take(out, ns, cancel); });
+  }
+
+  // Datums: dynamic values, each one message, which is its MessagePack.
+
+  /// Puts a datum at the end, as put().
+  void put_datum(const datum_ref& content, cancel_ref cancel = {}) { put_datum_ns(content, MPROC_FOREVER, cancel); }
+  bool try_put_datum(const datum_ref& content) { return put_datum_ns(content, 0, {}); }
+  template <class Rep, class Period>
+  bool try_put_datum_for(const datum_ref& content, const std::chrono::duration<Rep, Period>& wait,
+                         cancel_ref cancel = {}) {
+    return put_datum_ns(content, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_put_datum_until(const datum_ref& content, const std::chrono::time_point<Clock, Duration>& when,
+                           cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return put_datum_ns(content, ns, cancel); });
+  }
+
+  /// Takes the datum at the front. Throws not_a_datum, which has the message, if that is none.
+  datum get_datum(cancel_ref cancel = {}) { return *taken_datum(MPROC_FOREVER, cancel); }
+  std::optional<datum> try_get_datum() { return taken_datum(0, {}); }
+  template <class Rep, class Period>
+  std::optional<datum> try_get_datum_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return taken_datum(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<datum> try_get_datum_until(const std::chrono::time_point<Clock, Duration>& when,
+                                           cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return taken_datum(ns, cancel); });
+  }
+
+  /// get_datum(), but empty once the queue is shut down (and drained): as next().
+  std::optional<datum> next_datum(cancel_ref cancel = {}) {
+    std::optional<datum> out;
+    const int status = take_datum_status(out, MPROC_FOREVER, cancel);
+    if (status != MPROC_ECLOSED) detail::check(status, "queue_get_datum");
+    return out;
   }
 
   /// Takes the message at the front into memory of a fixed size and returns its length. Throws
@@ -3427,6 +4232,30 @@ class queue : public detail::in_place<detail::queue_calls> {
     return length;
   }
 
+  bool put_datum_ns(const datum_ref& content, std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status =
+        ::mproc_queue_put_datum(handle_.get(), content.native(), timeout_ns, cancel.native_handle());
+    return detail::in_time(status, "queue_put_datum");
+  }
+
+  int take_datum_status(std::optional<datum>& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    const detail::deadline deadline(timeout_ns);
+    return detail::fetch_datum(
+        [&](void* to, std::size_t room, mproc_datum_t* d) {
+          const int status =
+              ::mproc_queue_get_datum(handle_.get(), to, room, d, deadline.left(), cancel.native_handle());
+          if (status == MPROC_EINVAL && d->type == MPROC_DATUM_BYTES) throw not_a_datum("queue_get_datum", *d);
+          return status;
+        },
+        [&](const mproc_datum_t& d) { out.emplace(d); });
+  }
+
+  std::optional<datum> taken_datum(std::int64_t timeout_ns, cancel_ref cancel) {
+    std::optional<datum> out;
+    detail::in_time(take_datum_status(out, timeout_ns, cancel), "queue_get_datum");
+    return out;
+  }
+
   std::size_t take_many(batch& out, std::int64_t timeout_ns, cancel_ref cancel) {
     const detail::deadline deadline(timeout_ns);
     out.messages_.clear();
@@ -3614,6 +4443,43 @@ class pipe_end : public detail::in_place<detail::pipe_calls> {
     return detail::until(when, [&](std::int64_t ns) { return take(out, ns, cancel); });
   }
 
+  // Datums: dynamic values, each one message, which is its MessagePack.
+
+  /// Sends a datum to the other end, as send().
+  void send_datum(const datum_ref& content, cancel_ref cancel = {}) { send_datum_ns(content, MPROC_FOREVER, cancel); }
+  bool try_send_datum(const datum_ref& content) { return send_datum_ns(content, 0, {}); }
+  template <class Rep, class Period>
+  bool try_send_datum_for(const datum_ref& content, const std::chrono::duration<Rep, Period>& wait,
+                          cancel_ref cancel = {}) {
+    return send_datum_ns(content, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_send_datum_until(const datum_ref& content, const std::chrono::time_point<Clock, Duration>& when,
+                            cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return send_datum_ns(content, ns, cancel); });
+  }
+
+  /// Takes the next datum from the other end. Throws not_a_datum, which has the message, if that is none.
+  datum recv_datum(cancel_ref cancel = {}) { return *taken_datum(MPROC_FOREVER, cancel); }
+  std::optional<datum> try_recv_datum() { return taken_datum(0, {}); }
+  template <class Rep, class Period>
+  std::optional<datum> try_recv_datum_for(const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) {
+    return taken_datum(detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<datum> try_recv_datum_until(const std::chrono::time_point<Clock, Duration>& when,
+                                            cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return taken_datum(ns, cancel); });
+  }
+
+  /// recv_datum(), but empty once the other end is gone and nothing is left: as next().
+  std::optional<datum> next_datum(cancel_ref cancel = {}) {
+    std::optional<datum> out;
+    const int status = take_datum_status(out, MPROC_FOREVER, cancel);
+    if (status != MPROC_EOF) detail::check(status, "pipe_recv_datum");
+    return out;
+  }
+
   /// Takes the next message into memory of a fixed size and returns its length. Throws buffer_too_small, which
   /// knows the size needed, and leaves the message where it is if it does not fit.
   std::size_t recv_raw(void* out, std::size_t capacity, cancel_ref cancel = {}) {
@@ -3755,6 +4621,30 @@ class pipe_end : public detail::in_place<detail::pipe_calls> {
     return length;
   }
 
+  bool send_datum_ns(const datum_ref& content, std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status =
+        ::mproc_pipe_send_datum(handle_.get(), content.native(), timeout_ns, cancel.native_handle());
+    return detail::in_time(status, "pipe_send_datum");
+  }
+
+  int take_datum_status(std::optional<datum>& out, std::int64_t timeout_ns, cancel_ref cancel) {
+    const detail::deadline deadline(timeout_ns);
+    return detail::fetch_datum(
+        [&](void* to, std::size_t room, mproc_datum_t* d) {
+          const int status =
+              ::mproc_pipe_recv_datum(handle_.get(), to, room, d, deadline.left(), cancel.native_handle());
+          if (status == MPROC_EINVAL && d->type == MPROC_DATUM_BYTES) throw not_a_datum("pipe_recv_datum", *d);
+          return status;
+        },
+        [&](const mproc_datum_t& d) { out.emplace(d); });
+  }
+
+  std::optional<datum> taken_datum(std::int64_t timeout_ns, cancel_ref cancel) {
+    std::optional<datum> out;
+    detail::in_time(take_datum_status(out, timeout_ns, cancel), "pipe_recv_datum");
+    return out;
+  }
+
   bool poll_ns(std::int64_t timeout_ns, cancel_ref cancel) {
     return detail::in_time(::mproc_pipe_poll(handle_.get(), timeout_ns, cancel.native_handle()), "pipe_poll");
   }
@@ -3804,6 +4694,951 @@ struct pipe {
     end1 = pipe_end(own_second.release(), status == MPROC_EXISTED);
   }
 };
+
+// ---------------------------------------------------------------------------------------------
+// Dict, list, namespace
+// ---------------------------------------------------------------------------------------------
+
+/// How to create or open a dict, a list or a name_space.
+struct container_options {
+  bool persist = false;           ///< keep the name until it is unlinked, also when nobody uses it
+  bool spin = true;               ///< false: this handle never spins before it sleeps
+  std::uint64_t limit_bytes = 0;  ///< how far its arena may grow, 1 MiB to 1 TiB; 0: 1 GiB. Only when it is created
+};
+
+/// What an arena is like right now: see mproc_arena_info_t.
+using arena_info = mproc_arena_info_t;
+
+/// The memory in which a container lives, with all containers inside it. Borrowed from a handle on any of them, and
+/// valid as long as that is open.
+class arena {
+ public:
+  /// Takes one that came from mproc.h.
+  explicit arena(const mproc_arena_t* borrowed) noexcept : raw_(borrowed) {}
+
+  /// A snapshot for people and logs.
+  arena_info info() const {
+    arena_info what{};
+    detail::check(::mproc_arena_info(raw_, &what, sizeof what), "arena_info");
+    return what;
+  }
+
+  /// Walks all of it, while nobody else gets in: for tests, and for people who look for a fault. Throws errc::corrupt,
+  /// with what is wrong, if anything is.
+  void check() const { detail::check(::mproc_arena_check(raw_, nullptr, 0), "arena_check"); }
+
+  /// Frees containers that lead to each other in a circle and that nobody can reach any more, and what dead processes
+  /// held; whatever else is out of reach is freed without it. Returns how many containers that were.
+  std::uint64_t collect() const {
+    std::uint64_t freed = 0;
+    detail::check(::mproc_arena_collect(raw_, &freed), "arena_collect");
+    return freed;
+  }
+
+  const mproc_arena_t* native_handle() const noexcept { return raw_; }
+
+ private:
+  const mproc_arena_t* raw_;
+};
+
+/// An input iterator over a container, or over a snapshot of it. Default-constructed it is the end. Going on, and
+/// begin(), throw like other functions of the library.
+template <class Item>
+class container_iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = Item;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const Item*;
+  using reference = const Item&;
+
+  container_iterator() noexcept = default;
+
+  /// Takes over an iterator that was made through mproc.h, and fetches the first item.
+  explicit container_iterator(mproc_iter_t* made) {
+    detail::unique_handle<mproc_iter_t, &::mproc_iter_close> owned(made);
+    state_ = std::make_shared<state>();
+    state_->handle = std::move(owned);
+    ++*this;
+  }
+
+  const Item& operator*() const noexcept { return state_->item; }
+  const Item* operator->() const noexcept { return &state_->item; }
+
+  container_iterator& operator++() {
+    mproc_datum_t key{}, value{};
+    if (detail::check(::mproc_iter_next(state_->handle.get(), &key, &value), "iter_next") == MPROC_END) {
+      state_.reset();
+    } else if constexpr (detail::is_pair<Item>) {
+      state_->item = Item(datum(key), datum(value));
+    } else {
+      state_->item = datum(value);
+    }
+    return *this;
+  }
+
+  /// What `*i++` needs.
+  class previous {
+   public:
+    const Item& operator*() const noexcept { return item_; }
+
+   private:
+    friend container_iterator;
+    explicit previous(const Item& item) : item_(item) {}
+    Item item_;
+  };
+  previous operator++(int) {
+    previous before(**this);
+    ++*this;
+    return before;
+  }
+
+  friend bool operator==(const container_iterator& a, const container_iterator& b) noexcept {
+    return a.state_ == b.state_;
+  }
+  friend bool operator!=(const container_iterator& a, const container_iterator& b) noexcept { return !(a == b); }
+
+ private:
+  // Shared by the copies, which go on together, as those of other input iterators.
+  struct state {
+    detail::unique_handle<mproc_iter_t, &::mproc_iter_close> handle;
+    Item item;
+  };
+
+  std::shared_ptr<state> state_;
+};
+
+namespace detail {
+
+// What a snapshot has, each made by take(key, value).
+template <class T, class Take>
+std::vector<T> drained(mproc_iter_t* made, const Take& take) {
+  const unique_handle<mproc_iter_t, &::mproc_iter_close> iter(made);
+  std::uint64_t count = 0;
+  check(::mproc_iter_len(iter.get(), &count), "iter_len");
+  std::vector<T> out;
+  out.reserve(static_cast<std::size_t>(count));
+  mproc_datum_t key{}, value{};
+  while (check(::mproc_iter_next(iter.get(), &key, &value), "iter_next") != MPROC_END) out.push_back(take(key, value));
+  return out;
+}
+
+// How functions take the name of an attribute. Only for parameters.
+class attribute {
+ public:
+  attribute(const char* name) noexcept : name_(name) {}  // NOLINT: implicit on purpose
+  attribute(const std::string& name) : name_(name.c_str()) {  // NOLINT: implicit on purpose
+    // The C interface would silently cut it there.
+    if (name.find('\0') != std::string::npos) throw error(errc::invalid_argument, "the name contains a NUL byte");
+  }
+  const char* native() const noexcept { return name_; }
+
+ private:
+  const char* name_;
+};
+
+// How functions take an index.
+class position {
+ public:
+  position(std::int64_t index) noexcept : index_(index) {}  // NOLINT: implicit on purpose
+  std::int64_t native() const noexcept { return index_; }
+
+ private:
+  std::int64_t index_;
+};
+
+struct container_calls {
+  using options = container_options;
+
+  static mproc_container_options_t to_create(const options& options, bool exist_ok) noexcept {
+    mproc_container_options_t o = MPROC_CONTAINER_OPTIONS_INIT;
+    o.flags = common_flags(options.persist, options.spin, false, exist_ok);
+    o.limit_bytes = options.limit_bytes;
+    return o;
+  }
+  static mproc_container_options_t to_open(const options& options) noexcept {
+    mproc_container_options_t o = MPROC_CONTAINER_OPTIONS_INIT;
+    o.flags = common_flags(false, options.spin, false, false);
+    return o;
+  }
+};
+
+struct dict_calls : container_calls {
+  using handle = mproc_dict_t;
+  using holder = unique_handle<handle, &::mproc_dict_close>;
+  using key = datum_ref;
+  using stored_key = datum;
+  static constexpr int missing = MPROC_ENOENT;
+  static constexpr auto create = &::mproc_dict_create;
+  static constexpr auto open = &::mproc_dict_open;
+  static constexpr auto import = &::mproc_dict_import;
+  static constexpr auto export_to = &::mproc_dict_export;
+  static constexpr auto arena = &::mproc_dict_arena;
+  static constexpr auto ref = &::mproc_dict_ref;
+  static constexpr auto follow = &::mproc_dict_follow;
+  static constexpr auto len = &::mproc_dict_len;
+  static constexpr auto copy = &::mproc_dict_copy;
+  static constexpr auto get = &::mproc_dict_get;
+  static constexpr auto set = &::mproc_dict_set;
+  static constexpr auto add = &::mproc_dict_add;
+  static constexpr auto compare_exchange = &::mproc_dict_compare_exchange;
+  static constexpr auto contains = &::mproc_dict_contains;
+  static constexpr auto remove = &::mproc_dict_delete;
+  static constexpr auto append_to = &::mproc_dict_append_to;
+  static constexpr auto iter = &::mproc_dict_iter;
+  static constexpr auto items = &::mproc_dict_items;
+  static constexpr const char* create_name = "dict_create";
+  static constexpr const char* open_name = "dict_open";
+  static constexpr const char* import_name = "dict_import";
+  static constexpr const char* export_name = "dict_export";
+  static constexpr const char* arena_name = "dict_arena";
+  static constexpr const char* ref_name = "dict_ref";
+  static constexpr const char* follow_name = "dict_follow";
+  static constexpr const char* len_name = "dict_len";
+  static constexpr const char* copy_name = "dict_copy";
+  static constexpr const char* get_name = "dict_get";
+  static constexpr const char* set_name = "dict_set";
+  static constexpr const char* add_name = "dict_add";
+  static constexpr const char* compare_exchange_name = "dict_compare_exchange";
+  static constexpr const char* contains_name = "dict_contains";
+  static constexpr const char* remove_name = "dict_delete";
+  static constexpr const char* append_to_name = "dict_append_to";
+  static constexpr const char* iter_name = "dict_iter";
+  static constexpr const char* items_name = "dict_items";
+};
+
+struct list_calls : container_calls {
+  using handle = mproc_list_t;
+  using holder = unique_handle<handle, &::mproc_list_close>;
+  using key = position;
+  using stored_key = std::int64_t;
+  static constexpr int missing = MPROC_ERANGE;
+  static constexpr auto create = &::mproc_list_create;
+  static constexpr auto open = &::mproc_list_open;
+  static constexpr auto import = &::mproc_list_import;
+  static constexpr auto export_to = &::mproc_list_export;
+  static constexpr auto arena = &::mproc_list_arena;
+  static constexpr auto ref = &::mproc_list_ref;
+  static constexpr auto follow = &::mproc_list_follow;
+  static constexpr auto len = &::mproc_list_len;
+  static constexpr auto copy = &::mproc_list_copy;
+  static constexpr auto get = &::mproc_list_get;
+  static constexpr auto set = &::mproc_list_set;
+  static constexpr auto add = &::mproc_list_add;
+  static constexpr auto compare_exchange = &::mproc_list_compare_exchange;
+  static constexpr const char* create_name = "list_create";
+  static constexpr const char* open_name = "list_open";
+  static constexpr const char* import_name = "list_import";
+  static constexpr const char* export_name = "list_export";
+  static constexpr const char* arena_name = "list_arena";
+  static constexpr const char* ref_name = "list_ref";
+  static constexpr const char* follow_name = "list_follow";
+  static constexpr const char* len_name = "list_len";
+  static constexpr const char* copy_name = "list_copy";
+  static constexpr const char* get_name = "list_get";
+  static constexpr const char* set_name = "list_set";
+  static constexpr const char* add_name = "list_add";
+  static constexpr const char* compare_exchange_name = "list_compare_exchange";
+};
+
+struct namespace_calls : container_calls {
+  using handle = mproc_namespace_t;
+  using holder = unique_handle<handle, &::mproc_namespace_close>;
+  using key = attribute;
+  using stored_key = std::string;
+  static constexpr int missing = MPROC_ENOENT;
+  static constexpr auto create = &::mproc_namespace_create;
+  static constexpr auto open = &::mproc_namespace_open;
+  static constexpr auto import = &::mproc_namespace_import;
+  static constexpr auto export_to = &::mproc_namespace_export;
+  static constexpr auto arena = &::mproc_namespace_arena;
+  static constexpr auto ref = &::mproc_namespace_ref;
+  static constexpr auto follow = &::mproc_namespace_follow;
+  static constexpr auto len = &::mproc_namespace_len;
+  static constexpr auto copy = &::mproc_namespace_copy;
+  static constexpr auto get = &::mproc_namespace_get;
+  static constexpr auto set = &::mproc_namespace_set;
+  static constexpr auto add = &::mproc_namespace_add;
+  static constexpr auto compare_exchange = &::mproc_namespace_compare_exchange;
+  static constexpr auto contains = &::mproc_namespace_contains;
+  static constexpr auto remove = &::mproc_namespace_delete;
+  static constexpr auto append_to = &::mproc_namespace_append_to;
+  static constexpr auto iter = &::mproc_namespace_items;
+  static constexpr auto items = &::mproc_namespace_items;
+  static constexpr const char* create_name = "namespace_create";
+  static constexpr const char* open_name = "namespace_open";
+  static constexpr const char* import_name = "namespace_import";
+  static constexpr const char* export_name = "namespace_export";
+  static constexpr const char* arena_name = "namespace_arena";
+  static constexpr const char* ref_name = "namespace_ref";
+  static constexpr const char* follow_name = "namespace_follow";
+  static constexpr const char* len_name = "namespace_len";
+  static constexpr const char* copy_name = "namespace_copy";
+  static constexpr const char* get_name = "namespace_get";
+  static constexpr const char* set_name = "namespace_set";
+  static constexpr const char* add_name = "namespace_add";
+  static constexpr const char* compare_exchange_name = "namespace_compare_exchange";
+  static constexpr const char* contains_name = "namespace_contains";
+  static constexpr const char* remove_name = "namespace_delete";
+  static constexpr const char* append_to_name = "namespace_append_to";
+  static constexpr const char* iter_name = "namespace_items";
+  static constexpr const char* items_name = "namespace_items";
+};
+
+// What container[key] is: reads and writes go to the container when they are made. It keeps the key, and a pointer to
+// the container's handle, which must stay where it is meanwhile.
+template <class Owner>
+class element {
+  using container_type = std::remove_const_t<Owner>;
+  using key_type = typename container_type::calls::stored_key;
+
+ public:
+  element(const element&) = delete;
+
+  /// The value; errc::not_found (list: errc::out_of_range) if there is none, errc::type_mismatch if it is another type.
+  template <class T = datum>
+  T as() const {
+    return owner_->template at<T>(key_);
+  }
+  template <class T, class = std::enable_if_t<is_readable<T>>>
+  operator T() const {  // NOLINT: implicit on purpose
+    return as<T>();
+  }
+
+  /// Sets the value.
+  element& operator=(const datum_ref& value) {
+    owner_->set(key_, value);
+    return *this;
+  }
+  element& operator=(const element& other) {
+    owner_->set(key_, other);
+    return *this;
+  }
+
+  /// Adds to the number, atomically, as add() of the container; the result is the new one.
+  template <class Number, class = std::enable_if_t<std::is_arithmetic_v<Number>>>
+  datum operator+=(Number delta) {
+    return owner_->add(key_, delta);
+  }
+  template <class Number, class = std::enable_if_t<std::is_arithmetic_v<Number>>>
+  datum operator-=(Number delta) {
+    if constexpr (std::is_floating_point_v<Number>) return owner_->add(key_, -delta);
+    else return owner_->add(key_, negative(native_datum(delta)));
+  }
+  datum operator++() { return owner_->add(key_, 1); }
+  datum operator--() { return owner_->add(key_, -1); }
+  void operator++(int) { owner_->add(key_, 1); }
+  void operator--(int) { owner_->add(key_, -1); }
+
+  /// Compares the value as datums are compared.
+  template <class T, class = std::enable_if_t<is_plain<T>>>
+  friend bool operator==(const element& a, const T& b) {
+    return a.as() == datum(b);
+  }
+  template <class T, class = std::enable_if_t<is_plain<T>>>
+  friend bool operator==(const T& a, const element& b) {
+    return datum(a) == b.as();
+  }
+  friend bool operator==(const element& a, const element& b) { return a.as() == b.as(); }
+  template <class T, class = std::enable_if_t<is_plain<T>>>
+  friend bool operator!=(const element& a, const T& b) {
+    return !(a == b);
+  }
+  template <class T, class = std::enable_if_t<is_plain<T>>>
+  friend bool operator!=(const T& a, const element& b) {
+    return !(a == b);
+  }
+  friend bool operator!=(const element& a, const element& b) { return !(a == b); }
+
+  /// Writes the value as JSON.
+  template <class Traits>
+  friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const element& e) {
+    return out << e.as();
+  }
+
+ private:
+  template <class, class>
+  friend class container;
+
+  // What nobody else has: with two parameters, a list in braces might be meant.
+  struct made_here {};
+  element(Owner& owner, key_type&& key, made_here) : owner_(&owner), key_(std::move(key)) {}
+
+  static std::int64_t negative(const mproc_datum_t& delta) {
+    // The smallest integer has no counterpart; that of one more than the greatest is the smallest.
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (delta.type == MPROC_DATUM_INT && delta.as.i != std::numeric_limits<std::int64_t>::min()) return -delta.as.i;
+    if (delta.type == MPROC_DATUM_UINT && delta.as.u == most + 1) return std::numeric_limits<std::int64_t>::min();
+    throw error(errc::overflow, "the number to subtract has no negative counterpart in 64 bits");
+  }
+
+  Owner* owner_;
+  key_type key_;
+};
+
+// Text that is given in whatever form is owned as a std::string.
+template <class T>
+using owned_t = std::conditional_t<std::is_convertible_v<const T&, std::string_view>, std::string, T>;
+
+// What all containers have in common. `Calls` names the C functions.
+template <class Self, class Calls>
+class container : public object<Self, Calls> {
+  using key = typename Calls::key;
+  using stored_key = typename Calls::stored_key;
+
+ public:
+  using calls = Calls;
+
+  // One value.
+
+  /// The value of the key, as a T: what datum::as() can give, or dict, list or name_space, which opens the container
+  /// that is there. errc::not_found (list: errc::out_of_range) if there is none, errc::type_mismatch if it is
+  /// something else.
+  template <class T = datum>
+  T at(const key& which) const {
+    std::optional<T> out = get<T>(which);
+    if (!out) throw error(Calls::missing, Calls::get_name);
+    return std::move(*out);
+  }
+
+  /// The same, but empty if there is none.
+  template <class T = datum>
+  std::optional<T> get(const key& which) const {
+    static_assert(is_readable<T>, "a value cannot be read as this type");
+    std::optional<T> out;
+    if constexpr (is_container<T>) {
+      // A reference that leads to nothing was replaced meanwhile: look again.
+      for (std::optional<reference> seen, before;; before = std::move(seen)) {
+        seen = get<reference>(which);
+        if (!seen) return out;
+        out = follow_if_there<T>(*seen);
+        if (out) return out;
+        if (seen == before) throw error(MPROC_ENOENT, T::calls::follow_name);
+      }
+    } else {
+      const int status = fetch_datum(
+          [&](void* to, std::size_t room, mproc_datum_t* d) {
+            return Calls::get(this->handle_.get(), which.native(), to, room, d);
+          },
+          [&](const mproc_datum_t& d) { out.emplace(decoded<T>(d)); });
+      if (status != Calls::missing) check(status, Calls::get_name);
+      return out;
+    }
+  }
+
+  /// The same, but `otherwise` if there is none. It says the type: get_or("rate", 0.5) is a double,
+  /// get_or<long>("n", 0) a long; text is a std::string.
+  template <class T>
+  owned_t<T> get_or(const key& which, const T& otherwise) const {
+    std::optional<owned_t<T>> out = get<owned_t<T>>(which);
+    return out ? std::move(*out) : owned_t<T>(otherwise);
+  }
+
+  /// The container that is the value: at<dict>(), at<list>(), at<name_space>(). It lives at least as long as the
+  /// handle, also if nothing leads to it any more.
+  dict get_dict(const key& which) const;
+  list get_list(const key& which) const;
+  name_space get_namespace(const key& which) const;
+
+  /// Sets the value. As from all that needs memory in the arena, errc::full if it has reached its limit, and
+  /// errc::too_big if a key or value has more than 32 MiB; then nothing was changed.
+  void set(const key& which, const datum_ref& value) {
+    check(Calls::set(this->handle_.get(), which.native(), value.native()), Calls::set_name);
+  }
+
+  /// container[key] reads, writes and adds: `int n = d["n"]; d["n"] = 5; d["n"] += 2;`
+  element<Self> operator[](stored_key which) {
+    return {static_cast<Self&>(*this), std::move(which), typename element<Self>::made_here()};
+  }
+  element<const Self> operator[](stored_key which) const {
+    return {static_cast<const Self&>(*this), std::move(which), typename element<const Self>::made_here()};
+  }
+
+  /// Adds to a number, atomically, and returns the sum: integers stay integers (errc::overflow if the sum fits neither
+  /// a std::int64_t nor a std::uint64_t), with a float it is one. (Where there is no number yet, dict and name_space
+  /// begin with 0.)
+  datum add(const key& which, const datum_ref& delta) {
+    mproc_datum_t sum{};
+    check(Calls::add(this->handle_.get(), which.native(), delta.native(), &sum), Calls::add_name);
+    return datum(sum);
+  }
+
+  /// Replaces the value if it is the expected one, atomically; false if it is not. Compared as datums are. (In dict and
+  /// name_space, `absent` stands for "there is none" and for "remove it".)
+  bool compare_exchange(const key& which, const datum_ref& expected, const datum_ref& desired) {
+    int swapped = 0;
+    check(Calls::compare_exchange(this->handle_.get(), which.native(), expected.native(), desired.native(), &swapped),
+          Calls::compare_exchange_name);
+    return swapped != 0;
+  }
+
+  // The whole.
+
+  std::size_t size() const {
+    std::uint64_t count = 0;
+    check(Calls::len(this->handle_.get(), &count), Calls::len_name);
+    return static_cast<std::size_t>(count);
+  }
+  bool empty() const { return size() == 0; }
+
+  /// A copy of the whole, as it was at one moment: a map, or a list. Containers inside are references.
+  datum copy() const { return copied(0); }
+
+  /// The same with what is in the containers inside, and in those, as plain maps and lists. errc::type_mismatch beyond
+  /// a depth of 64, or if one is inside itself.
+  datum deep_copy() const { return copied(MPROC_COPY_DEEP); }
+
+  /// The deep copy as JSON.
+  std::string to_json(bool pretty = false) const { return deep_copy().to_json(pretty); }
+
+  // Containers inside containers.
+
+  /// A reference to this container: see mproc::reference.
+  reference ref() const {
+    mproc_datum_t out{};
+    check(Calls::ref(this->handle_.get(), &out), Calls::ref_name);
+    return reference(out);
+  }
+
+  /// Opens the dict, list or name_space of the same arena that a reference leads to. errc::not_found if it is gone,
+  /// errc::type_mismatch if it is another kind of container, errc::invalid_argument if it is of another arena.
+  template <class T>
+  T follow(const reference& to) const {
+    std::optional<T> out = follow_if_there<T>(to);
+    if (!out) throw error(MPROC_ENOENT, T::calls::follow_name);
+    return std::move(*out);
+  }
+
+  /// The memory that the container lives in, valid as long as this handle.
+  mproc::arena arena() const {
+    const mproc_arena_t* out = nullptr;
+    check(Calls::arena(this->handle_.get(), &out), Calls::arena_name);
+    return mproc::arena(out);
+  }
+
+ protected:
+  using base = object<Self, Calls>;
+  using typename base::made;
+
+  explicit container(made what) noexcept : base(std::move(what)) {}
+  container(container&&) noexcept = default;
+  container& operator=(container&&) noexcept = default;
+  ~container() = default;
+
+  template <class T>
+  std::optional<T> follow_if_there(const reference& to) const {
+    static_assert(is_container<T>, "a reference is followed to a dict, a list or a name_space");
+    typename T::calls::handle* opened = nullptr;
+    const int status = T::calls::follow(arena().native_handle(), to.native(), &opened);
+    if (status == MPROC_ENOENT) return std::nullopt;
+    check(status, T::calls::follow_name);
+    return T(typename T::made(opened), container_options());
+  }
+
+ private:
+  datum copied(std::uint32_t flags) const {
+    const packer into;
+    check(Calls::copy(this->handle_.get(), flags, into.get()), Calls::copy_name);
+    return datum(into.native());
+  }
+};
+
+// What dict and name_space have in common.
+template <class Self, class Calls>
+class keyed : public container<Self, Calls> {
+  using key = typename Calls::key;
+
+ public:
+  using value_type = std::pair<datum, datum>;
+  using iterator = container_iterator<value_type>;
+  using const_iterator = iterator;
+
+  bool contains(const key& which) const {
+    int found = 0;
+    check(Calls::contains(this->handle_.get(), which.native(), &found), Calls::contains_name);
+    return found != 0;
+  }
+
+  /// Removes it; false if it was not there.
+  bool erase(const key& which) {
+    const int status = Calls::remove(this->handle_.get(), which.native());
+    if (status == MPROC_ENOENT) return false;
+    check(status, Calls::remove_name);
+    return true;
+  }
+
+  /// Appends to the list that is the value, atomically: to a mproc::list inside, or to a plain list. If there is no
+  /// value, it becomes a new mproc::list. errc::type_mismatch if it is something else.
+  void append_to(const key& which, const datum_ref& value) {
+    check(Calls::append_to(this->handle_.get(), which.native(), value.native()), Calls::append_to_name);
+  }
+
+  /// Everything, as it was at one moment.
+  datum::map items() const {
+    return drained<value_type>(opened(Calls::items, Calls::items_name),
+                               [](const auto& k, const auto& v) { return value_type(datum(k), datum(v)); });
+  }
+
+  iterator begin() const { return iterator(opened(Calls::iter, Calls::iter_name)); }
+  iterator end() const noexcept { return {}; }
+
+ protected:
+  explicit keyed(typename container<Self, Calls>::made what) noexcept : container<Self, Calls>(std::move(what)) {}
+
+  template <class Call>
+  mproc_iter_t* opened(Call call, const char* operation) const {
+    mproc_iter_t* iter = nullptr;
+    check(call(this->handle_.get(), &iter), operation);
+    return iter;
+  }
+};
+
+}  // namespace detail
+
+/// A shared dict: values under keys, in the order in which the keys were inserted. A key is any datum without a map or
+/// a reference in it, and the same if it has the same encoding: 1, 1.0 and true are three keys. A value is any datum,
+/// or another container.
+///
+///     mproc::dict stock{{"apple", 3}, {"pear", 2.5}};
+///     int apples = stock["apple"];                    // throws if there are none, or it is not an integer
+///     auto plums = stock.get<int>("plum");            // std::optional<int>
+///     stock["apple"] += 4;                            // atomic
+///     stock["orders"] = mproc::new_list;              // a container inside, which everybody can append to
+///     stock.get_list("orders").append({"pear", 1});   // a plain list as one element
+///     for (const auto& [name, value] : stock) std::cout << name << ": " << value << '\n';
+///
+/// Each operation is atomic: it has happened wholly or not at all, whatever is killed. (Except update(), and the
+/// constructor with values: each of their pairs is.) What is read is a copy; a list or a map that was stored as a datum
+/// is read and replaced as a whole. Containers inside live as long as a value leads to them or a handle is open.
+///
+/// The iterators go through the living dict, in its order, and fetch some pairs ahead: values may be set meanwhile, but
+/// if keys are added or removed they throw errc::changed. items(), keys() and values() are snapshots.
+class dict : public detail::keyed<dict, detail::dict_calls> {
+ public:
+  /// A key and its value, in braces.
+  struct entry {
+    datum_ref key;
+    datum_ref value;
+  };
+
+  /// Anonymous: for this process and the ones it forks.
+  explicit dict(const container_options& options = {}) : dict(domain(), options) {}
+  explicit dict(const domain& in, const container_options& options = {})
+      : dict(make(in, nullptr, options, false), options) {}
+
+  /// The same, with values.
+  dict(std::initializer_list<entry> entries, const container_options& options = {}) : dict(options) {
+    update(entries);
+  }
+
+  /// The value of the key, which becomes `value` if there was none: see at().
+  template <class T = datum>
+  T setdefault(const datum_ref& which, const datum_ref& value) {
+    if constexpr (detail::is_container<T>) {
+      // As get(): what leads to nothing was replaced meanwhile.
+      for (std::optional<reference> seen, before;; before = std::move(seen)) {
+        seen = setdefault<reference>(which, value);
+        if (std::optional<T> out = follow_if_there<T>(*seen)) return std::move(*out);
+        if (seen == before) throw error(MPROC_ENOENT, T::calls::follow_name);
+      }
+    } else {
+      std::optional<T> out;
+      const int status = detail::fetch_datum(
+          [&](void* to, std::size_t room, mproc_datum_t* d) {
+            return ::mproc_dict_setdefault(handle_.get(), which.native(), value.native(), to, room, d);
+          },
+          [&](const mproc_datum_t& d) { out.emplace(detail::decoded<T>(d)); });
+      detail::check(status, "dict_setdefault");
+      return std::move(*out);
+    }
+  }
+
+  /// Removes a key and returns its value; empty if it was not there. A container that nothing else leads to, and that
+  /// no handle is open on, is gone with it: open it before, to keep it.
+  std::optional<datum> pop(const datum_ref& which) {
+    std::optional<datum> out;
+    const int status = detail::fetch_datum(
+        [&](void* to, std::size_t room, mproc_datum_t* d) {
+          return ::mproc_dict_pop(handle_.get(), which.native(), to, room, d);
+        },
+        [&](const mproc_datum_t& d) { out.emplace(d); });
+    if (status != MPROC_ENOENT) detail::check(status, "dict_pop");
+    return out;
+  }
+
+  /// Removes the key that was inserted last and returns it with its value; empty if the dict is.
+  std::optional<value_type> popitem() {
+    unsigned char small_key[detail::stack_bytes], small_value[detail::stack_bytes];
+    std::unique_ptr<unsigned char[]> large_key, large_value;
+    void *key_at = small_key, *value_at = small_value;
+    std::size_t key_room = sizeof small_key, value_room = sizeof small_value;
+    for (;;) {
+      mproc_datum_t first{}, second{};
+      const int status = ::mproc_dict_popitem(handle_.get(), key_at, key_room, value_at, value_room, &first, &second);
+      if (status == MPROC_ENOENT) return std::nullopt;
+      if (status != MPROC_EMSGSIZE || (first.len <= key_room && second.len <= value_room)) {
+        detail::check(status, "dict_popitem");
+        return value_type(datum(first), datum(second));
+      }
+      if (first.len > key_room) {
+        key_room = first.len;
+        key_at = (large_key = std::unique_ptr<unsigned char[]>(new unsigned char[key_room])).get();
+      }
+      if (second.len > value_room) {
+        value_room = second.len;
+        value_at = (large_value = std::unique_ptr<unsigned char[]>(new unsigned char[value_room])).get();
+      }
+    }
+  }
+
+  /// Sets what a map has, or what is given in braces: each pair atomically, in order. If an error or the end of this
+  /// process comes in between, the first ones are set.
+  template <class Map, class = std::enable_if_t<detail::form_of<Map>() == detail::form::map ||
+                                                detail::form_of<Map>() == detail::form::datum>>
+  void update(const Map& map) {
+    const datum_ref pairs(map);
+    detail::check(::mproc_dict_update(handle_.get(), pairs.native()), "dict_update");
+  }
+  void update(std::initializer_list<entry> entries) {
+    for (const entry& pair : entries) set(pair.key, pair.value);
+  }
+
+  /// Removes everything.
+  void clear() { detail::check(::mproc_dict_clear(handle_.get()), "dict_clear"); }
+
+  /// All keys, or all values, as they were at one moment: as datums, or as what datum::as() can give.
+  template <class T = datum>
+  std::vector<T> keys() const {
+    return detail::drained<T>(opened(&::mproc_dict_keys, "dict_keys"),
+                              [](const auto& k, const auto&) { return detail::decoded<T>(k); });
+  }
+  template <class T = datum>
+  std::vector<T> values() const {
+    return detail::drained<T>(opened(&::mproc_dict_values, "dict_values"),
+                              [](const auto&, const auto& value) { return detail::decoded<T>(value); });
+  }
+
+ private:
+  friend object;
+  friend class detail::container<name_space, detail::namespace_calls>;
+  friend class detail::container<list, detail::list_calls>;
+  friend container;
+  dict(made what, const container_options&) noexcept : keyed(std::move(what)) {}
+};
+
+/// How list::sort() sorts.
+enum class sort_order {
+  ascending,
+  descending,
+};
+
+/// A shared list: elements with an index. Indices from -1 down count from the end. An element is any datum, or another
+/// container.
+///
+///     mproc::list log{1, "two", {3.0, nullptr}};   // the third is a plain list
+///     log.append("four");
+///     std::string last = log[-1];
+///     log[0] += 10;                                // atomic
+///     for (const mproc::datum& x : log) std::cout << x << '\n';
+///
+/// Each operation is atomic: it has happened wholly or not at all, whatever is killed. (Except the constructor with
+/// elements: each of them is.) What is read is a copy; a plain list or map is read and replaced as a whole.
+///
+/// The iterators go through the living list by index, and fetch some elements ahead: what is appended meanwhile is met,
+/// and what is inserted or removed before makes them meet an element twice or miss one. items() and slice() are
+/// snapshots.
+class list : public detail::container<list, detail::list_calls> {
+  using maybe = std::optional<std::int64_t>;
+
+ public:
+  using value_type = datum;
+  using iterator = container_iterator<datum>;
+  using const_iterator = iterator;
+
+  /// Anonymous: for this process and the ones it forks.
+  explicit list(const container_options& options = {}) : list(domain(), options) {}
+  explicit list(const domain& in, const container_options& options = {})
+      : list(make(in, nullptr, options, false), options) {}
+
+  /// The same, with elements.
+  list(std::initializer_list<datum_ref> elements, const container_options& options = {}) : list(options) {
+    for (const datum_ref& item : elements) append(item);
+  }
+
+  /// Adds an element at the end.
+  void append(const datum_ref& value) {
+    detail::check(::mproc_list_append(handle_.get(), value.native()), "list_append");
+  }
+  void push_back(const datum_ref& value) { append(value); }
+
+  /// Adds all elements of a list at the end, or none: a range, a datum that is a list, or elements in braces.
+  void extend(const datum_ref& elements) {
+    detail::check(::mproc_list_extend(handle_.get(), elements.native()), "list_extend");
+  }
+  /// The same of another shared list, or of this one, as it was at one moment.
+  void extend_from(const list& other) {
+    detail::check(::mproc_list_extend_from(handle_.get(), other.handle_.get()), "list_extend_from");
+  }
+
+  /// Adds an element before the one with that index; beyond the ends, at that end.
+  void insert(std::int64_t index, const datum_ref& value) {
+    detail::check(::mproc_list_insert(handle_.get(), index, value.native()), "list_insert");
+  }
+
+  /// Removes an element and returns it; errc::out_of_range if there is none with that index, or (try_pop) empty. A
+  /// container that nothing else leads to, and that no handle is open on, is gone with it.
+  datum pop(std::int64_t index = -1) {
+    std::optional<datum> out = try_pop(index);
+    if (!out) throw error(MPROC_ERANGE, "list_pop");
+    return std::move(*out);
+  }
+  std::optional<datum> try_pop(std::int64_t index = -1) {
+    std::optional<datum> out;
+    const int status = detail::fetch_datum(
+        [&](void* to, std::size_t room, mproc_datum_t* d) {
+          return ::mproc_list_pop(handle_.get(), index, to, room, d);
+        },
+        [&](const mproc_datum_t& d) { out.emplace(d); });
+    if (status != MPROC_ERANGE) detail::check(status, "list_pop");
+    return out;
+  }
+
+  /// Removes an element; errc::out_of_range if there is none with that index.
+  void erase(std::int64_t index) { detail::check(::mproc_list_delete(handle_.get(), index), "list_delete"); }
+
+  /// Removes the first element that is equal to the datum; false if there is none.
+  bool remove(const datum_ref& value) {
+    const int status = ::mproc_list_remove(handle_.get(), value.native());
+    if (status == MPROC_ENOENT) return false;
+    detail::check(status, "list_remove");
+    return true;
+  }
+
+  /// The index of the first element that is equal to the datum, in all or in a part of the list.
+  std::optional<std::size_t> index(const datum_ref& value, std::int64_t start = 0,
+                                   std::int64_t stop = MPROC_SLICE_END) const {
+    std::uint64_t found = 0;
+    const int status = ::mproc_list_index(handle_.get(), value.native(), start, stop, &found);
+    if (status == MPROC_ENOENT) return std::nullopt;
+    detail::check(status, "list_index");
+    return static_cast<std::size_t>(found);
+  }
+  bool contains(const datum_ref& value) const { return index(value).has_value(); }
+
+  /// How many elements are equal to the datum.
+  std::size_t count(const datum_ref& value) const {
+    std::uint64_t found = 0;
+    detail::check(::mproc_list_count(handle_.get(), value.native(), &found), "list_count");
+    return static_cast<std::size_t>(found);
+  }
+
+  void reverse() { detail::check(::mproc_list_reverse(handle_.get()), "list_reverse"); }
+
+  /// Sorts numbers by value (what is not a number last), text and bytes by their bytes, lists element by element, false
+  /// before true; equal ones keep their order. errc::type_mismatch, and nothing is done, if the types are mixed.
+  void sort(sort_order order = sort_order::ascending) {
+    const std::uint32_t flags = order == sort_order::descending ? MPROC_SORT_DESCENDING : 0;
+    detail::check(::mproc_list_sort(handle_.get(), flags), "list_sort");
+  }
+
+  /// Makes it so many repetitions of itself.
+  void repeat(std::size_t times) { detail::check(::mproc_list_repeat(handle_.get(), times), "list_repeat"); }
+
+  /// Removes everything.
+  void clear() { detail::check(::mproc_list_clear(handle_.get()), "list_clear"); }
+
+  // Parts of the list. Start, stop and step mean what they mean in Python; std::nullopt is to leave one out.
+
+  /// A part of the list, as it was at one moment: as datums, or as what datum::as() can give.
+  template <class T = datum>
+  std::vector<T> slice(maybe start = {}, maybe stop = {}, std::int64_t step = 1) const {
+    mproc_iter_t* iter = nullptr;
+    detail::check(::mproc_list_slice(handle_.get(), first(start, step), last(stop, step), step, &iter), "list_slice");
+    return detail::drained<T>(iter, [](const auto&, const auto& value) { return detail::decoded<T>(value); });
+  }
+
+  /// Replaces a part by the elements of a list, all or nothing. With a step of 1 it may have any length, with another
+  /// one only that of the part: errc::invalid_argument.
+  void assign_slice(maybe start, maybe stop, const datum_ref& elements, std::int64_t step = 1) {
+    detail::check(
+        ::mproc_list_slice_set(handle_.get(), first(start, step), last(stop, step), step, elements.native()),
+        "list_slice_set");
+  }
+
+  /// Removes a part.
+  void erase_slice(maybe start, maybe stop, std::int64_t step = 1) {
+    detail::check(::mproc_list_slice_delete(handle_.get(), first(start, step), last(stop, step), step),
+                  "list_slice_delete");
+  }
+
+  /// Everything, as it was at one moment.
+  template <class T = datum>
+  std::vector<T> items() const {
+    mproc_iter_t* iter = nullptr;
+    detail::check(::mproc_list_items(handle_.get(), &iter), "list_items");
+    return detail::drained<T>(iter, [](const auto&, const auto& value) { return detail::decoded<T>(value); });
+  }
+
+  iterator begin() const {
+    mproc_iter_t* iter = nullptr;
+    detail::check(::mproc_list_iter(handle_.get(), &iter), "list_iter");
+    return iterator(iter);
+  }
+  iterator end() const noexcept { return {}; }
+
+ private:
+  friend object;
+  friend class detail::container<name_space, detail::namespace_calls>;
+  friend class detail::container<dict, detail::dict_calls>;
+  friend container;
+  list(made what, const container_options&) noexcept : container(std::move(what)) {}
+
+  static std::int64_t first(maybe start, std::int64_t step) noexcept {
+    return start.value_or(step < 0 ? MPROC_SLICE_END : 0);
+  }
+  static std::int64_t last(maybe stop, std::int64_t step) noexcept {
+    return stop.value_or(step < 0 ? MPROC_SLICE_BEGIN : MPROC_SLICE_END);
+  }
+};
+
+/// A shared namespace: values under names, for configuration and state. A name has 1 to 255 bytes of UTF-8 and does not
+/// begin with '_'. A value is any datum, or another container. Otherwise as a dict; it is iterated as it was at one
+/// moment, in the order of the names. (A class of C++ cannot be called namespace.)
+///
+///     mproc::name_space config = mproc::name_space::create_or_open("config");
+///     config["rate"] = 0.5;
+///     double rate = config["rate"];
+class name_space : public detail::keyed<name_space, detail::namespace_calls> {
+ public:
+  /// Anonymous: for this process and the ones it forks.
+  explicit name_space(const container_options& options = {}) : name_space(domain(), options) {}
+  explicit name_space(const domain& in, const container_options& options = {})
+      : name_space(make(in, nullptr, options, false), options) {}
+
+ private:
+  friend object;
+  friend class detail::container<dict, detail::dict_calls>;
+  friend class detail::container<list, detail::list_calls>;
+  friend container;
+  name_space(made what, const container_options&) noexcept : keyed(std::move(what)) {}
+};
+
+namespace detail {
+
+template <class Self, class Calls>
+dict container<Self, Calls>::get_dict(const key& which) const {
+  return at<dict>(which);
+}
+template <class Self, class Calls>
+list container<Self, Calls>::get_list(const key& which) const {
+  return at<list>(which);
+}
+template <class Self, class Calls>
+name_space container<Self, Calls>::get_namespace(const key& which) const {
+  return at<name_space>(which);
+}
+
+}  // namespace detail
 
 // ---------------------------------------------------------------------------------------------
 // Waiting for many things
@@ -4139,6 +5974,8 @@ inline constexpr bool is_handle = std::is_nothrow_move_constructible_v<T> && std
 static_assert(is_handle<domain> && is_handle<cancel_token> && is_handle<mutex> && is_handle<queue>);
 static_assert(is_handle<recursive_mutex> && is_handle<shared_mutex> && is_handle<counting_semaphore>);
 static_assert(is_handle<condition> && is_handle<event> && is_handle<barrier> && is_handle<barrier::registration>);
+static_assert(is_handle<dict> && is_handle<list> && is_handle<name_space>);
+static_assert(std::is_nothrow_move_constructible_v<datum> && std::is_nothrow_move_assignable_v<datum>);
 static_assert(is_handle<handle> && is_handle<process> && is_handle<pipe_end> && is_handle<pipe>);
 static_assert(is_handle<queue::reservation> && is_handle<queue::message> && is_handle<leased<>>);
 static_assert(is_handle<pipe_end::reservation> && is_handle<pipe_end::message>);

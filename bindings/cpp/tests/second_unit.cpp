@@ -22,6 +22,12 @@ int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mpr
   mproc::condition ready;
   std::unique_lock lock(ready.mutex());
   ready.wait(lock, [&] { return mproc::barrier(1).arrive_and_wait([&] { ready.notify_one(); }) == 0; });
+  mproc::dict words{{"one", 1}, {"more", mproc::new_list}};
+  words.get_list("more").append({2, nullptr});
+  for (const auto& [word, meaning] : words) {
+    if (mproc::datum(word).is_nil() || meaning.is_nil()) return -1;
+  }
+  if (++words["one"] != 2) return -1;
   if (!mproc::wait_for({mproc::on_readable(lines), mproc::on_change(counter, 0)}, std::chrono::seconds(0))) return -1;
   return counter;
 }

@@ -1007,6 +1007,17 @@ int worker(const std::string& task) {
       while (auto message = end.next()) end.send(*message + "!");
       return 0;
     }
+    if (task == "containers") {
+      // The outermost container comes as a handle, the one inside as a reference in a message.
+      auto groups = mproc::dict::open(mproc::inherited("groups"));
+      auto calls = mproc::queue::open(mproc::inherited("calls"));
+      while (const auto call = calls.next_datum()) {
+        auto group = groups.follow<mproc::list>((*call)["group"].as<mproc::reference>());
+        group.append((*call)["name"]);
+        ++groups["calls"];
+      }
+      return 0;
+    }
     if (task == "echo") {
       auto there = mproc::queue::open(mproc::inherited("there"));
       auto back = mproc::queue::open(mproc::inherited("back"));
@@ -1186,6 +1197,20 @@ TEST("process: talks while it runs") {
   }
   there.shutdown();
   CHECK(echo.wait().success());
+}
+
+TEST("process: containers, and those inside them") {
+  mproc::dict groups;
+  mproc::queue calls;
+  spawned child("containers", {{"groups", groups}, {"calls", calls}});
+  groups["staff"] = mproc::new_list;
+  const auto staff = groups.get_list("staff");
+  for (const char* name : {"ann", "bob"}) {
+    calls.put_datum(mproc::datum::map{{"group", staff.ref()}, {"name", name}});
+  }
+  calls.shutdown();
+  CHECK(child.wait().success());
+  CHECK(staff.items<std::string>() == std::vector<std::string>{"ann", "bob"} && groups["calls"] == 2);
 }
 
 TEST("process: an end of a pipe is over with the program that had it") {

@@ -27,6 +27,7 @@ var outputs = map[string]string{
 	"job_pool":     `200 jobs done, 5 workers killed\n`,
 
 	"select_queues": `4000 messages came through 100 queues\n`,
+	"word_count":    `lines \[1 2 3 4\]: 16 words, 8 different, most often "fish": 8\n`,
 }
 
 func TestExamples(t *testing.T) {

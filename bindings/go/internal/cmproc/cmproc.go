@@ -180,6 +180,7 @@ const (
 	OK        = C.MPROC_OK
 	Recovered = C.MPROC_RECOVERED
 	Existed   = C.MPROC_EXISTED
+	End       = C.MPROC_END
 
 	EINVAL    = C.MPROC_EINVAL
 	ETIMEDOUT = C.MPROC_ETIMEDOUT
@@ -212,6 +213,7 @@ const (
 	EBROKEN   = C.MPROC_EBROKEN
 	EOVERFLOW = C.MPROC_EOVERFLOW
 	EFULL     = C.MPROC_EFULL
+	ECHANGED  = C.MPROC_ECHANGED
 
 	Forever     = C.MPROC_FOREVER
 	UntilClosed = C.GOMP_UNTIL_CLOSED // Forever, with a token that Close alone sets
@@ -317,6 +319,9 @@ const (
 	KindCondition Kind = C.GOMP_CONDITION
 	KindEvent     Kind = C.GOMP_EVENT
 	KindBarrier   Kind = C.GOMP_BARRIER
+	KindDict      Kind = C.GOMP_DICT
+	KindList      Kind = C.GOMP_LIST
+	KindNamespace Kind = C.GOMP_NAMESPACE
 	KindHandle    Kind = C.GOMP_HANDLE
 )
 

@@ -25,7 +25,10 @@ enum {
 	GOMP_SEMAPHORE = MPROC_KIND_SEMAPHORE,
 	GOMP_CONDITION = MPROC_KIND_CONDITION,
 	GOMP_EVENT = MPROC_KIND_EVENT,
-	GOMP_BARRIER = MPROC_KIND_BARRIER
+	GOMP_BARRIER = MPROC_KIND_BARRIER,
+	GOMP_DICT = MPROC_KIND_DICT,
+	GOMP_LIST = MPROC_KIND_LIST,
+	GOMP_NAMESPACE = MPROC_KIND_NAMESPACE
 };
 
 /* Where an object comes from. The first two take a domain and a name, the third a mproc_handle_t and no name. */
@@ -92,6 +95,9 @@ static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 	case GOMP_CONDITION: mproc_condition_close((mproc_condition_t *)handle); break;
 	case GOMP_EVENT: mproc_event_close((mproc_event_t *)handle); break;
 	case GOMP_BARRIER: mproc_barrier_close((mproc_barrier_t *)handle); break;
+	case GOMP_DICT: mproc_dict_close((mproc_dict_t *)handle); break;
+	case GOMP_LIST: mproc_list_close((mproc_list_t *)handle); break;
+	case GOMP_NAMESPACE: mproc_namespace_close((mproc_namespace_t *)handle); break;
 	case GOMP_HANDLE: mproc_handle_close((mproc_handle_t *)handle); break;
 	}
 	mproc_cancel_close(closing);
@@ -413,6 +419,9 @@ static inline int gomp_export(int kind, const void *object, gomp_made_t *made, u
 	case GOMP_CONDITION: status = mproc_condition_export((const mproc_condition_t *)object, &handle); break;
 	case GOMP_EVENT: status = mproc_event_export((const mproc_event_t *)object, &handle); break;
 	case GOMP_BARRIER: status = mproc_barrier_export((const mproc_barrier_t *)object, &handle); break;
+	case GOMP_DICT: status = mproc_dict_export((const mproc_dict_t *)object, &handle); break;
+	case GOMP_LIST: status = mproc_list_export((const mproc_list_t *)object, &handle); break;
+	case GOMP_NAMESPACE: status = mproc_namespace_export((const mproc_namespace_t *)object, &handle); break;
 	}
 	return gomp_made_handle(status, handle, made, kind_out, err);
 }
@@ -968,6 +977,588 @@ static inline int gomp_fd_ready(int fd)
 	struct pollfd one = { fd, POLLIN, 0 };
 
 	return poll(&one, 1, 0) != 0;
+}
+
+/* ---- datums ---- */
+
+/* mproc_datum_t, but for the pointer: Go may not pass memory that points to other Go memory. */
+typedef struct {
+	int32_t type;
+	uint32_t kind;
+	uint64_t bits;
+	uint64_t place;
+	size_t len; /* of the bytes given apart */
+	uint32_t generation;
+	uint32_t reserved;
+} gomp_datum_t;
+
+static inline mproc_datum_t gomp_in(const gomp_datum_t *in, const unsigned char *data)
+{
+	mproc_datum_t d;
+
+	memset(&d, 0, sizeof d);
+	d.type = in->type;
+	d.kind = in->kind;
+	d.as.u = in->bits;
+	d.place = in->place;
+	switch (in->type) {
+	case MPROC_DATUM_STR:
+	case MPROC_DATUM_BYTES:
+	case MPROC_DATUM_LIST:
+	case MPROC_DATUM_MAP:
+		d.data = in->len ? (const void *)data : (const void *)"";
+		d.len = in->len;
+		break;
+	case MPROC_DATUM_REF: /* to a named object, or to a container */
+		d.data = in->len ? data : NULL;
+		d.len = in->len ? in->len : in->generation;
+		break;
+	}
+	return d;
+}
+
+static inline void gomp_describe(gomp_datum_t *out, mproc_datum_t d)
+{
+	int container = d.type == MPROC_DATUM_REF && !d.data;
+
+	out->type = d.type;
+	out->kind = d.kind;
+	out->bits = d.as.u;
+	out->place = d.place;
+	out->len = container ? 0 : d.len;
+	out->generation = container ? (uint32_t)d.len : 0;
+}
+
+/* What came into `buf`; MPROC_EMSGSIZE says only how much room it wants. */
+static inline int gomp_out(int status, gomp_datum_t *out, mproc_datum_t d, unsigned char *buf, mproc_error_t *err)
+{
+	if (status >= 0) {
+		gomp_describe(out, d);
+		if (out->len && d.data && d.data != buf)
+			memmove(buf, d.data, out->len);
+	} else if (status == MPROC_EMSGSIZE) {
+		out->len = d.len;
+	}
+	return gomp_end(status, err);
+}
+
+static inline mproc_datum_t gomp_nothing(void)
+{
+	mproc_datum_t d;
+
+	memset(&d, 0, sizeof d);
+	return d;
+}
+
+static inline int gomp_datum_encode(const gomp_datum_t *in, const unsigned char *data, unsigned char *buf, size_t cap,
+				    size_t *len_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_datum_encode(gomp_in(in, data), buf, cap, len_out), err);
+}
+
+/* `at_out` is where in `packed` the bytes of the datum are. */
+static inline int gomp_datum_decode(const unsigned char *packed, size_t len, gomp_datum_t *out, size_t *at_out,
+				    mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status = mproc_datum_decode(packed, len, &d);
+
+	if (status >= 0) {
+		gomp_describe(out, d);
+		*at_out = out->len ? (size_t)((const unsigned char *)d.data - packed) : 0;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_datum_to_json(const gomp_datum_t *in, const unsigned char *data, uint32_t flags,
+				     unsigned char *buf, size_t cap, size_t *len_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_datum_to_json(gomp_in(in, data), flags, (char *)buf, cap, len_out), err);
+}
+
+/* A finished datum in a builder: where its bytes are. The builder is the caller's, unless this fails. */
+static inline int gomp_built(int status, mproc_builder_t *builder, void **builder_out, gomp_datum_t *out,
+			     const void **data_out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+
+	if (status >= 0)
+		status = mproc_builder_datum(builder, &d);
+	if (status < 0) {
+		gomp_end(status, err);
+		mproc_builder_close(builder);
+		return status;
+	}
+	gomp_describe(out, d);
+	*builder_out = builder;
+	*data_out = d.data;
+	return status;
+}
+
+static inline int gomp_from_json(const unsigned char *json, size_t len, void **builder_out, gomp_datum_t *out,
+				 const void **data_out, mproc_error_t *err)
+{
+	mproc_builder_t *builder = NULL;
+	int status = mproc_builder_create(&builder);
+
+	if (status < 0)
+		return gomp_end(status, err);
+	status = mproc_builder_add_json(builder, len ? (const char *)json : "", len);
+	return gomp_built(status, builder, builder_out, out, data_out, err);
+}
+
+static inline void gomp_builder_close(void *builder)
+{
+	mproc_builder_close((mproc_builder_t *)builder);
+}
+
+static inline int gomp_queue_put_datum(const void *queue, const gomp_datum_t *in, const unsigned char *data,
+				       int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_queue_put_datum((const mproc_queue_t *)queue, gomp_in(in, data), wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_queue_get_datum(const void *queue, unsigned char *buf, size_t cap, gomp_datum_t *out,
+				       int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_queue_get_datum((const mproc_queue_t *)queue, buf, cap, &d, wait_ns, token));
+	return gomp_out(status, out, d, buf, err);
+}
+
+static inline int gomp_pipe_send_datum(const void *pipe, const gomp_datum_t *in, const unsigned char *data,
+				       int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_pipe_send_datum((const mproc_pipe_t *)pipe, gomp_in(in, data), wait_ns, token));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_pipe_recv_datum(const void *pipe, unsigned char *buf, size_t cap, gomp_datum_t *out,
+				       int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_pipe_recv_datum((const mproc_pipe_t *)pipe, buf, cap, &d, wait_ns, token));
+	return gomp_out(status, out, d, buf, err);
+}
+
+/* ---- dict, list and namespace ---- */
+
+static inline int gomp_container_make(int kind, int how, const void *from, const char *name, uint32_t flags,
+				      uint64_t limit_bytes, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_container_options_t options = MPROC_CONTAINER_OPTIONS_INIT;
+	mproc_dict_t *dict = NULL;
+	mproc_list_t *list = NULL;
+	mproc_namespace_t *ns = NULL;
+	int status = MPROC_EINVAL;
+
+	options.flags = flags;
+	options.limit_bytes = limit_bytes;
+	switch (kind) {
+	case GOMP_DICT: GOMP_MAKE(status, how, dict, from, name, &options, &dict); break;
+	case GOMP_LIST: GOMP_MAKE(status, how, list, from, name, &options, &list); break;
+	case GOMP_NAMESPACE: GOMP_MAKE(status, how, namespace, from, name, &options, &ns); break;
+	}
+	return gomp_made(kind, status, dict ? (void *)dict : list ? (void *)list : (void *)ns, NULL, made, err);
+}
+
+/* `status` = the function of the kind, where all three have it. */
+#define GOMP_EACH(status, kind, handle, call, ...)                                                             \
+	do {                                                                                                   \
+		switch (kind) {                                                                                \
+		case GOMP_DICT: (status) = mproc_dict_##call((const mproc_dict_t *)(handle), __VA_ARGS__); break; \
+		case GOMP_LIST: (status) = mproc_list_##call((const mproc_list_t *)(handle), __VA_ARGS__); break; \
+		case GOMP_NAMESPACE:                                                                           \
+			(status) = mproc_namespace_##call((const mproc_namespace_t *)(handle), __VA_ARGS__);   \
+			break;                                                                                 \
+		default: (status) = MPROC_EINVAL;                                                              \
+		}                                                                                              \
+	} while (0)
+
+/* The same for what is at a place: a key, an index (its bits), or a name (NUL-terminated). */
+#define GOMP_AT(status, kind, handle, at, at_data, call, ...)                                                          \
+	do {                                                                                                           \
+		switch (kind) {                                                                                        \
+		case GOMP_DICT:                                                                                        \
+			(status) = mproc_dict_##call((const mproc_dict_t *)(handle), gomp_in(at, at_data), __VA_ARGS__); \
+			break;                                                                                         \
+		case GOMP_LIST:                                                                                        \
+			(status) = mproc_list_##call((const mproc_list_t *)(handle), (int64_t)(at)->bits, __VA_ARGS__); \
+			break;                                                                                         \
+		case GOMP_NAMESPACE:                                                                                   \
+			(status) = mproc_namespace_##call((const mproc_namespace_t *)(handle), (const char *)(at_data), \
+							  __VA_ARGS__);                                                \
+			break;                                                                                         \
+		default: (status) = MPROC_EINVAL;                                                                      \
+		}                                                                                                      \
+	} while (0)
+
+static inline int gomp_ref(int kind, const void *handle, gomp_datum_t *out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status;
+
+	GOMP_EACH(status, kind, handle, ref, &d);
+	if (status >= 0)
+		gomp_describe(out, d);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_arena(int kind, const void *handle, const mproc_arena_t **arena_out)
+{
+	int status;
+
+	GOMP_EACH(status, kind, handle, arena, arena_out);
+	return status;
+}
+
+/* A handle of the kind `wanted` on what `ref` refers to, in the arena of `handle`. */
+static inline int gomp_follow(int kind, const void *handle, int wanted, const gomp_datum_t *ref, gomp_made_t *made,
+			      mproc_error_t *err)
+{
+	const mproc_arena_t *arena = NULL;
+	mproc_dict_t *dict = NULL;
+	mproc_list_t *list = NULL;
+	mproc_namespace_t *ns = NULL;
+	int status = gomp_arena(kind, handle, &arena);
+
+	if (status >= 0) {
+		switch (wanted) {
+		case GOMP_DICT: status = mproc_dict_follow(arena, gomp_in(ref, NULL), &dict); break;
+		case GOMP_LIST: status = mproc_list_follow(arena, gomp_in(ref, NULL), &list); break;
+		case GOMP_NAMESPACE: status = mproc_namespace_follow(arena, gomp_in(ref, NULL), &ns); break;
+		}
+	}
+	return gomp_made(wanted, status, dict ? (void *)dict : list ? (void *)list : (void *)ns, NULL, made, err);
+}
+
+static inline int gomp_arena_info(int kind, const void *handle, mproc_arena_info_t *info_out, mproc_error_t *err)
+{
+	const mproc_arena_t *arena = NULL;
+	int status = gomp_arena(kind, handle, &arena);
+
+	if (status >= 0)
+		status = mproc_arena_info(arena, info_out, sizeof *info_out);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_arena_check(int kind, const void *handle, mproc_error_t *err)
+{
+	const mproc_arena_t *arena = NULL;
+	int status = gomp_arena(kind, handle, &arena);
+
+	if (status >= 0)
+		status = mproc_arena_check(arena, NULL, 0);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_arena_collect(int kind, const void *handle, uint64_t *freed_out, mproc_error_t *err)
+{
+	const mproc_arena_t *arena = NULL;
+	int status = gomp_arena(kind, handle, &arena);
+
+	if (status >= 0)
+		status = mproc_arena_collect(arena, freed_out);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_len(int kind, const void *handle, uint64_t *len_out, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_EACH(status, kind, handle, len, len_out);
+	return gomp_end(status, err);
+}
+
+/* All of it as one datum in a builder. */
+static inline int gomp_copy(int kind, const void *handle, uint32_t flags, void **builder_out, gomp_datum_t *out,
+			    const void **data_out, mproc_error_t *err)
+{
+	mproc_builder_t *builder = NULL;
+	int status = mproc_builder_create(&builder);
+
+	if (status < 0)
+		return gomp_end(status, err);
+	GOMP_EACH(status, kind, handle, copy, flags, builder);
+	return gomp_built(status, builder, builder_out, out, data_out, err);
+}
+
+static inline int gomp_get(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+			   unsigned char *buf, size_t cap, gomp_datum_t *out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status;
+
+	GOMP_AT(status, kind, handle, at, at_data, get, buf, cap, &d);
+	return gomp_out(status, out, d, buf, err);
+}
+
+static inline int gomp_set(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+			   const gomp_datum_t *value, const unsigned char *value_data, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_AT(status, kind, handle, at, at_data, set, gomp_in(value, value_data));
+	return gomp_end(status, err);
+}
+
+static inline int gomp_delete(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+			      mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_dict_delete((const mproc_dict_t *)handle, gomp_in(at, at_data)); break;
+	case GOMP_LIST: status = mproc_list_delete((const mproc_list_t *)handle, (int64_t)at->bits); break;
+	case GOMP_NAMESPACE:
+		status = mproc_namespace_delete((const mproc_namespace_t *)handle, (const char *)at_data);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_add(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+			   const gomp_datum_t *delta, gomp_datum_t *sum_out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status;
+
+	GOMP_AT(status, kind, handle, at, at_data, add, gomp_in(delta, NULL), &d);
+	if (status >= 0)
+		gomp_describe(sum_out, d);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_compare_exchange(int kind, const void *handle, const gomp_datum_t *at,
+					const unsigned char *at_data, const gomp_datum_t *expected,
+					const unsigned char *expected_data, const gomp_datum_t *desired,
+					const unsigned char *desired_data, int *swapped_out, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_AT(status, kind, handle, at, at_data, compare_exchange, gomp_in(expected, expected_data),
+		gomp_in(desired, desired_data), swapped_out);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_contains(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+				int *contains_out, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT:
+		status = mproc_dict_contains((const mproc_dict_t *)handle, gomp_in(at, at_data), contains_out);
+		break;
+	case GOMP_NAMESPACE:
+		status = mproc_namespace_contains((const mproc_namespace_t *)handle, (const char *)at_data, contains_out);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_append_to(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+				 const gomp_datum_t *value, const unsigned char *value_data, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_in(value, value_data);
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_dict_append_to((const mproc_dict_t *)handle, gomp_in(at, at_data), d); break;
+	case GOMP_NAMESPACE:
+		status = mproc_namespace_append_to((const mproc_namespace_t *)handle, (const char *)at_data, d);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_pop(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+			   unsigned char *buf, size_t cap, gomp_datum_t *out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_dict_pop((const mproc_dict_t *)handle, gomp_in(at, at_data), buf, cap, &d); break;
+	case GOMP_LIST: status = mproc_list_pop((const mproc_list_t *)handle, (int64_t)at->bits, buf, cap, &d); break;
+	}
+	return gomp_out(status, out, d, buf, err);
+}
+
+static inline int gomp_clear(int kind, const void *handle, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_dict_clear((const mproc_dict_t *)handle); break;
+	case GOMP_LIST: status = mproc_list_clear((const mproc_list_t *)handle); break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_dict_setdefault(const void *dict, const gomp_datum_t *key, const unsigned char *key_data,
+				       const gomp_datum_t *value, const unsigned char *value_data, unsigned char *buf,
+				       size_t cap, gomp_datum_t *out, mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status = mproc_dict_setdefault((const mproc_dict_t *)dict, gomp_in(key, key_data),
+					   gomp_in(value, value_data), buf, cap, &d);
+
+	return gomp_out(status, out, d, buf, err);
+}
+
+static inline int gomp_dict_popitem(const void *dict, unsigned char *key_buf, size_t key_cap, unsigned char *buf,
+				    size_t cap, gomp_datum_t *key_out, gomp_datum_t *value_out, mproc_error_t *err)
+{
+	mproc_datum_t key = gomp_nothing(), value = gomp_nothing();
+	int status = mproc_dict_popitem((const mproc_dict_t *)dict, key_buf, key_cap, buf, cap, &key, &value);
+
+	gomp_out(status, key_out, key, key_buf, err);
+	return gomp_out(status, value_out, value, buf, err);
+}
+
+static inline int gomp_dict_update(const void *dict, const gomp_datum_t *map, const unsigned char *data,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_dict_update((const mproc_dict_t *)dict, gomp_in(map, data)), err);
+}
+
+/* ---- iterators ---- */
+
+enum { GOMP_ITEMS, GOMP_LIVE };
+
+static inline int gomp_iter(int kind, const void *handle, int what, void **iter_out, mproc_error_t *err)
+{
+	const mproc_dict_t *dict = (const mproc_dict_t *)handle;
+	const mproc_list_t *list = (const mproc_list_t *)handle;
+	mproc_iter_t *iter = NULL;
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = what == GOMP_LIVE ? mproc_dict_iter(dict, &iter) : mproc_dict_items(dict, &iter); break;
+	case GOMP_LIST: status = what == GOMP_LIVE ? mproc_list_iter(list, &iter) : mproc_list_items(list, &iter); break;
+	case GOMP_NAMESPACE: status = mproc_namespace_items((const mproc_namespace_t *)handle, &iter); break;
+	}
+	*iter_out = iter;
+	return gomp_end(status, err);
+}
+
+static inline int gomp_list_slice(const void *list, int64_t start, int64_t stop, int64_t step, void **iter_out,
+				  mproc_error_t *err)
+{
+	mproc_iter_t *iter = NULL;
+	int status = mproc_list_slice((const mproc_list_t *)list, start, stop, step, &iter);
+
+	*iter_out = iter;
+	return gomp_end(status, err);
+}
+
+/* A pair, in the iterator's own memory. */
+typedef struct {
+	gomp_datum_t key, value;
+	const void *key_data, *value_data;
+} gomp_pair_t;
+
+static inline int gomp_iter_next(void *iter, gomp_pair_t *out, mproc_error_t *err)
+{
+	mproc_datum_t key = gomp_nothing(), value = gomp_nothing();
+	int status = mproc_iter_next((mproc_iter_t *)iter, &key, &value);
+
+	if (status >= 0) {
+		gomp_describe(&out->key, key);
+		gomp_describe(&out->value, value);
+		out->key_data = key.data;
+		out->value_data = value.data;
+	}
+	return gomp_end(status, err);
+}
+
+static inline void gomp_iter_close(void *iter)
+{
+	mproc_iter_close((mproc_iter_t *)iter);
+}
+
+/* ---- list ---- */
+
+static inline int gomp_list_append(const void *list, const gomp_datum_t *value, const unsigned char *data,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_list_append((const mproc_list_t *)list, gomp_in(value, data)), err);
+}
+
+static inline int gomp_list_extend(const void *list, const gomp_datum_t *values, const unsigned char *data,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_list_extend((const mproc_list_t *)list, gomp_in(values, data)), err);
+}
+
+static inline int gomp_list_extend_from(const void *list, const void *other, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_extend_from((const mproc_list_t *)list, (const mproc_list_t *)other), err);
+}
+
+static inline int gomp_list_insert(const void *list, int64_t index, const gomp_datum_t *value,
+				   const unsigned char *data, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_insert((const mproc_list_t *)list, index, gomp_in(value, data)), err);
+}
+
+static inline int gomp_list_remove(const void *list, const gomp_datum_t *value, const unsigned char *data,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_list_remove((const mproc_list_t *)list, gomp_in(value, data)), err);
+}
+
+static inline int gomp_list_index(const void *list, const gomp_datum_t *value, const unsigned char *data, int64_t start,
+				  int64_t stop, uint64_t *index_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_index((const mproc_list_t *)list, gomp_in(value, data), start, stop, index_out), err);
+}
+
+static inline int gomp_list_count(const void *list, const gomp_datum_t *value, const unsigned char *data,
+				  uint64_t *count_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_count((const mproc_list_t *)list, gomp_in(value, data), count_out), err);
+}
+
+static inline int gomp_list_reverse(const void *list, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_reverse((const mproc_list_t *)list), err);
+}
+
+static inline int gomp_list_sort(const void *list, uint32_t flags, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_sort((const mproc_list_t *)list, flags), err);
+}
+
+static inline int gomp_list_repeat(const void *list, uint64_t times, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_repeat((const mproc_list_t *)list, times), err);
+}
+
+static inline int gomp_list_slice_set(const void *list, int64_t start, int64_t stop, int64_t step,
+				      const gomp_datum_t *values, const unsigned char *data, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_slice_set((const mproc_list_t *)list, start, stop, step, gomp_in(values, data)), err);
+}
+
+static inline int gomp_list_slice_delete(const void *list, int64_t start, int64_t stop, int64_t step,
+					 mproc_error_t *err)
+{
+	return gomp_end(mproc_list_slice_delete((const mproc_list_t *)list, start, stop, step), err);
 }
 
 #endif

@@ -5,6 +5,7 @@ package ctest
 /*
 #cgo pkg-config: mproc
 #include <mproc.h>
+#include <stdlib.h>
 */
 import "C"
 
@@ -37,4 +38,105 @@ func Store(value, in unsafe.Pointer, size uintptr) (status int32) {
 // ArrayGet is mproc_array_get.
 func ArrayGet(array unsafe.Pointer, index int, out unsafe.Pointer, size uintptr) (status int32) {
 	return int32(C.mproc_array_get((*C.mproc_array_t)(array), C.size_t(index), out, C.size_t(size)))
+}
+
+// Canonical checks an encoding and gives the one form of it.
+func Canonical(packed []byte) (canonical []byte, status int32) {
+	in := C.CBytes(packed)
+	defer C.free(in)
+	d := C.mproc_datum_packed(in, C.size_t(len(packed)))
+	if status = int32(C.mproc_datum_check(d)); status < 0 {
+		return nil, status
+	}
+	return encoded(d)
+}
+
+func encoded(d C.mproc_datum_t) ([]byte, int32) {
+	var n C.size_t
+	status := C.mproc_datum_encode(d, nil, 0, &n)
+	if status < 0 && status != C.MPROC_EMSGSIZE {
+		return nil, int32(status)
+	}
+	out := C.malloc(n + 1)
+	defer C.free(out)
+	status = C.mproc_datum_encode(d, out, n, &n)
+	return C.GoBytes(out, C.int(n)), int32(status)
+}
+
+// Builder is mproc_builder_t: its methods add what Go values are made of. Encode ends it.
+type Builder struct {
+	raw    *C.mproc_builder_t
+	status C.int // of what failed first
+}
+
+// NewBuilder makes a builder.
+func NewBuilder() *Builder {
+	b := new(Builder)
+	b.status = C.mproc_builder_create(&b.raw)
+	return b
+}
+
+func (b *Builder) did(status C.int) {
+	if b.status >= 0 {
+		b.status = status
+	}
+}
+
+func (b *Builder) add(d C.mproc_datum_t) { b.did(C.mproc_builder_add(b.raw, d)) }
+
+// Nil adds nil.
+func (b *Builder) Nil() { b.add(C.mproc_datum_nil()) }
+
+// Bool adds a bool.
+func (b *Builder) Bool(v bool) {
+	var i C.int
+	if v {
+		i = 1
+	}
+	b.add(C.mproc_datum_bool(i))
+}
+
+// Int adds an integer.
+func (b *Builder) Int(v int64) { b.add(C.mproc_datum_int(C.int64_t(v))) }
+
+// Uint adds an unsigned integer.
+func (b *Builder) Uint(v uint64) { b.add(C.mproc_datum_uint(C.uint64_t(v))) }
+
+// Float adds a float.
+func (b *Builder) Float(v float64) { b.add(C.mproc_datum_float(C.double(v))) }
+
+// Text adds a string.
+func (b *Builder) Text(v string) {
+	s := C.CString(v)
+	defer C.free(unsafe.Pointer(s))
+	b.add(C.mproc_datum_strn(s, C.size_t(len(v))))
+}
+
+// Bytes adds bytes.
+func (b *Builder) Bytes(v []byte) {
+	p := C.CBytes(v)
+	defer C.free(p)
+	b.add(C.mproc_datum_bytes(p, C.size_t(len(v))))
+}
+
+// BeginList begins a list.
+func (b *Builder) BeginList() { b.did(C.mproc_builder_begin_list(b.raw)) }
+
+// BeginMap begins a map.
+func (b *Builder) BeginMap() { b.did(C.mproc_builder_begin_map(b.raw)) }
+
+// End ends the list or map that was begun last.
+func (b *Builder) End() { b.did(C.mproc_builder_end(b.raw)) }
+
+// Encode gives the encoding of what was built.
+func (b *Builder) Encode() (packed []byte, status int32) {
+	defer C.mproc_builder_close(b.raw)
+	if b.status < 0 {
+		return nil, int32(b.status)
+	}
+	var d C.mproc_datum_t
+	if status := C.mproc_builder_datum(b.raw, &d); status < 0 {
+		return nil, int32(status)
+	}
+	return encoded(d)
 }
