@@ -2560,8 +2560,9 @@ mproc_datum_t mproc_datum_absent(void);
 int mproc_datum_check(mproc_datum_t datum);
 
 /**
- * The order of two datums, which is that of mproc_list_sort(): numbers by their value, exactly, whatever their type, NaN
- * last; false before true; strings and bytes by their bytes; lists by the first elements that differ; nil equals nil.
+ * The order of two datums, which is that of mproc_list_sort(): numbers by their value, exactly, whatever their type,
+ * NaN last; false before true; strings and bytes by their bytes; lists by the first elements that differ; nil equals
+ * nil.
  *
  * @param[out] order_out  -1, 0 or 1: a comes before b, they are equal, a comes after b
  * @retval MPROC_OK  @retval MPROC_ETYPE  the two have no order   @retval MPROC_EINVAL  NULL, or one is no datum
@@ -2572,8 +2573,8 @@ int mproc_datum_compare(mproc_datum_t a,
                         int *order_out);
 
 /**
- * Whether two datums are the same key: of the same type and value. 1, 1.0 and true are three different ones, and so are
- * 0.0 and -0.0; maps are equal if their pairs are, in the same order.
+ * Whether two datums are the same key: of the same type and value. 1, 1.0 and true are three different ones, and so
+ * are 0.0 and -0.0; maps are equal if their pairs are, in the same order.
  *
  * @param[out] equal_out  1 or 0
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or one is no datum   @retval MPROC_ENOMEM
@@ -2584,8 +2585,8 @@ int mproc_datum_equal(mproc_datum_t a,
                       int *equal_out);
 
 /**
- * The encoding of a datum: MessagePack, in the one form that the library uses. Each datum has exactly one: the shortest
- * header, floats as 64 bits, one NaN. So equal bytes are equal datums.
+ * The encoding of a datum: MessagePack, in the one form that the library uses. Each datum has exactly one: the
+ * shortest header, floats as 64 bits, one NaN. So equal bytes are equal datums.
  *
  * @param datum         its bytes may be in buf
  * @param buf,cap       where to, and its size; buf may be NULL when cap is 0
@@ -2605,8 +2606,8 @@ int mproc_datum_encode(mproc_datum_t datum,
  *
  * @param msgpack,len      exactly one datum
  * @param[out] datum_out   its strings, bytes, lists, maps and names point into msgpack
- * @retval MPROC_OK        @retval MPROC_EINVAL  NULL, or not the encoding of one datum: cut off, more than one, text that
- *                         is not UTF-8, more than 64 levels deep, or an extension type that is not the library's
+ * @retval MPROC_OK        @retval MPROC_EINVAL  NULL, or not the encoding of one datum: cut off, more than one, text
+ *                         that is not UTF-8, more than 64 levels deep, or an extension type that is not the library's
  * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
  */
 int mproc_datum_decode(const void *msgpack,
@@ -2674,8 +2675,8 @@ int mproc_builder_add(mproc_builder_t *builder,
 int mproc_builder_begin_list(mproc_builder_t *builder);
 
 /**
- * Begins a map: what is added up to mproc_builder_end() are its keys and values in turn. The order of the pairs is kept;
- * a key may come twice.
+ * Begins a map: what is added up to mproc_builder_end() are its keys and values in turn. The order of the pairs is
+ * kept; a key may come twice.
  *
  * @retval MPROC_OK  @retval others  as mproc_builder_begin_list()
  * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
@@ -2692,20 +2693,21 @@ int mproc_builder_begin_map(mproc_builder_t *builder);
 int mproc_builder_end(mproc_builder_t *builder);
 
 /**
- * Adds the datum that a JSON text is, as mproc_builder_add() does. Numbers with a point or an exponent are floats, and so
- * are integers beyond 64 bits; a map's pairs stay as they are, also if a key comes twice.
+ * Adds the datum that a JSON text is, as mproc_builder_add() does. Numbers with a point or an exponent are floats, and
+ * so are integers beyond 64 bits; a map's pairs stay as they are, also if a key comes twice.
  *
  * What JSON has no form for is a map with one key that says so. Bytes: {"$bytes": "base64"}. Floats that are not
  * finite: {"$float": "nan"}, "inf" or "-inf". Maps with other keys than strings: {"$map": [[key, value], ...]}. Weak
  * references: {"$ref": {"kind": "queue", "name": "jobs"}}, or {"$ref": {"kind": "dict", "arena": "1f", "place": "2a",
  * "generation": "1"}} with numbers in hexadecimal. A map that itself has exactly one pair, with such a key, is written
- * {"$map": [["$ref", ...]]}; as it is, it would be refused, or taken for what it looks like. The deepest text takes some
- * 90 KiB of stack.
+ * {"$map": [["$ref", ...]]}; as it is, it would be refused, or taken for what it looks like. The deepest text takes
+ * some 90 KiB of stack.
  *
  * @param json,len  UTF-8; a NUL at the end is not part of it
  * @retval MPROC_OK      added
- * @retval MPROC_EINVAL  NULL, not JSON (mproc_last_error() says where), not the JSON of a datum, more than 64 levels deep
- *                       here, or the builder has its one datum already. Nothing was added.    @retval MPROC_ENOMEM
+ * @retval MPROC_EINVAL  NULL, not JSON (mproc_last_error() says where), not the JSON of a datum, more than 64 levels
+ *                       deep here, or the builder has its one datum already. Nothing was added.    @retval
+ *                       MPROC_ENOMEM
  * Blocks: no.  Threads: one at a time.  Fork: the child has a copy.  Signals: no.
  */
 int mproc_builder_add_json(mproc_builder_t *builder,
@@ -2736,8 +2738,8 @@ int mproc_reader_init(mproc_reader_t *reader_out,
                       size_t *count_out);
 
 /**
- * The next element of a list; of a map in turn a key and its value. A list or map inside comes as such: it has a reader
- * of its own.
+ * The next element of a list; of a map in turn a key and its value. A list or map inside comes as such: it has a
+ * reader of its own.
  *
  * @param[out] datum_out  points into what is read
  * @retval MPROC_OK  @retval MPROC_END  there is no more; it stays so
@@ -4344,8 +4346,8 @@ int mproc_pipe_recv(const mproc_pipe_t *pipe,
                     const mproc_cancel_t *cancel);
 
 /**
- * Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it are
- * weak.
+ * Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it
+ * are weak.
  *
  * @param datum       a value; MPROC_DATUM_NEW and MPROC_DATUM_ABSENT are none
  * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
@@ -4368,8 +4370,8 @@ int mproc_pipe_send_datum(const mproc_pipe_t *pipe,
  * @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
  * @param cancel          NULL or a token that ends the wait
  * @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays
- * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
- *                        (MPROC_DATUM_BYTES)
+ * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its
+ *                        bytes (MPROC_DATUM_BYTES)
  * @retval others  as mproc_pipe_recv()
  * Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
  */
@@ -4688,8 +4690,8 @@ int mproc_queue_put_datum(const mproc_queue_t *queue,
  * @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
  * @param cancel          NULL or a token that ends the wait
  * @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays at the front
- * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
- *                        (MPROC_DATUM_BYTES)
+ * @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its
+ *                        bytes (MPROC_DATUM_BYTES)
  * @retval others  as mproc_queue_get()
  * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
  */

@@ -66,6 +66,7 @@ fn statuses_agree() {
         (Error::Broken, ffi::MPROC_EBROKEN),
         (Error::Overflow("x"), ffi::MPROC_EOVERFLOW),
         (Error::Full("x"), ffi::MPROC_EFULL),
+        (Error::Changed, ffi::MPROC_ECHANGED),
     ];
     let mut seen = std::collections::HashSet::new();
     for (error, status) in table {
@@ -73,6 +74,6 @@ fn statuses_agree() {
         assert!(seen.insert(status), "{status} twice");
     }
     seen.insert(ffi::MPROC_EPANIC);
-    assert_eq!(seen.len(), 31, "the codes are -1 to -31 without a gap");
-    assert!(seen.iter().all(|s| (-31..=-1).contains(s)));
+    assert_eq!(seen.len(), 32, "the codes are -1 to -32 without a gap");
+    assert!(seen.iter().all(|s| (-32..=-1).contains(s)));
 }

@@ -230,8 +230,8 @@ pub unsafe extern "C" fn mproc_pipe_recv(
     })
 }
 
-/// Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it are
-/// weak.
+/// Sends a datum to the other end: the message is its encoding, MessagePack (mproc_datum_encode()). References in it
+/// are weak.
 ///
 /// @param datum       a value; MPROC_DATUM_NEW and MPROC_DATUM_ABSENT are none
 /// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
@@ -263,8 +263,8 @@ pub unsafe extern "C" fn mproc_pipe_send_datum(
 /// @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
 /// @param cancel          NULL or a token that ends the wait
 /// @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays
-/// @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
-///                        (MPROC_DATUM_BYTES)
+/// @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its
+///                        bytes (MPROC_DATUM_BYTES)
 /// @retval others  as mproc_pipe_recv()
 /// Blocks: up to timeout_ns.  Threads: any, concurrently (but see MPROC_PIPE_EXCLUSIVE).  Fork: yes.  Signals: no.
 #[no_mangle]

@@ -267,8 +267,8 @@ pub unsafe extern "C" fn mproc_queue_put_datum(
 /// @param timeout_ns      nanoseconds to wait for a message; MPROC_FOREVER waits, 0 tries once
 /// @param cancel          NULL or a token that ends the wait
 /// @retval MPROC_OK       taken    @retval MPROC_EMSGSIZE  cap is too small; the message stays at the front
-/// @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its bytes
-///                        (MPROC_DATUM_BYTES)
+/// @retval MPROC_EINVAL   NULL or bad timeout; or the message is no datum: then it was taken, and *datum_out is its
+///                        bytes (MPROC_DATUM_BYTES)
 /// @retval others  as mproc_queue_get()
 /// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
 #[no_mangle]

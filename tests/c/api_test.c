@@ -28,6 +28,11 @@ static const struct {
     {"value-wait", api_value_wait},
     {"wait", api_wait},
     {"pollable", api_pollable},
+    {"datum", api_datum},
+    {"dict", api_dict},
+    {"list", api_list},
+    {"namespace", api_namespace},
+    {"arena", api_arena},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 

@@ -32,6 +32,11 @@ void api_signals(void);
 void api_value_wait(void);
 void api_wait(void);
 void api_pollable(void);
+void api_datum(void);
+void api_dict(void);
+void api_list(void);
+void api_namespace(void);
+void api_arena(void);
 
 #define API_MS INT64_C(1000000) /* nanoseconds */
 
@@ -175,6 +180,105 @@ static inline void party_stop_at(const party_t *p, const char *file, int line) {
     kill(p->process, SIGSTOP);
 }
 #define party_stop(p) party_stop_at((p), __FILE__, __LINE__)
+
+static inline mproc_builder_t *api_builder(void) {
+    mproc_builder_t *builder = NULL;
+    NEED_OK(mproc_builder_create(&builder));
+    return builder;
+}
+
+/* A datum, given as JSON. It lives in the builder until the next call on that. */
+static inline mproc_datum_t api_datum_of(mproc_builder_t *builder, const char *json) {
+    mproc_datum_t datum = mproc_datum_nil();
+    NEED_OK(mproc_builder_reset(builder));
+    NEED_OK(mproc_builder_add_json(builder, json, strlen(json)));
+    NEED_OK(mproc_builder_datum(builder, &datum));
+    return datum;
+}
+
+/* What a datum is, as JSON. */
+static inline void api_check_datum(const char *expected, mproc_datum_t datum, const char *file, int line) {
+    size_t cap = strlen(expected) + 256, len = 0;
+    char *seen = (char *)calloc(1, cap);
+    int status = mproc_datum_to_json(datum, 0, seen, cap, &len);
+    if (status == MPROC_EMSGSIZE) {
+        free(seen);
+        seen = (char *)calloc(1, len);
+        status = mproc_datum_to_json(datum, 0, seen, len, &len);
+    }
+    check_status(MPROC_OK, status, file, line, "mproc_datum_to_json()");
+    check_that(strcmp(expected, seen) == 0, file, line, "the datum is what it should be");
+    if (strcmp(expected, seen) != 0) {
+        fprintf(stderr, "    expected %s, got %s\n", expected, seen);
+    }
+    free(seen);
+}
+#define CHECK_DATUM(expected, datum) api_check_datum((expected), (datum), __FILE__, __LINE__)
+
+/* What a container of a kind (dict, list or namespace) is, with all that is inside, as JSON. */
+#define CHECK_CONTENTS(expected, kind, container)                                     \
+    do {                                                                              \
+        mproc_builder_t *contents_in = api_builder();                                 \
+        mproc_datum_t contents = mproc_datum_nil();                                   \
+        CHECK_OK(mproc_##kind##_copy((container), MPROC_COPY_DEEP, contents_in));     \
+        CHECK_OK(mproc_builder_datum(contents_in, &contents));                        \
+        CHECK_DATUM((expected), contents);                                            \
+        mproc_builder_close(contents_in);                                             \
+    } while (0)
+#define CHECK_DICT(expected, container) CHECK_CONTENTS((expected), dict, (container))
+#define CHECK_LIST(expected, container) CHECK_CONTENTS((expected), list, (container))
+#define CHECK_NAMESPACE(expected, container) CHECK_CONTENTS((expected), namespace, (container))
+
+/* What an iterator still has, as JSON: values; or keys; or pairs, as lists of two. Ends it. */
+enum { API_VALUES, API_KEYS, API_PAIRS };
+static inline void api_check_iter(const char *expected, mproc_iter_t *iter, int what, const char *file, int line) {
+    mproc_builder_t *builder = api_builder();
+    mproc_datum_t key, value, all = mproc_datum_nil();
+    int status;
+    check_status(MPROC_OK, mproc_builder_begin_list(builder), file, line, "mproc_builder_begin_list()");
+    while ((status = mproc_iter_next(iter, &key, &value)) == MPROC_OK) {
+        int added = MPROC_OK;
+        if (what == API_PAIRS) {
+            added = mproc_builder_begin_list(builder);
+        }
+        if (what != API_VALUES && added == MPROC_OK) {
+            added = mproc_builder_add(builder, key);
+        }
+        if (what != API_KEYS && added == MPROC_OK) {
+            added = mproc_builder_add(builder, value);
+        }
+        if (what == API_PAIRS && added == MPROC_OK) {
+            added = mproc_builder_end(builder);
+        }
+        if (added != MPROC_OK) {
+            check_status(MPROC_OK, added, file, line, "mproc_builder_add()");
+        }
+    }
+    check_status(MPROC_END, status, file, line, "mproc_iter_next()");
+    check_status(MPROC_END, mproc_iter_next(iter, NULL, NULL), file, line, "mproc_iter_next(), again");
+    check_status(MPROC_OK, mproc_builder_end(builder), file, line, "mproc_builder_end()");
+    check_status(MPROC_OK, mproc_builder_datum(builder, &all), file, line, "mproc_builder_datum()");
+    api_check_datum(expected, all, file, line);
+    mproc_builder_close(builder);
+    mproc_iter_close(iter);
+}
+#define CHECK_ITER(expected, iter, what) api_check_iter((expected), (iter), (what), __FILE__, __LINE__)
+
+/* An arena in which nothing is wrong. */
+static inline void api_check_sound(const mproc_arena_t *arena, const char *file, int line) {
+    char text[256] = "";
+    check_status(MPROC_OK, mproc_arena_check(arena, text, sizeof text), file, line, "the arena is sound");
+    if (text[0] != '\0') {
+        fprintf(stderr, "    %s\n", text);
+    }
+}
+#define CHECK_SOUND(arena) api_check_sound((arena), __FILE__, __LINE__)
+
+static inline mproc_arena_info_t api_arena_info(const mproc_arena_t *arena) {
+    mproc_arena_info_t info;
+    NEED_OK(mproc_arena_info(arena, &info, sizeof info));
+    return info;
+}
 
 /* Waits until something holds; the watchdog says where if it never does. */
 #define AWAIT(condition)              \

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { MOST_FUNCTIONS = 256 };
+enum { MOST_FUNCTIONS = 512 };
 
 static const char *covered[MOST_FUNCTIONS];
 static int covered_count;
@@ -54,6 +54,11 @@ static struct {
     mproc_condition_t *condition; /* with a lock of its own */
     mproc_event_t *event;
     mproc_barrier_t *barrier; /* 2 parties */
+    mproc_dict_t *dict;       /* {"k": 1} */
+    mproc_list_t *list;       /* [1] */
+    mproc_namespace_t *names; /* {"k": 1} */
+    const mproc_arena_t *arena; /* of the dict */
+    mproc_builder_t *builder;
     mproc_handle_t *handle; /* on the value "number" */
     mproc_process_t *process;
 } ok;
@@ -101,6 +106,14 @@ static void make_good_ones(void) {
     NEED_OK(mproc_condition_create(ok.domain, "condition", NULL, &ok.condition));
     NEED_OK(mproc_event_create(ok.domain, "event", NULL, &ok.event));
     NEED_OK(mproc_barrier_create(ok.domain, "barrier", &two, &ok.barrier));
+    NEED_OK(mproc_dict_create(ok.domain, "dict", NULL, &ok.dict));
+    NEED_OK(mproc_dict_set(ok.dict, mproc_datum_str("k"), mproc_datum_int(1)));
+    NEED_OK(mproc_dict_arena(ok.dict, &ok.arena));
+    NEED_OK(mproc_list_create(ok.domain, "list", NULL, &ok.list));
+    NEED_OK(mproc_list_append(ok.list, mproc_datum_int(1)));
+    NEED_OK(mproc_namespace_create(ok.domain, "namespace", NULL, &ok.names));
+    NEED_OK(mproc_namespace_set(ok.names, "k", mproc_datum_int(1)));
+    NEED_OK(mproc_builder_create(&ok.builder));
     NEED_OK(mproc_value_export(ok.number, &ok.handle));
     NEED_OK(mproc_spawn(run_true, NULL, 0, NULL, &ok.process));
 }
@@ -109,6 +122,10 @@ static void close_good_ones(void) {
     CHECK_OK(mproc_process_wait(ok.process, NULL, NULL, FOREVER, NULL));
     mproc_process_close(ok.process);
     mproc_handle_close(ok.handle);
+    mproc_builder_close(ok.builder);
+    mproc_namespace_close(ok.names);
+    mproc_list_close(ok.list);
+    mproc_dict_close(ok.dict);
     mproc_barrier_close(ok.barrier);
     mproc_event_close(ok.event);
     mproc_condition_close(ok.condition);
@@ -162,6 +179,14 @@ static void null_nowhere_needed(void) {
     mproc_event_close(NULL);
     COVER(mproc_barrier_close);
     mproc_barrier_close(NULL);
+    COVER(mproc_dict_close);
+    mproc_dict_close(NULL);
+    COVER(mproc_list_close);
+    mproc_list_close(NULL);
+    COVER(mproc_namespace_close);
+    mproc_namespace_close(NULL);
+    COVER(mproc_iter_close);
+    mproc_iter_close(NULL);
     COVER(mproc_handle_close);
     mproc_handle_close(NULL);
     COVER(mproc_process_close);
@@ -389,6 +414,93 @@ static void null_queue(void) {
     CALL(MPROC_EINVAL, mproc_queue_info, NULL, &info, sizeof info);
     CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, NULL, sizeof info);
     CALL(MPROC_EINVAL, mproc_queue_info, ok.queue, &info, 0);
+}
+
+static void null_datum(void) {
+    mproc_builder_t *builder = SENTINEL(mproc_builder_t);
+    mproc_reader_t reader;
+    mproc_datum_t d = mproc_datum_absent(), bad = mproc_datum_nil();
+    char buf[16];
+    size_t len = 7;
+    int answer = 7;
+
+    COVER(mproc_datum_nil), COVER(mproc_datum_bool), COVER(mproc_datum_int), COVER(mproc_datum_uint);
+    COVER(mproc_datum_float), COVER(mproc_datum_new), COVER(mproc_datum_absent);
+    cover("mproc_datum_str"), CHECK_INT(MPROC_DATUM_NIL, mproc_datum_str(NULL).type);
+    cover("mproc_datum_strn"), CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_strn(NULL, 1)));
+    cover("mproc_datum_bytes"), CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_bytes(NULL, 1)));
+    cover("mproc_datum_packed"), CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_packed(NULL, 1)));
+    cover("mproc_datum_ref"), CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_ref(MPROC_KIND_QUEUE, NULL)));
+    CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_packed("", SIZE_MAX)));
+    CHECK_IS(MPROC_EINVAL, mproc_datum_check(mproc_datum_strn("", SIZE_MAX)));
+
+    bad.type = 4711;
+    CALL(MPROC_EINVAL, mproc_datum_check, bad);
+    CALL(MPROC_EINVAL, mproc_datum_compare, d, d, NULL);
+    CALL(MPROC_EINVAL, mproc_datum_compare, bad, d, &answer);
+    CALL(MPROC_EINVAL, mproc_datum_equal, d, d, NULL);
+    CALL(MPROC_EINVAL, mproc_datum_equal, d, bad, &answer);
+    CHECK_INT(7, answer);
+    CALL(MPROC_EINVAL, mproc_datum_encode, mproc_datum_nil(), NULL, 1, &len);
+    CALL(MPROC_EINVAL, mproc_datum_encode, mproc_datum_nil(), buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_datum_encode, mproc_datum_nil(), buf, SIZE_MAX, &len);
+    CALL(MPROC_EINVAL, mproc_datum_encode, bad, buf, sizeof buf, &len);
+    CALL(MPROC_EINVAL, mproc_datum_decode, NULL, 1, &d);
+    CALL(MPROC_EINVAL, mproc_datum_decode, "\xc0", 1, NULL);
+    CALL(MPROC_EINVAL, mproc_datum_decode, "\xc0", 0, &d);
+    CALL(MPROC_EINVAL, mproc_datum_to_json, mproc_datum_nil(), 0, NULL, 5, &len);
+    CALL(MPROC_EINVAL, mproc_datum_to_json, mproc_datum_nil(), 2, buf, sizeof buf, &len);
+    CALL(MPROC_EINVAL, mproc_datum_to_json, bad, 0, buf, sizeof buf, &len);
+    CHECK_INT(7, len);
+    CALL(MPROC_OK, mproc_datum_to_json, mproc_datum_nil(), 0, buf, sizeof buf, NULL);
+
+    CALL(MPROC_EINVAL, mproc_builder_create, NULL);
+    CALL(MPROC_EINVAL, mproc_builder_reset, NULL);
+    CALL(MPROC_EINVAL, mproc_builder_add, NULL, mproc_datum_nil());
+    CALL(MPROC_EINVAL, mproc_builder_begin_list, NULL);
+    CALL(MPROC_EINVAL, mproc_builder_begin_map, NULL);
+    CALL(MPROC_EINVAL, mproc_builder_end, NULL);
+    CALL(MPROC_EINVAL, mproc_builder_add_json, NULL, "1", 1);
+    CALL(MPROC_EINVAL, mproc_builder_datum, NULL, &d);
+    CALL(MPROC_OK, mproc_builder_create, &builder);
+    CALL(MPROC_EINVAL, mproc_builder_add, builder, bad);
+    CALL(MPROC_EINVAL, mproc_builder_add_json, builder, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_builder_datum, builder, &d);
+    CALL(MPROC_OK, mproc_builder_add_json, builder, "[1]", 3);
+    CALL(MPROC_EINVAL, mproc_builder_datum, builder, NULL);
+    mproc_builder_close(builder);
+    cover("mproc_builder_close"), mproc_builder_close(NULL);
+
+    CALL(MPROC_EINVAL, mproc_reader_init, NULL, mproc_datum_packed("\x91\1", 2), &len);
+    CALL(MPROC_EINVAL, mproc_reader_init, &reader, bad, &len);
+    CHECK_INT(7, len);
+    CALL(MPROC_OK, mproc_reader_init, &reader, mproc_datum_packed("\x91\1", 2), NULL);
+    CALL(MPROC_EINVAL, mproc_reader_next, NULL, &d);
+    CALL(MPROC_EINVAL, mproc_reader_next, &reader, NULL);
+    CHECK_INT(MPROC_DATUM_ABSENT, d.type);
+    CALL(MPROC_OK, mproc_reader_next, &reader, &d); /* it is still there */
+    CHECK_INT(1, d.as.i);
+
+    CALL(MPROC_EINVAL, mproc_queue_put_datum, NULL, d, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_put_datum, ok.queue, bad, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_datum, ok.queue, d, -2, NULL);
+    CALL(MPROC_OK, mproc_queue_put_datum, ok.queue, d, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_datum, NULL, buf, sizeof buf, &d, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_queue_get_datum, ok.queue, NULL, sizeof buf, &d, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_datum, ok.queue, buf, sizeof buf, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_get_datum, ok.queue, buf, sizeof buf, &d, -2, NULL);
+    CALL(MPROC_OK, mproc_queue_get_datum, ok.queue, buf, sizeof buf, &d, 0, NULL); /* none of these took it */
+    CHECK_INT(1, d.as.i);
+    CALL(MPROC_EINVAL, mproc_pipe_send_datum, NULL, d, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_send_datum, ok.peer, bad, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_send_datum, ok.peer, d, -2, NULL);
+    CALL(MPROC_OK, mproc_pipe_send_datum, ok.peer, d, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_recv_datum, NULL, buf, sizeof buf, &d, FOREVER, ok.cancel);
+    CALL(MPROC_EINVAL, mproc_pipe_recv_datum, ok.pipe, NULL, sizeof buf, &d, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_recv_datum, ok.pipe, buf, sizeof buf, NULL, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_pipe_recv_datum, ok.pipe, buf, sizeof buf, &d, -2, NULL);
+    CALL(MPROC_OK, mproc_pipe_recv_datum, ok.pipe, buf, sizeof buf, &d, 0, NULL);
+    CHECK_INT(1, d.as.i);
 }
 
 static void null_queue_in_place(void) {
@@ -682,6 +794,352 @@ static void null_barrier(void) {
     CALL(MPROC_EINVAL, mproc_barrier_info, ok.barrier, &info, 0);
     CALL(MPROC_OK, mproc_barrier_info, ok.barrier, &info, sizeof info);
     CHECK(info.broken == 0 && info.waiting == 0 && info.generation == 0 && info.registered == 0);
+}
+
+/* Datums that are none. */
+static mproc_datum_t broken(int32_t type, const void *data, size_t len) {
+    mproc_datum_t datum;
+    memset(&datum, 0, sizeof datum);
+    datum.type = type;
+    datum.kind = 99;
+    datum.as.i = 2;
+    datum.data = data;
+    datum.len = len;
+    return datum;
+}
+
+enum { BROKEN = 14 };
+
+static void break_datums(mproc_datum_t *bad) {
+    int n = 0;
+    bad[n++] = broken(-1, NULL, 0);
+    bad[n++] = broken(12, NULL, 0);
+    bad[n++] = broken(INT32_MAX, NULL, 0);
+    bad[n++] = broken(MPROC_DATUM_BOOL, NULL, 0); /* 2 */
+    bad[n++] = broken(MPROC_DATUM_STR, NULL, 1);
+    bad[n++] = broken(MPROC_DATUM_STR, "x", SIZE_MAX);
+    bad[n++] = broken(MPROC_DATUM_STR, "\xed\xa0\x80", 3); /* a surrogate */
+    bad[n++] = broken(MPROC_DATUM_BYTES, NULL, SIZE_MAX);
+    bad[n++] = broken(MPROC_DATUM_LIST, "\x01", 1); /* not a list */
+    bad[n++] = broken(MPROC_DATUM_LIST, "\xdd\xff\xff\xff\xff", 5);
+    bad[n++] = broken(MPROC_DATUM_MAP, "\x81\x01\x02\x03", 4); /* and one byte more */
+    bad[n++] = broken(MPROC_DATUM_REF, NULL, 0); /* to a container of no kind */
+    bad[n++] = broken(MPROC_DATUM_NEW, NULL, 0);
+    bad[n++] = mproc_datum_absent();
+    CHECK_INT(BROKEN, n);
+}
+
+static void null_dict(void) {
+    mproc_dict_t *dict = SENTINEL(mproc_dict_t);
+    mproc_handle_t *handle = SENTINEL(mproc_handle_t);
+    const mproc_arena_t *arena = SENTINEL(const mproc_arena_t);
+    mproc_iter_t *iter = SENTINEL(mproc_iter_t);
+    mproc_datum_t out = mproc_datum_nil(), ref, one = mproc_datum_int(1);
+    mproc_datum_t key = mproc_datum_str("k"), key_out = mproc_datum_nil(), bad[BROKEN];
+    uint64_t len = 7;
+    int flag = 7, i;
+    char buf[8];
+
+    CALL(MPROC_EINVAL, mproc_dict_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_dict_open, ok.domain, "new", NULL, &dict); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_dict_open, ok.domain, NULL, NULL, &dict);
+    CALL(MPROC_EINVAL, mproc_dict_open, ok.domain, "dict", NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_dict_export, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_import, NULL, NULL, &dict);
+    CALL(MPROC_EINVAL, mproc_dict_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_dict_import, ok.handle, NULL, &dict);
+    CALL(MPROC_EINVAL, mproc_dict_arena, NULL, &arena);
+    CALL(MPROC_EINVAL, mproc_dict_arena, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_ref, NULL, &out);
+    CALL(MPROC_EINVAL, mproc_dict_ref, ok.dict, NULL);
+    NEED_OK(mproc_dict_ref(ok.dict, &ref));
+    CALL(MPROC_EINVAL, mproc_dict_follow, NULL, ref, &dict);
+    CALL(MPROC_EINVAL, mproc_dict_follow, ok.arena, ref, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_follow, ok.arena, one, &dict); /* not a reference */
+    CALL(MPROC_EINVAL, mproc_dict_follow, ok.arena, mproc_datum_ref(MPROC_KIND_DICT, "dict"), &dict);
+    ref.len = SIZE_MAX; /* not one that was ever given */
+    CALL(MPROC_EINVAL, mproc_dict_follow, ok.arena, ref, &dict);
+    CHECK(dict == SENTINEL(mproc_dict_t) && handle == SENTINEL(mproc_handle_t));
+    CHECK(arena == SENTINEL(const mproc_arena_t) && out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_dict_open, NULL, "dict", NULL, &dict);
+    mproc_dict_close(dict);
+    CALL(MPROC_OK, mproc_dict_create, NULL, NULL, NULL, &dict);
+    mproc_dict_close(dict);
+    CALL(MPROC_EINVAL, mproc_dict_len, NULL, &len);
+    CALL(MPROC_EINVAL, mproc_dict_len, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_copy, NULL, 0, ok.builder);
+    CALL(MPROC_EINVAL, mproc_dict_copy, ok.dict, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_copy, ok.dict, 2, ok.builder);
+    CALL(MPROC_EINVAL, mproc_dict_copy, ok.dict, UINT32_MAX, ok.builder);
+    CALL(MPROC_EINVAL, mproc_dict_get, NULL, key, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_dict_get, ok.dict, key, NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_dict_get, ok.dict, key, buf, SIZE_MAX, &out);
+    CALL(MPROC_EINVAL, mproc_dict_get, ok.dict, key, buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_set, NULL, key, one);
+    CALL(MPROC_EINVAL, mproc_dict_setdefault, NULL, key, one, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_dict_setdefault, ok.dict, one, one, NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_dict_setdefault, ok.dict, one, one, buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_contains, NULL, key, &flag);
+    CALL(MPROC_EINVAL, mproc_dict_contains, ok.dict, key, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_delete, NULL, key);
+    CALL(MPROC_EINVAL, mproc_dict_pop, NULL, key, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_dict_pop, ok.dict, key, NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_dict_pop, ok.dict, key, buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_popitem, NULL, buf, 4, buf + 4, 4, &key_out, &out);
+    CALL(MPROC_EINVAL, mproc_dict_popitem, ok.dict, NULL, 4, buf + 4, 4, &key_out, &out);
+    CALL(MPROC_EINVAL, mproc_dict_popitem, ok.dict, buf, 4, NULL, 4, &key_out, &out);
+    CALL(MPROC_EINVAL, mproc_dict_popitem, ok.dict, buf, 4, buf + 4, 4, NULL, &out);
+    CALL(MPROC_EINVAL, mproc_dict_popitem, ok.dict, buf, 4, buf + 4, 4, &key_out, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_clear, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_update, NULL, mproc_datum_packed("\x80", 1));
+    CALL(MPROC_EINVAL, mproc_dict_update, ok.dict, mproc_datum_packed("\x90", 1));
+    CALL(MPROC_EINVAL, mproc_dict_add, NULL, key, one, &out);
+    CALL(MPROC_EINVAL, mproc_dict_append_to, NULL, key, one);
+    CALL(MPROC_EINVAL, mproc_dict_compare_exchange, NULL, key, one, one, &flag);
+    CALL(MPROC_EINVAL, mproc_dict_compare_exchange, ok.dict, key, one, one, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_keys, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_dict_keys, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_values, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_dict_values, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_items, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_dict_items, ok.dict, NULL);
+    CALL(MPROC_EINVAL, mproc_dict_iter, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_dict_iter, ok.dict, NULL);
+    break_datums(bad);
+    for (i = 0; i < BROKEN; i++) {
+        CHECK_IS(MPROC_EINVAL, mproc_dict_get(ok.dict, bad[i], buf, sizeof buf, &out));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_set(ok.dict, bad[i], one));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_set(ok.dict, key, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_setdefault(ok.dict, bad[i], one, buf, sizeof buf, &out));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_setdefault(ok.dict, one, bad[i], buf, sizeof buf, &out));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_contains(ok.dict, bad[i], &flag));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_delete(ok.dict, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_pop(ok.dict, bad[i], buf, sizeof buf, &out));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_update(ok.dict, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_add(ok.dict, bad[i], one, &out));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_append_to(ok.dict, bad[i], one));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_append_to(ok.dict, one, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_compare_exchange(ok.dict, bad[i], one, one, &flag));
+        if (bad[i].type != MPROC_DATUM_ABSENT) { /* here that means something */
+            CHECK_IS(MPROC_EINVAL, mproc_dict_compare_exchange(ok.dict, key, bad[i], one, &flag));
+            CHECK_IS(MPROC_EINVAL, mproc_dict_compare_exchange(ok.dict, key, one, bad[i], &flag));
+        }
+    }
+    CHECK(flag == 7 && len == 7 && iter == SENTINEL(mproc_iter_t) && dict != NULL);
+    CHECK(out.type == MPROC_DATUM_NIL && key_out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_dict_len, ok.dict, &len);
+    CHECK_INT(1, len);
+    CALL(MPROC_OK, mproc_dict_get, ok.dict, key, NULL, 0, &out); /* a scalar needs no buffer */
+    CHECK_INT(1, out.as.i);
+}
+
+static void null_list(void) {
+    mproc_list_t *list = SENTINEL(mproc_list_t);
+    mproc_handle_t *handle = SENTINEL(mproc_handle_t);
+    const mproc_arena_t *arena = SENTINEL(const mproc_arena_t);
+    mproc_iter_t *iter = SENTINEL(mproc_iter_t);
+    mproc_datum_t out = mproc_datum_nil(), ref, one = mproc_datum_int(1);
+    mproc_datum_t bad[BROKEN];
+    uint64_t len = 7;
+    int flag = 7, i;
+    char buf[8];
+
+    CALL(MPROC_EINVAL, mproc_list_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_list_open, ok.domain, "new", NULL, &list); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_list_open, ok.domain, NULL, NULL, &list);
+    CALL(MPROC_EINVAL, mproc_list_open, ok.domain, "list", NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_list_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_list_export, ok.list, NULL);
+    CALL(MPROC_EINVAL, mproc_list_import, NULL, NULL, &list);
+    CALL(MPROC_EINVAL, mproc_list_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_list_import, ok.handle, NULL, &list);
+    CALL(MPROC_EINVAL, mproc_list_arena, NULL, &arena);
+    CALL(MPROC_EINVAL, mproc_list_arena, ok.list, NULL);
+    CALL(MPROC_EINVAL, mproc_list_ref, NULL, &out);
+    CALL(MPROC_EINVAL, mproc_list_ref, ok.list, NULL);
+    NEED_OK(mproc_list_ref(ok.list, &ref));
+    CALL(MPROC_EINVAL, mproc_list_follow, NULL, ref, &list);
+    CALL(MPROC_EINVAL, mproc_list_follow, ok.arena, ref, NULL);
+    CALL(MPROC_EINVAL, mproc_list_follow, ok.arena, one, &list); /* not a reference */
+    CALL(MPROC_EINVAL, mproc_list_follow, ok.arena, mproc_datum_ref(MPROC_KIND_DICT, "dict"), &list);
+    ref.len = SIZE_MAX; /* not one that was ever given */
+    CALL(MPROC_EINVAL, mproc_list_follow, ok.arena, ref, &list);
+    CHECK(list == SENTINEL(mproc_list_t) && handle == SENTINEL(mproc_handle_t));
+    CHECK(arena == SENTINEL(const mproc_arena_t) && out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_list_open, NULL, "list", NULL, &list);
+    mproc_list_close(list);
+    CALL(MPROC_OK, mproc_list_create, NULL, NULL, NULL, &list);
+    mproc_list_close(list);
+    CALL(MPROC_EINVAL, mproc_list_len, NULL, &len);
+    CALL(MPROC_EINVAL, mproc_list_len, ok.list, NULL);
+    CALL(MPROC_EINVAL, mproc_list_copy, NULL, 0, ok.builder);
+    CALL(MPROC_EINVAL, mproc_list_copy, ok.list, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_list_copy, ok.list, 2, ok.builder);
+    CALL(MPROC_EINVAL, mproc_list_copy, ok.list, UINT32_MAX, ok.builder);
+    CALL(MPROC_EINVAL, mproc_list_get, NULL, 0, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_list_get, ok.list, 0, NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_list_get, ok.list, 0, buf, SIZE_MAX, &out);
+    CALL(MPROC_EINVAL, mproc_list_get, ok.list, 0, buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_list_set, NULL, 0, one);
+    CALL(MPROC_EINVAL, mproc_list_append, NULL, one);
+    CALL(MPROC_EINVAL, mproc_list_extend, NULL, mproc_datum_packed("\x90", 1));
+    CALL(MPROC_EINVAL, mproc_list_extend, ok.list, mproc_datum_packed("\x80", 1));
+    CALL(MPROC_EINVAL, mproc_list_extend_from, NULL, ok.list);
+    CALL(MPROC_EINVAL, mproc_list_extend_from, ok.list, NULL);
+    CALL(MPROC_EINVAL, mproc_list_insert, NULL, 0, one);
+    CALL(MPROC_EINVAL, mproc_list_pop, NULL, 0, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_list_pop, ok.list, 0, NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_list_pop, ok.list, 0, buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_list_delete, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_list_remove, NULL, one);
+    CALL(MPROC_EINVAL, mproc_list_index, NULL, one, 0, 1, &len);
+    CALL(MPROC_EINVAL, mproc_list_index, ok.list, one, 0, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_list_count, NULL, one, &len);
+    CALL(MPROC_EINVAL, mproc_list_count, ok.list, one, NULL);
+    CALL(MPROC_EINVAL, mproc_list_reverse, NULL);
+    CALL(MPROC_EINVAL, mproc_list_sort, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_list_sort, ok.list, UINT32_MAX);
+    CALL(MPROC_EINVAL, mproc_list_repeat, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_list_clear, NULL);
+    CALL(MPROC_EINVAL, mproc_list_slice, NULL, 0, 1, 1, &iter);
+    CALL(MPROC_EINVAL, mproc_list_slice, ok.list, 0, 1, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_list_slice, ok.list, 0, 1, 0, &iter);
+    CALL(MPROC_EINVAL, mproc_list_slice_set, NULL, 0, 1, 1, mproc_datum_packed("\x90", 1));
+    CALL(MPROC_EINVAL, mproc_list_slice_set, ok.list, 0, 1, 0, mproc_datum_packed("\x90", 1));
+    CALL(MPROC_EINVAL, mproc_list_slice_delete, NULL, 0, 1, 1);
+    CALL(MPROC_EINVAL, mproc_list_slice_delete, ok.list, 0, 1, 0);
+    CALL(MPROC_EINVAL, mproc_list_add, NULL, 0, one, &out);
+    CALL(MPROC_EINVAL, mproc_list_compare_exchange, NULL, 0, one, one, &flag);
+    CALL(MPROC_EINVAL, mproc_list_compare_exchange, ok.list, 0, one, one, NULL);
+    CALL(MPROC_EINVAL, mproc_list_items, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_list_items, ok.list, NULL);
+    CALL(MPROC_EINVAL, mproc_list_iter, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_list_iter, ok.list, NULL);
+    break_datums(bad);
+    for (i = 0; i < BROKEN; i++) {
+        CHECK_IS(MPROC_EINVAL, mproc_list_set(ok.list, 0, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_append(ok.list, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_extend(ok.list, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_insert(ok.list, 0, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_remove(ok.list, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_index(ok.list, bad[i], 0, 1, &len));
+        CHECK_IS(MPROC_EINVAL, mproc_list_count(ok.list, bad[i], &len));
+        CHECK_IS(MPROC_EINVAL, mproc_list_slice_set(ok.list, 0, 1, 1, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_compare_exchange(ok.list, 0, bad[i], one, &flag));
+        CHECK_IS(MPROC_EINVAL, mproc_list_compare_exchange(ok.list, 0, one, bad[i], &flag));
+    }
+    CHECK(flag == 7 && len == 7 && iter == SENTINEL(mproc_iter_t) && out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_list_len, ok.list, &len);
+    CHECK_INT(1, len);
+    CALL(MPROC_OK, mproc_list_get, ok.list, 0, NULL, 0, &out);
+    CHECK_INT(1, out.as.i);
+}
+
+static void null_namespace(void) {
+    mproc_namespace_t *names = SENTINEL(mproc_namespace_t);
+    mproc_handle_t *handle = SENTINEL(mproc_handle_t);
+    const mproc_arena_t *arena = SENTINEL(const mproc_arena_t);
+    mproc_iter_t *iter = SENTINEL(mproc_iter_t);
+    mproc_datum_t out = mproc_datum_nil(), ref, one = mproc_datum_int(1);
+    mproc_datum_t bad[BROKEN];
+    uint64_t len = 7;
+    int flag = 7, i;
+    char buf[8];
+
+    CALL(MPROC_EINVAL, mproc_namespace_create, ok.domain, "new", NULL, NULL);
+    CALL(MPROC_ENOENT, mproc_namespace_open, ok.domain, "new", NULL, &names); /* nothing was made */
+    CALL(MPROC_EINVAL, mproc_namespace_open, ok.domain, NULL, NULL, &names);
+    CALL(MPROC_EINVAL, mproc_namespace_open, ok.domain, "namespace", NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_export, NULL, &handle);
+    CALL(MPROC_EINVAL, mproc_namespace_export, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_import, NULL, NULL, &names);
+    CALL(MPROC_EINVAL, mproc_namespace_import, ok.handle, NULL, NULL);
+    CALL(MPROC_EKIND, mproc_namespace_import, ok.handle, NULL, &names);
+    CALL(MPROC_EINVAL, mproc_namespace_arena, NULL, &arena);
+    CALL(MPROC_EINVAL, mproc_namespace_arena, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_ref, NULL, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_ref, ok.names, NULL);
+    NEED_OK(mproc_namespace_ref(ok.names, &ref));
+    CALL(MPROC_EINVAL, mproc_namespace_follow, NULL, ref, &names);
+    CALL(MPROC_EINVAL, mproc_namespace_follow, ok.arena, ref, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_follow, ok.arena, one, &names); /* not a reference */
+    CALL(MPROC_EINVAL, mproc_namespace_follow, ok.arena, mproc_datum_ref(MPROC_KIND_DICT, "dict"), &names);
+    ref.len = SIZE_MAX; /* not one that was ever given */
+    CALL(MPROC_EINVAL, mproc_namespace_follow, ok.arena, ref, &names);
+    CHECK(names == SENTINEL(mproc_namespace_t) && handle == SENTINEL(mproc_handle_t));
+    CHECK(arena == SENTINEL(const mproc_arena_t) && out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_namespace_open, NULL, "namespace", NULL, &names);
+    mproc_namespace_close(names);
+    CALL(MPROC_OK, mproc_namespace_create, NULL, NULL, NULL, &names);
+    mproc_namespace_close(names);
+    CALL(MPROC_EINVAL, mproc_namespace_len, NULL, &len);
+    CALL(MPROC_EINVAL, mproc_namespace_len, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_copy, NULL, 0, ok.builder);
+    CALL(MPROC_EINVAL, mproc_namespace_copy, ok.names, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_copy, ok.names, 2, ok.builder);
+    CALL(MPROC_EINVAL, mproc_namespace_copy, ok.names, UINT32_MAX, ok.builder);
+    CALL(MPROC_EINVAL, mproc_namespace_get, NULL, "k", buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_get, ok.names, NULL, buf, sizeof buf, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_get, ok.names, "k", NULL, 1, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_get, ok.names, "k", buf, SIZE_MAX, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_get, ok.names, "k", buf, sizeof buf, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_set, NULL, "k", one);
+    CALL(MPROC_EINVAL, mproc_namespace_set, ok.names, NULL, one);
+    CALL(MPROC_EINVAL, mproc_namespace_contains, NULL, "k", &flag);
+    CALL(MPROC_EINVAL, mproc_namespace_contains, ok.names, NULL, &flag);
+    CALL(MPROC_EINVAL, mproc_namespace_contains, ok.names, "k", NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_delete, NULL, "k");
+    CALL(MPROC_EINVAL, mproc_namespace_delete, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_add, NULL, "k", one, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_add, ok.names, NULL, one, &out);
+    CALL(MPROC_EINVAL, mproc_namespace_append_to, NULL, "k", one);
+    CALL(MPROC_EINVAL, mproc_namespace_append_to, ok.names, NULL, one);
+    CALL(MPROC_EINVAL, mproc_namespace_compare_exchange, NULL, "k", one, one, &flag);
+    CALL(MPROC_EINVAL, mproc_namespace_compare_exchange, ok.names, NULL, one, one, &flag);
+    CALL(MPROC_EINVAL, mproc_namespace_compare_exchange, ok.names, "k", one, one, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_items, NULL, &iter);
+    CALL(MPROC_EINVAL, mproc_namespace_items, ok.names, NULL);
+    break_datums(bad);
+    for (i = 0; i < BROKEN; i++) {
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_set(ok.names, "k", bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_append_to(ok.names, "new", bad[i]));
+        if (bad[i].type != MPROC_DATUM_ABSENT) {
+            CHECK_IS(MPROC_EINVAL, mproc_namespace_compare_exchange(ok.names, "k", bad[i], one, &flag));
+            CHECK_IS(MPROC_EINVAL, mproc_namespace_compare_exchange(ok.names, "k", one, bad[i], &flag));
+        }
+    }
+    CHECK(flag == 7 && len == 7 && iter == SENTINEL(mproc_iter_t) && out.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_namespace_len, ok.names, &len);
+    CHECK_INT(1, len);
+    CALL(MPROC_OK, mproc_namespace_get, ok.names, "k", NULL, 0, &out);
+    CHECK_INT(1, out.as.i);
+}
+
+static void null_arena(void) {
+    mproc_arena_info_t info;
+    mproc_iter_t *iter = NULL;
+    mproc_datum_t key = mproc_datum_nil(), value = mproc_datum_nil();
+    uint64_t n = 7;
+    char text[8];
+
+    CALL(MPROC_EINVAL, mproc_arena_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_arena_info, ok.arena, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_arena_info, ok.arena, &info, 0);
+    CALL(MPROC_EINVAL, mproc_arena_check, NULL, text, sizeof text);
+    CALL(MPROC_EINVAL, mproc_arena_check, ok.arena, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_arena_check, ok.arena, text, SIZE_MAX);
+    CALL(MPROC_EINVAL, mproc_arena_collect, NULL, &n);
+    NEED_OK(mproc_dict_items(ok.dict, &iter));
+    CALL(MPROC_EINVAL, mproc_iter_next, NULL, &key, &value);
+    CALL(MPROC_EINVAL, mproc_iter_len, NULL, &n);
+    CALL(MPROC_EINVAL, mproc_iter_len, iter, NULL);
+    CHECK(n == 7 && key.type == MPROC_DATUM_NIL && value.type == MPROC_DATUM_NIL);
+    CALL(MPROC_OK, mproc_arena_info, ok.arena, &info, sizeof info);
+    CALL(MPROC_OK, mproc_arena_check, ok.arena, NULL, 0);
+    CALL(MPROC_OK, mproc_arena_collect, ok.arena, NULL);
+    CALL(MPROC_OK, mproc_iter_next, iter, NULL, NULL);
+    mproc_iter_close(iter);
 }
 
 /* Handles on the newer kinds: as those on the others. */
@@ -984,6 +1442,9 @@ static void names(void) {
     mproc_condition_t *condition = NULL;
     mproc_event_t *event = NULL;
     mproc_barrier_t *barrier = NULL;
+    mproc_dict_t *dict = NULL;
+    mproc_list_t *list = NULL;
+    mproc_namespace_t *names_of = NULL;
     mproc_barrier_options_t barrier_is = barrier_options(2);
     size_t i;
 
@@ -1011,6 +1472,12 @@ static void names(void) {
         CHECK_IS(MPROC_ENAME, mproc_event_open(ok.domain, bad[i], NULL, &event));
         CHECK_IS(MPROC_ENAME, mproc_barrier_create(ok.domain, bad[i], &barrier_is, &barrier));
         CHECK_IS(MPROC_ENAME, mproc_barrier_open(ok.domain, bad[i], NULL, &barrier));
+        CHECK_IS(MPROC_ENAME, mproc_dict_create(ok.domain, bad[i], NULL, &dict));
+        CHECK_IS(MPROC_ENAME, mproc_dict_open(ok.domain, bad[i], NULL, &dict));
+        CHECK_IS(MPROC_ENAME, mproc_list_create(ok.domain, bad[i], NULL, &list));
+        CHECK_IS(MPROC_ENAME, mproc_list_open(ok.domain, bad[i], NULL, &list));
+        CHECK_IS(MPROC_ENAME, mproc_namespace_create(ok.domain, bad[i], NULL, &names_of));
+        CHECK_IS(MPROC_ENAME, mproc_namespace_open(ok.domain, bad[i], NULL, &names_of));
         CHECK_IS(MPROC_ENAME, mproc_domain_unlink(ok.domain, bad[i]));
     }
     CHECK(rlock == NULL && rwlock == NULL && semaphore == NULL);
@@ -1139,6 +1606,7 @@ static void more_flags(void) {
     mproc_condition_options_t condition_is = MPROC_CONDITION_OPTIONS_INIT;
     mproc_event_options_t event_is = MPROC_EVENT_OPTIONS_INIT;
     mproc_barrier_options_t barrier_is = barrier_options(2);
+    mproc_container_options_t container_is = MPROC_CONTAINER_OPTIONS_INIT;
     mproc_domain_t *domain = NULL;
     mproc_lock_t *lock = NULL;
     mproc_value_t *value = NULL;
@@ -1151,6 +1619,9 @@ static void more_flags(void) {
     mproc_condition_t *condition = NULL;
     mproc_event_t *event = NULL;
     mproc_barrier_t *barrier = NULL;
+    mproc_dict_t *dict = NULL;
+    mproc_list_t *list = NULL;
+    mproc_namespace_t *names_of = NULL;
     mproc_pipe_t *peer = NULL;
     size_t i;
 
@@ -1162,6 +1633,7 @@ static void more_flags(void) {
         condition_is.flags = bad[i];
         event_is.flags = bad[i];
         barrier_is.flags = bad[i];
+        container_is.flags = bad[i];
         CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
         CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, "rlock", &rlock_is, &rlock));
         CHECK_IS(MPROC_EINVAL, mproc_rlock_open(ok.domain, "rlock", &rlock_is, &rlock));
@@ -1182,6 +1654,15 @@ static void more_flags(void) {
         CHECK_IS(MPROC_EINVAL, mproc_barrier_create(ok.domain, NULL, &barrier_is, &barrier));
         CHECK_IS(MPROC_EINVAL, mproc_barrier_create(ok.domain, "barrier", &barrier_is, &barrier));
         CHECK_IS(MPROC_EINVAL, mproc_barrier_open(ok.domain, "barrier", &barrier_is, &barrier));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_create(ok.domain, NULL, &container_is, &dict));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_create(ok.domain, "dict", &container_is, &dict));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_open(ok.domain, "dict", &container_is, &dict));
+        CHECK_IS(MPROC_EINVAL, mproc_list_create(ok.domain, NULL, &container_is, &list));
+        CHECK_IS(MPROC_EINVAL, mproc_list_create(ok.domain, "list", &container_is, &list));
+        CHECK_IS(MPROC_EINVAL, mproc_list_open(ok.domain, "list", &container_is, &list));
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_create(ok.domain, NULL, &container_is, &names_of));
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_create(ok.domain, "namespace", &container_is, &names_of));
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_open(ok.domain, "namespace", &container_is, &names_of));
     }
     for (i = 0; i < sizeof of_values / sizeof *of_values; i++) { /* nor are theirs the others' */
         lock_is.flags = of_values[i] == MPROC_ANY_RELEASE ? MPROC_SEMAPHORE_BOUNDED : of_values[i];
@@ -1223,6 +1704,20 @@ static void more_flags(void) {
     CHECK_IS(MPROC_EINVAL, mproc_event_create(ok.domain, NULL, &event_is, &event));
     CHECK_IS(MPROC_EINVAL, mproc_event_open(ok.domain, "event", &event_is, &event));
     event_is.reserved = 0;
+    container_is.flags = 0;
+    container_is.reserved = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_dict_create(ok.domain, NULL, &container_is, &dict));
+    CHECK_IS(MPROC_EINVAL, mproc_list_open(ok.domain, "list", &container_is, &list));
+    container_is.reserved = 0;
+    container_is.limit_bytes = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_dict_create(ok.domain, NULL, &container_is, &dict));
+    container_is.limit_bytes = UINT64_MAX;
+    CHECK_IS(MPROC_EINVAL, mproc_namespace_create(ok.domain, NULL, &container_is, &names_of));
+    container_is.limit_bytes = 0;
+    container_is.size = 0;
+    CHECK_IS(MPROC_EINVAL, mproc_list_create(ok.domain, NULL, &container_is, &list));
+    container_is.size = 1;
+    CHECK_IS(MPROC_EINVAL, mproc_namespace_open(ok.domain, "namespace", &container_is, &names_of));
     semaphore_is.flags = barrier_is.flags = 0;
     rlock_is.size = 0;
     CHECK_IS(MPROC_EINVAL, mproc_rlock_create(ok.domain, NULL, &rlock_is, &rlock));
@@ -1432,7 +1927,8 @@ static void absurd_lengths(void) {
 /* Every kind of object opened as every other kind. */
 static void other_kinds(void) {
     static const char *const things[] = {"lock",   "number",    "array",     "queue", "pipe",   "rlock",
-                                         "rwlock", "semaphore", "condition", "event", "barrier"};
+                                         "rwlock", "semaphore", "condition", "event", "barrier",
+                                         "dict",   "list",      "namespace"};
     size_t i;
     for (i = 0; i < sizeof things / sizeof *things; i++) {
         mproc_lock_t *lock = NULL;
@@ -1446,6 +1942,9 @@ static void other_kinds(void) {
         mproc_condition_t *condition = NULL;
         mproc_event_t *event = NULL;
         mproc_barrier_t *barrier = NULL;
+        mproc_dict_t *dict = NULL;
+        mproc_list_t *list = NULL;
+        mproc_namespace_t *names_of = NULL;
         CHECK_IS(i == 0 ? MPROC_OK : MPROC_EKIND, mproc_lock_open(NULL, things[i], NULL, &lock));
         CHECK_IS(i == 1 ? MPROC_OK : MPROC_EKIND, mproc_value_open(NULL, things[i], NULL, &value));
         CHECK_IS(i == 2 ? MPROC_OK : MPROC_EKIND, mproc_array_open(NULL, things[i], NULL, &array));
@@ -1457,6 +1956,9 @@ static void other_kinds(void) {
         CHECK_IS(i == 8 ? MPROC_OK : MPROC_EKIND, mproc_condition_open(NULL, things[i], NULL, &condition));
         CHECK_IS(i == 9 ? MPROC_OK : MPROC_EKIND, mproc_event_open(NULL, things[i], NULL, &event));
         CHECK_IS(i == 10 ? MPROC_OK : MPROC_EKIND, mproc_barrier_open(NULL, things[i], NULL, &barrier));
+        CHECK_IS(i == 11 ? MPROC_OK : MPROC_EKIND, mproc_dict_open(NULL, things[i], NULL, &dict));
+        CHECK_IS(i == 12 ? MPROC_OK : MPROC_EKIND, mproc_list_open(NULL, things[i], NULL, &list));
+        CHECK_IS(i == 13 ? MPROC_OK : MPROC_EKIND, mproc_namespace_open(NULL, things[i], NULL, &names_of));
         mproc_lock_close(lock);
         mproc_value_close(value);
         mproc_array_close(array);
@@ -1468,6 +1970,9 @@ static void other_kinds(void) {
         mproc_condition_close(condition);
         mproc_event_close(event);
         mproc_barrier_close(barrier);
+        mproc_dict_close(dict);
+        mproc_list_close(list);
+        mproc_namespace_close(names_of);
     }
 }
 
@@ -1539,6 +2044,7 @@ static void all(void) {
     null_value();
     null_array();
     null_queue();
+    null_datum();
     null_queue_in_place();
     null_pipe();
     null_rlock();
@@ -1547,6 +2053,10 @@ static void all(void) {
     null_condition();
     null_event();
     null_barrier();
+    null_dict();
+    null_list();
+    null_namespace();
+    null_arena();
     null_wait();
     null_handle();
     null_more_handles();

@@ -65,8 +65,9 @@ int main(void) {
     mproc_condition_options_t k = MPROC_CONDITION_OPTIONS_INIT;
     mproc_event_options_t l = MPROC_EVENT_OPTIONS_INIT;
     mproc_barrier_options_t m = MPROC_BARRIER_OPTIONS_INIT;
+    mproc_container_options_t n = MPROC_CONTAINER_OPTIONS_INIT;
     return (int)(a.flags + b.flags + c.flags + d.flags + e.flags + f.flags + g.size + h.flags + i.flags +
-                 j.flags + k.flags + l.flags + m.flags);
+                 j.flags + k.flags + l.flags + m.flags + n.flags);
 }
 C
 cp "$work/init.c" "$work/init.cpp"

@@ -5,8 +5,8 @@
  * truncates a file that others have mapped, or punches holes into it on a full file system, sends them
  * SIGBUS. Truncation is therefore tested at open, where the library can see it.
  *
- * Each part (cases, objects, family, rings, waits, passing, registry, full, random, live) works in processes of its
- * own, watched by their parent.
+ * Each part (cases, objects, family, rings, waits, passing, registry, full, random, live, containers) works in
+ * processes of its own, watched by their parent.
  */
 #ifndef MPROC_TESTS_HOSTILE_H
 #define MPROC_TESTS_HOSTILE_H
@@ -425,5 +425,6 @@ void part_registry(void);
 void part_full(void);
 void part_random(void);
 void part_live(void);
+void part_containers(void);
 
 #endif

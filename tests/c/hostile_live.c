@@ -126,7 +126,7 @@ static void reader(void *argument)
             }
             rng_next(&rng);
             if (status != 0) {
-                fprintf(stderr, "live registry: a reader ended with status 0x%x\n", (unsigned)status);
+                check_complain("live registry: a reader ended with status 0x%x", (unsigned)status);
                 _exit(1);
             }
         }

@@ -382,6 +382,6 @@ void spoilt_done(int kind, void *handle)
     atomic_store(&stage->call, NULL);
     CHECK(nobody_complained());
     if (check_counts->failed != failed_before) {
-        fprintf(stderr, "    with %s\n", stage->what);
+        check_complain("    with %s", stage->what);
     }
 }

@@ -128,8 +128,8 @@ static int agree(int kind, void *handle, bool second, int64_t timeout, const cha
                                  : says == MPROC_ETIMEDOUT && (does == MPROC_ETIMEDOUT || does == MPROC_EBUSY);
     check_that(fits, file, line, "mproc_wait() agrees with the call");
     if (!fits) {
-        fprintf(stderr, "    %s: %s, but then %s%s\n", stage->what, mproc_status_name(says), mproc_status_name(does),
-                second ? " (room)" : "");
+        check_complain("    %s: %s, but then %s%s", stage->what, mproc_status_name(says), mproc_status_name(does),
+                       second ? " (room)" : "");
     }
     return does;
 }
@@ -306,7 +306,7 @@ static void child_rested(pid_t pid, int code, const char *file, int line)
     elapsed = atomic_load(&report->elapsed);
     check_that(elapsed >= QUIET && cpu <= elapsed / 2, file, line, "it has left the processor to others");
     if (cpu > elapsed / 2) {
-        fprintf(stderr, "    %lld of %lld ms; %s\n", (long long)(cpu / MS), (long long)(elapsed / MS), stage->what);
+        check_complain("    %lld of %lld ms; %s", (long long)(cpu / MS), (long long)(elapsed / MS), stage->what);
     }
 }
 #define CHILD_RESTED(pid, code) child_rested(pid, code, __FILE__, __LINE__)

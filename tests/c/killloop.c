@@ -11,7 +11,7 @@
 #include <stdarg.h>
 
 struct board *board;
-struct run run = { .kills = 4000 };
+struct run run = { .kills = 4800 };
 volatile sig_atomic_t interrupted;
 
 static pid_t driver;
@@ -420,7 +420,7 @@ static void on_signal(int sig)
 static const struct scene {
     const char *name;
     bool (*run)(uint64_t kills, struct tally *tally);
-    unsigned share;       /* of 100 */
+    unsigned share;       /* of the kills, in proportion to the others */
     unsigned enough;      /* kills after which a counter at zero is no longer bad luck */
     bool wants_recovered; /* which counters must not stay at zero */
     bool wants_steals;
@@ -444,6 +444,9 @@ static const struct scene {
     { "value_notify", scene_value_notify, 5, 200, false, false, false },
     { "wait", scene_wait, 6, 200, true, true, false },
     { "poll", scene_poll, 6, 200, true, false, false },
+    { "dict", scene_dict, 6, 200, false, true, true },
+    { "list", scene_list, 6, 200, false, true, true },
+    { "nest", scene_nest, 6, 200, false, true, true },
     { "lifecycle", scene_lifecycle, 4, 150, false, false, false },
 };
 
@@ -563,13 +566,16 @@ int main(int argc, char **argv)
         return 1;
     }
     bool ok = true;
-    uint64_t given = 0, total = run.kills, shares = 0;
+    uint64_t given = 0, total = run.kills, shares = 0, all_shares = 0;
+    for (size_t s = 0; s < SCENES; s++) {
+        all_shares += scenes[s].share;
+    }
     for (size_t s = 0; ok && s < SCENES; s++) {
         if (only && strcmp(only, scenes[s].name)) {
             continue;
         }
         shares += scenes[s].share;
-        uint64_t kills = only ? total : total * shares / 100 - given;
+        uint64_t kills = only ? total : total * shares / all_shares - given;
         given += kills;
         ok = kills == 0 || run_scene(&scenes[s], kills);
     }

@@ -220,6 +220,9 @@ bool scene_barrier(uint64_t kills, struct tally *tally);
 bool scene_value_notify(uint64_t kills, struct tally *tally);
 bool scene_wait(uint64_t kills, struct tally *tally);
 bool scene_poll(uint64_t kills, struct tally *tally);
+bool scene_dict(uint64_t kills, struct tally *tally);
+bool scene_list(uint64_t kills, struct tally *tally);
+bool scene_nest(uint64_t kills, struct tally *tally);
 bool scene_lifecycle(uint64_t kills, struct tally *tally);
 
 #endif

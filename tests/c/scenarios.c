@@ -1,6 +1,7 @@
 /*
  * scenarios [NAME...]: plays all stories, or those whose names contain one of the arguments.
- * A line for each: "ok NAME", "FAILED NAME: why" or "SKIPPED NAME: why"; at last "N passed, N failed, N skipped".
+ * A line for each: "ok NAME", "FAILED NAME: why" or "SKIPPED NAME: why"; at last "N passed, N failed, N skipped", and what
+ * failed once more, a line each, beginning with FAIL: often only the last lines of a log are kept.
  */
 #include "scenarios.h"
 
@@ -152,7 +153,8 @@ int main(int argc, char **argv)
     static const struct scenario *const files[] = { fork_scenarios,       stop_scenarios,      thread_scenarios,
                                                     descriptor_scenarios, namespace_scenarios, memory_scenarios,
                                                     signal_scenarios,     passing_scenarios,   pipe_scenarios,
-                                                    family_scenarios,     wait_scenarios };
+                                                    family_scenarios,     wait_scenarios,      container_scenarios };
+    static char failures[20][sizeof stage->why + 64];
     unsigned number = 0, counts[3] = { 0 };
     stage = proc_shared(sizeof *stage);
     if (argc == 3 && !strcmp(argv[1], "--program")) {
@@ -179,9 +181,15 @@ int main(int argc, char **argv)
             } else {
                 printf("%s %s: %s\n", outcome == FAILED ? "FAILED" : "SKIPPED", s->name, stage->why);
             }
+            if (outcome == FAILED && counts[FAILED] <= sizeof failures / sizeof failures[0]) {
+                snprintf(failures[counts[FAILED] - 1], sizeof failures[0], "%s: %s", s->name, stage->why);
+            }
             fflush(stdout);
         }
     }
     printf("%u passed, %u failed, %u skipped\n", counts[RUNNING], counts[FAILED], counts[SKIPPED]);
+    for (unsigned i = 0; i < counts[FAILED] && i < sizeof failures / sizeof failures[0]; i++) {
+        printf("FAIL %s\n", failures[i]);
+    }
     return interrupted ? 130 : counts[FAILED] != 0 || number == 0;
 }

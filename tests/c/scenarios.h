@@ -34,7 +34,7 @@ struct scenario {
 /* Each file brings its stories, ended by an empty one. */
 extern const struct scenario fork_scenarios[], stop_scenarios[], thread_scenarios[], descriptor_scenarios[],
     namespace_scenarios[], memory_scenarios[], signal_scenarios[], passing_scenarios[], pipe_scenarios[],
-    family_scenarios[], wait_scenarios[];
+    family_scenarios[], wait_scenarios[], container_scenarios[];
 
 /* What a program does that a scenario starts with mproc_spawn(): this one once more, with "--program NAME". */
 int run_program(const char *name);
@@ -45,6 +45,23 @@ bool run_pipe_program(const char *name);
 void fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
 /* Ends the scenario: it cannot run here; say how it could. */
 void skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/*
+ * A tmpfs of our own in place of the scenario's domain directory, seen by this process and its children
+ * only. False, with errno, where that is not allowed: how_to_mount says what to do then.
+ */
+bool private_tmpfs(const char *options);
+extern const char how_to_mount[];
+/* Fills the file system to the last page; the name of the file starts with a dot, so it is no object. */
+void fill_up(const char *path);
+/* Every descriptor but the standard ones. */
+void close_everything(void);
+/* After that: regular files of the program's own now have the numbers that the library used. */
+ino_t reuse_numbers(void);
+/* They are still the program's, unchanged, and without a lock from anybody. */
+void check_numbers(ino_t ino);
+/* Two connected sockets. */
+void make_pair(int pair[2]);
 
 /* "MPROC_EBUSY: text of the last error", in a static buffer. */
 const char *status_text(int status);

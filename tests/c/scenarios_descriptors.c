@@ -26,7 +26,7 @@ static pid_t start_holder(const char *name)
     return pid;
 }
 
-static void close_everything(void)
+void close_everything(void)
 {
 #ifdef SYS_close_range
     if (syscall(SYS_close_range, FIRST, ~0u, 0) == 0) {
@@ -38,8 +38,7 @@ static void close_everything(void)
     }
 }
 
-/* Regular files of the program's own now have the numbers that the library used. */
-static ino_t reuse_numbers(void)
+ino_t reuse_numbers(void)
 {
     char path[] = "/tmp/mproc-scenario-XXXXXX";
     struct stat st;
@@ -53,8 +52,7 @@ static ino_t reuse_numbers(void)
     return st.st_ino;
 }
 
-/* They are still the program's, unchanged, and without a lock from anybody. */
-static void check_numbers(ino_t ino)
+void check_numbers(ino_t ino)
 {
     char buf[16], path[64];
     for (int n = FIRST; n <= LAST; n++) {

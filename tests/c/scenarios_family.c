@@ -5,7 +5,6 @@
 #include "scenarios.h"
 
 #include <pthread.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 
 /* ---- the objects, by name; anybody's to make or to open ---- */
@@ -880,18 +879,6 @@ static void fork_beside_busy_threads(void)
 }
 
 /* ---- descriptors ---- */
-
-static void close_everything(void)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, 3, ~0u, 0) == 0) {
-        return;
-    }
-#endif
-    for (int fd = 3; fd < 1024; fd++) {
-        close(fd);
-    }
-}
 
 static void without_descriptors(void)
 {

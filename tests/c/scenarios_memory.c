@@ -5,11 +5,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
-/*
- * A tmpfs of our own in place of the scenario's domain directory, seen by this process and its children
- * only. False, with errno, where that is not allowed.
- */
-static bool private_tmpfs(const char *options)
+bool private_tmpfs(const char *options)
 {
     CHECK(mkdir(stage->domain, 0700) == 0);
     if (unshare(CLONE_NEWNS) != 0) {
@@ -38,7 +34,7 @@ static bool private_tmpfs(const char *options)
            mount("tmpfs", stage->domain, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0;
 }
 
-static const char how_to_mount[] =
+const char how_to_mount[] =
     "run as root, or allow user namespaces (sysctl user.max_user_namespaces > 0, kernel.unprivileged_userns_clone=1)";
 
 static uint64_t free_bytes(const char *path)
@@ -57,8 +53,7 @@ static int create_bytes(const char *name, uint64_t bytes, mproc_array_t **array)
     return mproc_array_create(NULL, name, &o, array);
 }
 
-/* Fills the file system to the last page; the name of the file starts with a dot, so it is no object. */
-static void fill_up(const char *path)
+void fill_up(const char *path)
 {
     static const char zeros[4096];
     int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);

@@ -265,7 +265,7 @@ static void ends_of_programs(void)
 
 /* ---- sockets ---- */
 
-static void make_pair(int pair[2])
+void make_pair(int pair[2])
 {
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 }

@@ -2,9 +2,9 @@
 //!
 //! What JSON has no form for is a map with one key that says so:
 //! bytes `{"$bytes": "base64"}`; floats that are not finite `{"$float": "nan"}` (or `"inf"`, `"-inf"`); references
-//! `{"$ref": {"kind": "queue", "name": "jobs"}}`, to containers with `arena`, `place` and `generation` in place of `name`,
-//! in hexadecimal; maps with other keys than strings `{"$map": [[key, value], …]}`. A map that itself has just one such
-//! key is written as a `$map`, too.
+//! `{"$ref": {"kind": "queue", "name": "jobs"}}`, to containers with `arena`, `place` and `generation` in place of
+//! `name`, in hexadecimal; maps with other keys than strings `{"$map": [[key, value], …]}`. A map that itself has just
+//! one such key is written as a `$map`, too.
 
 use super::encoded::Encoded;
 use super::msgpack::{head, length, one, token, Token};

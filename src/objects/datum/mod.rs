@@ -5,8 +5,8 @@
 //! not-a-number. So equal keys are equal bytes; 1, 1.0 and true are three different keys. The order of a map's pairs is
 //! kept, and counts.
 //!
-//! Whatever comes in is read in any form that MessagePack has for it, bounded by the bytes there are, and checked wholly:
-//! strings are UTF-8, nesting ends at [`MAX_DEPTH`], extension types are the library's two.
+//! Whatever comes in is read in any form that MessagePack has for it, bounded by the bytes there are, and checked
+//! wholly: strings are UTF-8, nesting ends at [`MAX_DEPTH`], extension types are the library's two.
 
 mod arithmetic;
 mod builder;

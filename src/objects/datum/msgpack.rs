@@ -1,7 +1,8 @@
 //! MessagePack, token by token, bounded by the bytes there are.
 //!
-//! First bytes, widths, and that all numbers are big-endian: the MessagePack specification (spec.md, to which msgpack.org
-//! leads), section "Formats". Every form is read; [`head`] writes the smallest, as its section "Serialization" wants it.
+//! First bytes, widths, and that all numbers are big-endian: the MessagePack specification (spec.md, to which
+//! msgpack.org leads), section "Formats". Every form is read; [`head`] writes the smallest, as its section
+//! "Serialization" wants it.
 
 use super::encoded::{EXT_CONTAINER, EXT_NAMED};
 use super::{Datum, Reference};
@@ -205,8 +206,8 @@ pub(super) struct Extent {
     pub(super) canonical: bool,
 }
 
-/// Walks over the datum at the front and checks all of it, at most `DEPTH` levels deep. `visit` sees each token with its
-/// payload, in order.
+/// Walks over the datum at the front and checks all of it, at most `DEPTH` levels deep. `visit` sees each token with
+/// its payload, in order.
 pub(super) fn walk<const DEPTH: usize>(
     bytes: &[u8],
     mut visit: impl FnMut(Token, &[u8]) -> Result<()>,

@@ -223,7 +223,8 @@ fn number() -> impl Strategy<Value = Tree> {
 }
 
 fn leaf() -> impl Strategy<Value = Tree> {
-    let reference = (13u8..=15, any::<u64>(), any::<u64>(), any::<u32>());
+    let reference = (13u8..=15, any::<u64>(), any::<u64>(), any::<u32>())
+        .prop_map(|(kind, arena, place, generation)| Reference { kind, arena, place, generation });
     prop_oneof![
         1 => Just(Tree::Nil),
         1 => any::<bool>().prop_map(Tree::Bool),
@@ -234,7 +235,7 @@ fn leaf() -> impl Strategy<Value = Tree> {
         1 => prop::sample::select(vec!["$bytes", "$map", "$float", "$ref"]).prop_map(|key| Tree::Str(key.into())),
         1 => vec(any::<u8>(), 0..40).prop_map(Tree::Bytes),
         1 => vec(any::<u8>(), 250..260).prop_map(Tree::Bytes),
-        1 => reference.prop_map(|(kind, arena, place, generation)| Tree::Ref(Reference { kind, arena, place, generation })),
+        1 => reference.prop_map(Tree::Ref),
         1 => (2u32..=15, "[A-Za-z0-9_-]{1,20}").prop_map(|(kind, name)| Tree::Named(kind, name)),
     ]
 }
@@ -349,7 +350,11 @@ proptest! {
     }
 
     #[test]
-    fn damaged(tree in tree(), damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), cut in any::<prop::sample::Index>()) {
+    fn damaged(
+        tree in tree(),
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let mut bytes = tree.bytes();
         for (at, byte) in damage {
             let at = at.index(bytes.len());
