@@ -15,7 +15,7 @@ extern "C" {
 
 enum {
     MAX_MEMBERS = 2,     /* processes that take part in one measurement */
-    MAX_SIDES = 4,       /* ours and up to three references in one case */
+    MAX_SIDES = 5,       /* ours and up to four references in one case */
     MAX_ROWS = 8,        /* report rows of one case */
     MAX_ROUNDS = 64,
     MAX_SAMPLES = 1 << 16, /* round trips whose time is kept for the percentiles */

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "growth.h"
 #include "report.h"
 #include "sides.h"
 
-enum { MAX_RESULTS = 128 };
+enum { MAX_RESULTS = 192, MAX_GROWTHS = 4 };
 
 struct settings {
     const char *only;   /* pattern of row names; NULL: all */
@@ -25,6 +26,7 @@ struct settings {
     double seconds;     /* for how long */
     int rounds;
     unsigned window_ms;
+    uint64_t entries; /* how far dict and list grow */
     bool strict;
     bool list;
 };
@@ -32,7 +34,8 @@ struct settings {
 static void usage(FILE *to)
 {
     fputs("usage: run.sh [options]\n"
-          "  --quick          a rough picture in about 40 seconds (15 rounds of 12 ms)\n"
+          "  --quick          a rough picture in about a minute (15 rounds of 12 ms)\n"
+          "  --long           dict and list grow to 10,000,000 entries (2 GB in /dev/shm) instead of 1,000,000\n"
           "  --only PATTERN   only rows whose name contains PATTERN or matches it as a glob\n"
           "  --rounds N       rounds of each comparison with a target (default 40); half of them for one without\n"
           "  --window MS      length of one measurement (default 20)\n"
@@ -66,13 +69,15 @@ static struct settings settings_parse(int argc, char **argv)
         {"out", required_argument, NULL, 'd'},    {"strict", no_argument, NULL, 's'},
         {"side", required_argument, NULL, 'S'},   {"seconds", required_argument, NULL, 't'},
         {"list", no_argument, NULL, 'l'},    {"help", no_argument, NULL, 'h'},
+        {"long", no_argument, NULL, 'L'},
         {NULL, 0, NULL, 0}};
-    struct settings s = {.rounds = 40, .window_ms = 20, .seconds = 5};
+    struct settings s = {.rounds = 40, .window_ms = 20, .entries = GROWTH_MOST, .seconds = 5};
     bool out_given = false;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'q': s.rounds = 15; s.window_ms = 12; break;
+        case 'L': s.entries = GROWTH_MOST_LONG; break;
         case 'o': s.only = optarg; break;
         case 'r': s.rounds = (int)number_of(optarg, 1, MAX_ROUNDS, "--rounds"); break;
         case 'w': s.window_ms = (unsigned)number_of(optarg, 1, 10000, "--window"); break;
@@ -94,10 +99,12 @@ static struct settings settings_parse(int argc, char **argv)
     return s;
 }
 
-static bool row_selected(const struct settings *s, const struct row *row)
+static bool name_selected(const struct settings *s, const char *name)
 {
-    return !s->only || strstr(row->name, s->only) || fnmatch(s->only, row->name, 0) == 0;
+    return !s->only || strstr(name, s->only) || fnmatch(s->only, name, 0) == 0;
 }
+
+static bool row_selected(const struct settings *s, const struct row *row) { return name_selected(s, row->name); }
 
 static bool case_selected(const struct settings *s, const struct bench_case *c)
 {
@@ -113,6 +120,9 @@ static int list_rows(const struct settings *s)
         for (int i = 0; i < MAX_ROWS && bench_cases[k].rows[i].name; i++)
             if (row_selected(s, &bench_cases[k].rows[i]))
                 report_row_line(&bench_cases[k], &bench_cases[k].rows[i]);
+    for (size_t k = 0; k < growth_side_count; k++)
+        if (name_selected(s, growth_sides[k].name))
+            printf("%-35s%s, as it grows\n", growth_sides[k].name, growth_sides[k].title);
     return 0;
 }
 
@@ -340,14 +350,34 @@ static int side_run(const struct settings *s, int cpus)
 
 /* ---- all ---- */
 
+/* False: the run is broken. */
+static bool growths_run(const struct settings *s, size_t *at, size_t of, struct growth *grown, size_t *count)
+{
+    for (size_t k = 0; k < growth_side_count && *count < MAX_GROWTHS && !interrupted(); k++) {
+        if (!name_selected(s, growth_sides[k].name))
+            continue;
+        struct progress progress;
+        char title[64];
+        snprintf(title, sizeof title, "%s, as it grows", growth_sides[k].title);
+        progress_case(&progress, ++*at, of, title);
+        if (!growth_run(&growth_sides[k], s->entries, &grown[*count]))
+            return false;
+        ++*count;
+    }
+    return true;
+}
+
 static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpus)
 {
     static struct result results[MAX_RESULTS];
-    size_t count = 0, selected = 0, at = 0;
+    static struct growth grown[MAX_GROWTHS];
+    size_t count = 0, grown_count = 0, selected = 0, at = 0;
     bool ok = true;
 
     for (size_t k = 0; k < bench_case_count; k++)
         selected += case_selected(s, &bench_cases[k]);
+    for (size_t k = 0; k < growth_side_count; k++)
+        selected += name_selected(s, growth_sides[k].name);
     if (selected == 0) {
         fprintf(stderr, "bench: no row matches '%s' (see --list)\n", s->only);
         return 2;
@@ -360,6 +390,7 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
         progress_case(&progress, ++at, selected, bench_cases[k].title);
         ok = case_run(&bench_cases[k], s, cpus, &progress, results, &count);
     }
+    ok = ok && growths_run(s, &at, selected, grown, &grown_count);
     progress_end();
     if (interrupted()) {
         fputs("bench: interrupted\n", stderr);
@@ -375,11 +406,14 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
                                   .version = ours_version()};
     if (count > 0)
         report_table(&report, stdout);
+    if (grown_count > 0)
+        growth_table(grown, grown_count);
     if (!ok) {
         fputs("bench: the run is broken; no report was written\n", stderr);
         return 1;
     }
-    if (s->out && (!report_json(&report, s->out) || !report_svg(&report, s->out)))
+    if (s->out && (!report_json(&report, s->out) || !report_svg(&report, s->out) ||
+                   !growth_json(grown, grown_count, s->out)))
         return 1;
     for (size_t i = 0; i < count && s->strict; i++)
         if (!results[i].skipped && !results[i].met)

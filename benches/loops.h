@@ -13,6 +13,7 @@
 
 enum {
     WARM_UP = 32 * BATCH,
+    WARM_UP_CALLS = BATCH, /* of another process that answers each: a thousand would last longer than what is measured */
     WARM_UP_MEETINGS = 4 * BATCH, /* of two processes that sleep: a thousand would last longer than what is measured */
     WARM_UP_BYTES = 64 << 20,
     LONG_MESSAGE = 1024
@@ -33,16 +34,42 @@ static inline void cpu_pause(void)
 #endif
 }
 
-/* One operation, again and again, in one process. */
-BENCH_INLINE void loop_op(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
+BENCH_INLINE void loop_after(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i), uint64_t warm_up_ops)
 {
     const uint64_t n = run->n; /* in a register: the operations are barriers for the compiler */
-    for (uint64_t i = 0; i < WARM_UP; i++)
+    for (uint64_t i = 0; i < warm_up_ops; i++)
         op(ctx, i);
     run_start(run);
     for (uint64_t i = 0; i < n; i++)
         op(ctx, i);
     run_stop(run, n);
+}
+
+/* One operation, again and again, in one process. */
+BENCH_INLINE void loop_op(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
+{
+    loop_after(run, ctx, op, WARM_UP);
+}
+
+/* The same of an operation that asks another process. */
+BENCH_INLINE void loop_call(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
+{
+    loop_after(run, ctx, op, WARM_UP_CALLS);
+}
+
+/* One operation, again and again, in one process or in two at a time, which begin at different places. */
+BENCH_INLINE void loop_rate(struct run *run, void *ctx, void (*op)(void *ctx, uint64_t i))
+{
+    const uint64_t first = (uint64_t)run->role * WARM_UP;
+    uint64_t at = first;
+
+    for (uint64_t i = 0; i < WARM_UP; i++)
+        op(ctx, i);
+    run_start(run);
+    while (run_goes_on(run))
+        op(ctx, at++);
+    run_stop(run, at - first);
+    __atomic_add_fetch(run_guarded_counter(run), at - first, __ATOMIC_RELAXED);
 }
 
 /* Two processes that want the same lock all the time; `option` is work outside the lock. */

@@ -25,7 +25,7 @@ const char *goal_text(const struct row *row, char *buffer, size_t size)
 {
     if (row->goal == GOAL_NONE)
         return "";
-    snprintf(buffer, size, "%s %.2g", row->goal == GOAL_AT_MOST ? "≤" : "≥", row->target);
+    snprintf(buffer, size, "%s %.3g", row->goal == GOAL_AT_MOST ? "≤" : "≥", row->target);
     return buffer;
 }
 
@@ -38,7 +38,7 @@ const char *reference_name(const struct bench_case *of, const struct row *row)
 static const char *number(double value, char *buffer, size_t size)
 {
     const double magnitude = fabs(value);
-    snprintf(buffer, size, "%.*f", magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : 2, value);
+    snprintf(buffer, size, "%.*f", magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 0.1 ? 2 : 4, value);
     return buffer;
 }
 

@@ -24,7 +24,7 @@ if printf '#if !__has_include(<%s>)\n#error\n#endif\n' boost/interprocess/ipc/me
     "$CXX" -x c++ -E - >/dev/null 2>&1; then
     boost=yes
 else
-    echo "bench: no Boost (apt-get install libboost-dev); the queue is held against the POSIX queue instead" >&2
+    echo "bench: no Boost (apt-get install libboost-dev); the queue is held against the POSIX queue instead, dict and list not" >&2
     cflags="$cflags -DBENCH_NO_BOOST"
 fi
 
@@ -44,7 +44,9 @@ if [ ! -x "$driver" ] || [ "$(cat "$build/settings" 2>/dev/null)" != "$settings"
     if [ -n "$boost" ]; then
         link=$CXX
         # shellcheck disable=SC2086
-        "$CXX" -std=gnu++17 -O2 -g $warnings ${CXXFLAGS:-} $cflags -c benches/peer_boost_queue.cpp -o "$objects/peer_boost_queue.o"
+        for source in benches/*.cpp; do
+            "$CXX" -std=gnu++17 -O2 -g $warnings ${CXXFLAGS:-} $cflags -c "$source" -o "$objects/$(basename "$source" .cpp).o"
+        done
     fi
     # shellcheck disable=SC2086
     "$link" "$objects"/*.o $libs -pthread -lrt -lm -o "$objects/mproc-bench"
@@ -58,6 +60,10 @@ fi
 MPROC_DOMAIN=/dev/shm/mproc-bench-$$
 export MPROC_DOMAIN
 trap 'rm -rf "$MPROC_DOMAIN"' EXIT
+# Sockets and temporary files of the servers that references need.
+BENCH_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/mproc-bench.XXXXXX")
+export BENCH_SCRATCH
+trap 'rm -rf "$MPROC_DOMAIN" "$BENCH_SCRATCH"' EXIT
 LD_LIBRARY_PATH="$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$driver" "$@" &
 running=$!
 trap 'kill -TERM "$running" 2>/dev/null || :; wait "$running" || :; exit 130' INT TERM

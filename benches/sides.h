@@ -48,6 +48,13 @@ extern const struct side ours_barrier, ours_barrier_spinning;
 /* ours_wait.c */
 extern const struct side ours_wait_1, ours_wait_16, ours_wait_16_spinning, ours_wait_126, ours_wait_ready, ours_polled,
     ours_value_hand_off, ours_value_hand_off_spinning, ours_value_notify, ours_value_store_notify;
+/* ours_dict.c; get and set: by one process; ..._two: by two at a time; ..._one: by one, as long as those */
+extern const struct side ours_dict_get, ours_dict_set, ours_dict_get_two, ours_dict_set_two, ours_dict_get_one,
+    ours_dict_set_one;
+/* ours_list.c */
+extern const struct side ours_list_append, ours_list_append_int, ours_list_get;
+/* ours_datum.c */
+extern const struct side ours_datum_bytes, ours_datum_map;
 
 /* ref_lock.c */
 extern const struct side ref_mutex, ref_mutex_robust, ref_lock_word, ref_mutex_contend, ref_mutex_contend_work,
@@ -78,6 +85,14 @@ extern const struct side ref_epoll_socket_1, ref_epoll_socket_16, ref_epoll_pipe
 extern const struct side ref_mqueue, ref_mqueue_pair;
 /* peer_boost_queue.cpp; absent when built with BENCH_NO_BOOST */
 extern const struct side ref_boost, ref_boost_pair;
+/* peer_boost_containers.cpp, or peer_absent.c */
+extern const struct side ref_boost_map_get, ref_boost_map_set, ref_boost_map_get_two, ref_boost_map_set_two,
+    ref_boost_hash_get, ref_boost_hash_set, ref_boost_vector_append, ref_boost_vector_get, ref_boost_deque_append,
+    ref_boost_deque_get, ref_boost_vector_append_int;
+/* peer_redis.c */
+extern const struct side ref_redis_get, ref_redis_set;
+/* peer_manager.c */
+extern const struct side ref_manager_dict_get, ref_manager_dict_set, ref_manager_list_append, ref_manager_list_get;
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
 #include "report.h"
 
 enum { LEFT = 300, PLOT = 430, RIGHT = 330, TOP = 86, LINE = 22, BOTTOM = 40 };
-static const double scale_least = 1.0 / 16, scale_most = 64;
+static const double scale_least = 1.0 / 16, scale_most = 1024;
 
 /* A ratio as "times better than the reference"; for shares, as a part of the fair half. */
 static double advantage(const struct row *row, double ratio)
@@ -47,6 +47,8 @@ static void axis(FILE *f, double bottom)
                 bottom, times == 1 ? "#333" : "#e4e4e4", times == 1 ? "1.5" : "1");
         if (times < 1)
             snprintf(label, sizeof label, "1/%.0f", 1 / times);
+        else if (fmod(log2(times), 2) != 0)
+            continue; /* there is room for every second one only */
         else
             snprintf(label, sizeof label, "%.0f×", times);
         text(f, x, TOP - 12, "text-anchor=\"middle\" class=\"s\"", label);

@@ -78,6 +78,20 @@
  *          exchange OUT IN COUNT WAY WAY   puts from OUT and gets from IN at the same time
  *          poll MS, peer           peer: awaited, open or gone
  *          and what queues have: put to info, close, give to inherit
+ *   dict   create|open NAME         KEY and DATUM: JSON without blanks; so is what is answered
+ *          fill, look               stores a datum of every type, in the language's own types; sees that they are there
+ *          set KEY DATUM, get KEY, delete KEY, has KEY, size, dump (all, to the bottom)
+ *          add KEY DATUM            the sum     append KEY DATUM: to the list there     swap KEY OLD NEW: true, false
+ *          nest KEY                 a new list there    enter KEY: the worker's list is the one there
+ *          count GATE KEY COUNT, swaps GATE KEY COUNT   adds 1, COUNT times; by comparing and exchanging
+ *          storm FROM DONE          adds entries, removes the first; after each the number goes to the value DONE (u64)
+ *          check                    sees that entries follow each other and the arena is whole: ok FIRST NEXT
+ *          info                     steals and rollbacks
+ *   list   create|open NAME, append DATUM, extend LIST, insert I DATUM, get I, set I DATUM, pop I, size, sort, dump
+ *          race GATE ME COUNT       appends ME and how many it has appended, COUNT times
+ *          raced                    sees that everybody's are in their order: how many there are
+ *          storm, check, info       as dict
+ *   space  create|open NAME, set NAME DATUM, get NAME, delete NAME, has NAME, size, add NAME DATUM, dump: a namespace
  *   marks  create|open NAME COUNT  how often each job was done; check: how many never, how many more than once
  *   unlink NAME, sweep
  */
@@ -97,6 +111,11 @@ enum { MAX_MESSAGE = 5000, MAX_JOB = MAX_MESSAGE + 8, MAX_BATCH = 64, SLACK = 13
 
 /* The ways to put and get that only try, and how they sleep in between. */
 enum { POLLED = -2, WAITED = -3 };
+
+/* Storms of changes of a dict or a list keep so many entries; the longest text in one. */
+enum { STORM_WINDOW = 100, STORM_TEXT = 300 };
+
+#define AGREED_TEXT "Grüße"
 
 /* Under which name `spawn` gives the handle. */
 #define GIVEN "given"
@@ -123,6 +142,11 @@ typedef struct {
     uint64_t serial;
     uint64_t words[CELL_WORDS];
 } cell_t;
+
+/* How long the text of an entry is. */
+static inline size_t agreed_text(uint64_t serial) {
+    return (size_t)(serial * 37 % (STORM_TEXT + 1));
+}
 
 static inline uint64_t agreed_word(uint64_t serial, uint64_t i) {
     return (serial + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (i + 1) * UINT64_C(0xD1342543DE82EF95);

@@ -51,6 +51,15 @@ void case_pass(const pair_t *pair);
 /* The same with locks of all sorts, semaphores, conditions, events and barriers; A is killed with what it has. */
 void case_family(const pair_t *pair);
 
+/* A dict, with a list inside, that both read and change in their own types, at the same time; A is killed meanwhile. */
+void case_dict(const pair_t *pair);
+
+/* The same of a list. */
+void case_list(const pair_t *pair);
+
+/* A namespace that outlives A. */
+void case_namespace(const pair_t *pair);
+
 /* B waits in vain: timeouts, cancelling, shutdown. */
 void case_waits(const pair_t *pair);
 

@@ -129,6 +129,54 @@ static void events(worker_t *sh, worker_t *b, const char *tag) {
     expect(sh, "set");
 }
 
+/* Data with types, as text and as what B makes of them; a list inside of a dict; both count. */
+static void containers(worker_t *sh, worker_t *b, const char *tag) {
+    ask(b, "ok", "dict create from-%s", tag);
+    ask(b, "ok", "dict fill");
+    ask(sh, "ok", "dict open from-%s", tag);
+    ask(sh, "18446744073709551615", "dict get \"large\"");
+    ask(sh, "{\"$bytes\":\"AP8K\"}", "dict get \"bytes\"");
+    ask(sh, "[1,\"two\",[0.5]]", "dict get \"list\"");
+    ask(sh, "\"seven\"", "dict get 7");
+    ask(sh, "error notfound", "dict get \"7\"");
+    ask(sh, "ok", "dict set \"bytes\" {\"$bytes\":\"AP8K\"}");
+    ask(sh, "ok", "dict set \"large\" 18446744073709551615");
+    ask(sh, "ok", "dict set \"half\" 0.5");
+    ask(b, "ok", "dict look");
+    ask(sh, "error type", "dict add \"text\" 1");
+    ask(sh, "error kind", "list open from-%s", tag);
+
+    ask(sh, "ok", "dict create nested-%s", tag);
+    ask(b, "ok", "dict open nested-%s", tag);
+    ask(sh, "ok", "dict append \"log\" \"one\"");
+    ask(b, "ok", "dict enter \"log\"");
+    ask(b, "ok", "list append 2");
+    ask(sh, "{\"log\":[\"one\",2]}", "dict dump");
+    tell(sh, "dict count gate-dict-%s \"n\" 15", tag);
+    tell(b, "dict count gate-dict-%s \"n\" 2000", tag);
+    expect(sh, "ok");
+    expect(b, "ok");
+    ask(sh, "2015", "dict get \"n\"");
+
+    ask(sh, "ok", "list create list-%s", tag);
+    ask(b, "ok", "list open list-%s", tag);
+    ask(sh, "ok", "list append 3");
+    ask(b, "ok", "list append 1");
+    ask(sh, "ok", "list insert 0 2");
+    ask(sh, "ok", "list sort");
+    ask(b, "[1,2,3]", "list dump");
+    ask(sh, "3", "list pop -1");
+    ask(sh, "error range", "list get 2");
+    ask(b, "2", "list size");
+
+    ask(b, "ok", "space create space-%s", tag);
+    ask(sh, "ok", "space open space-%s", tag);
+    ask(sh, "ok", "space set limit 3");
+    ask(b, "4", "space add limit 1");
+    ask(sh, "{\"limit\":4}", "space dump");
+    ask(sh, "error notfound", "space get nothing");
+}
+
 /* Permits for all, and permits of a process: killed in `mproc sem run`, it gives them back. */
 static void semaphores(worker_t *sh, worker_t *b, const char *tag) {
     worker_t *victim;
@@ -230,6 +278,7 @@ void case_shell(const pair_t *p) {
     queues(sh, b, other, p->tag);
     pipes(sh, b, other, p->tag);
     events(sh, b, p->tag);
+    containers(sh, b, p->tag);
     semaphores(sh, b, p->tag);
     locks(sh, b, p);
     quit(sh);

@@ -34,6 +34,7 @@ static const struct {
              {"barrier", case_barrier},     {"value", case_value},         {"array", case_array},
              {"queue", case_queue},         {"pipe", case_pipe},           {"place", case_place},
              {"work", case_work},           {"pass", case_pass},           {"family", case_family},
+             {"dict", case_dict},           {"list", case_list},           {"namespace", case_namespace},
              {"waits", case_waits},         {"many", case_many},           {"poll", case_poll},
              {"lifetime", case_lifetime}};
 enum { CASES = sizeof cases / sizeof cases[0] };

@@ -29,8 +29,8 @@ build() {
 # shellcheck disable=SC2086 # flags are lists of words
 {
     build driver "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/driver.c $from/crew.c $from/cases_*.c
-    build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c $from/family.c $from/wait.c
-    build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp $from/family.cpp $from/wait.cpp
+    build worker-c "$CC" -std=c11 -D_GNU_SOURCE $CFLAGS $from/worker.c $from/family.c $from/containers.c $from/wait.c
+    build worker-cpp "$CXX" -std=c++17 $CXXFLAGS $from/worker.cpp $from/family.cpp $from/containers.cpp $from/wait.cpp
 }
 if [ ! -x "${MPROC_TOOL:=$PWD/target/tool/tool/mproc}" ]; then
     echo "missing: the command-line tool; build it with: make tool" >&2

@@ -96,7 +96,7 @@ static uint64_t schema_word(int i) {
 
 /* ---- helpers ---- */
 
-static mproc_value_t *u64_value(const char *name, bool create) {
+mproc_value_t *u64_value(const char *name, bool create) {
     mproc_value_options_t options = MPROC_VALUE_OPTIONS_INIT;
     mproc_value_t *value;
     options.type_code = MPROC_TYPE_U64;
@@ -1456,7 +1456,7 @@ static void run(char *line) {
         do_pipe();
     } else if (is(0, "marks")) {
         do_marks();
-    } else if (do_family()) {
+    } else if (do_family() || do_container()) {
         return;
     } else if (is(0, "wait")) {
         do_wait();
@@ -1481,6 +1481,7 @@ int main(int argc, char **argv) {
         run(line);
     }
     family_close();
+    containers_close();
     lock_close();
     mproc_value_close(value);
     mproc_value_close(record);

@@ -1015,7 +1015,8 @@ std::string answer(const words& w) {
       {"lock", do_lock},           {"value", do_value},         {"record", do_record}, {"block", do_block},
       {"array", do_array},         {"cells", do_cells},         {"queue", do_queue},   {"pipe", do_pipe},
       {"rwlock", do_rwlock},       {"semaphore", do_semaphore}, {"event", do_event},   {"barrier", do_barrier},
-      {"condition", do_condition}, {"marks", do_marks},         {"wait", do_wait}};
+      {"condition", do_condition}, {"marks", do_marks},         {"wait", do_wait},     {"dict", do_dict},
+      {"list", do_list},           {"space", do_space}};
   if (w[0] == "unlink") return mproc::domain().unlink(w[1]), "ok";
   if (w[0] == "sweep") return mproc::domain().sweep(), "ok";
   return commands.at(w[0])(w);

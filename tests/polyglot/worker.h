@@ -36,6 +36,8 @@ int64_t timeout_ns(int i);
 
 void pass_gate(const char *name);
 
+mproc_value_t *u64_value(const char *name, bool create);
+
 /* A token that another thread sets after a while. */
 typedef struct {
     mproc_cancel_t *token;
@@ -74,6 +76,13 @@ bool do_family(void);
 int family_export(mproc_handle_t **handle);
 int family_import(const mproc_handle_t *handle);
 void family_close(void);
+
+/* ---- containers.c ---- */
+
+/* Runs the command if it is about a dict, a list or a namespace. */
+bool do_container(void);
+
+void containers_close(void);
 
 /* ---- wait.c ---- */
 

@@ -104,6 +104,12 @@ std::string do_barrier(const words& w);
 mproc::wait_item on_permit();
 mproc::wait_item on_event();
 
+// ---- containers.cpp ----
+
+std::string do_dict(const words& w);
+std::string do_list(const words& w);
+std::string do_space(const words& w);
+
 // ---- wait.cpp ----
 
 std::string do_wait(const words& w);

@@ -11,7 +11,7 @@
 #   semaphore grip                  the same with `mproc sem run`
 #
 # Killed in the middle of another command, it would leave the tool behind: its waits have a limit.
-set -u
+set -uf # -f: words of commands are no patterns
 tool=$MPROC_TOOL
 name=${2-} # of the object in hand
 
@@ -54,7 +54,7 @@ says() {
 }
 bits() { printf '%x\n' "$1"; }
 gate() { # waits until the other one is there, too; if it was there first, the gate may be gone afterwards
-    there=$("$tool" value add "$1") || return
+    there=$("$tool" value add "$1" --type i32) || return # the type that the others give it
     while [ "$there" -lt 2 ]; do
         sleep 0.01
         there=$("$tool" value get "$1") || return
@@ -173,6 +173,66 @@ event() {
     wait) does event wait "$name" "$(within "$2")" && echo set ;;
     esac
 }
+dict() {
+    case $1 in
+    create)
+        name=$2
+        echo '{}' | ok dict load "$name"
+        ;;
+    open)
+        name=$2
+        does dict len "$name" && echo ok
+        ;;
+    get) says dict get "$name" --json-key "$2" ;;
+    set) ok dict set "$name" --json-key "$2" "$3" --existing ;;
+    delete) ok dict del "$name" --json-key "$2" ;;
+    add) says dict add "$name" --json-key "$2" "$3" --existing ;;
+    append) ok dict append "$name" --json-key "$2" "$3" --existing ;;
+    size) says dict len "$name" ;;
+    dump) says dict dump "$name" ;;
+    count)
+        gate "$2"
+        i=0
+        while [ "$i" -lt "$4" ]; do
+            does dict add "$name" --json-key "$3" || return
+            i=$((i + 1))
+        done
+        echo ok
+        ;;
+    esac
+}
+list() {
+    case $1 in
+    create)
+        name=$2
+        echo '[]' | ok list load "$name"
+        ;;
+    open)
+        name=$2
+        does list len "$name" && echo ok
+        ;;
+    append) ok list append "$name" "$2" --existing ;;
+    insert) ok list insert "$name" "$2" "$3" --existing ;;
+    get) says list get "$name" "$2" ;;
+    set) ok list set "$name" "$2" "$3" ;;
+    pop) says list pop "$name" "$2" ;;
+    size) says list len "$name" ;;
+    sort) ok list sort "$name" ;;
+    dump) says list dump "$name" ;;
+    esac
+}
+space() {
+    case $1 in
+    open)
+        name=$2
+        does ns dump "$name" && echo ok
+        ;;
+    set) ok ns set "$name" "$2" "$3" ;;
+    get) says ns get "$name" "$2" ;;
+    delete) ok ns del "$name" "$2" ;;
+    dump) says ns dump "$name" ;;
+    esac
+}
 semaphore() {
     case $1 in
     create)
@@ -231,7 +291,7 @@ if [ "${1-}" = inside ]; then
 fi
 while read -r object verb rest; do
     case $object in
-    value | array | queue | pipe | event | semaphore | lock)
+    value | array | queue | pipe | event | dict | list | space | semaphore | lock)
         if [ "$verb" = give ] && [ "${1-}" = inside ]; then
             exit 0
         fi

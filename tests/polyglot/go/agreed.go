@@ -19,6 +19,11 @@ const (
 	given = "given"
 
 	polled, waited = -2, -3
+
+	stormWindow = 100
+	stormText   = 300
+
+	agreedString = "Grüße"
 )
 
 type recordData struct {
@@ -41,6 +46,8 @@ type cellData struct {
 	Serial uint64
 	Words  [cellWords]uint64
 }
+
+func agreedText(serial uint64) int { return int(serial * 37 % (stormText + 1)) }
 
 func agreedWord(serial, i uint64) uint64 {
 	return (serial+1)*0x9E3779B97F4A7C15 ^ (i+1)*0xD1342543DE82EF95

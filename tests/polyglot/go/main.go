@@ -41,6 +41,7 @@ func main() {
 func closeAll() {
 	for _, c := range []interface{ Close() error }{
 		rwlock, semaphore, condition, event, barrier, queue, pipe, farEnd, block.data, block.done, record, cells, marks,
+		dict, list, space,
 	} {
 		must(c.Close())
 	}
@@ -74,6 +75,7 @@ func init() {
 		"lock": doLock, "value": doValue, "record": doRecord, "block": doBlock, "array": doArray, "cells": doCells,
 		"queue": doQueue, "pipe": doPipe, "marks": doMarks,
 		"rwlock": doRWLock, "semaphore": doSemaphore, "condition": doCondition, "event": doEvent, "barrier": doBarrier,
+		"dict": doDict, "list": doList, "space": doSpace,
 		"wait":   doWait,
 		"unlink": func(w words) (string, error) { return "ok", mproc.Default().Unlink(w.at(1)) },
 		"sweep": func(words) (string, error) {
