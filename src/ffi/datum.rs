@@ -718,6 +718,9 @@ const NIL: mproc_datum_t = mproc_datum_t {
 pub(super) fn fetch(stored: &Stored<'_>, buf: &mut [MaybeUninit<u8>]) -> Result<mproc_datum_t> {
     let total = stored.len();
     // Strings and bytes with a length of one byte, the usual case.
+    if total < 2 {
+        return fetch_any(stored, buf);
+    }
     let (kind, skip, len) = match stored.byte(0)? {
         first @ 0xa0..=0xbf => (MPROC_DATUM_STR, 1, usize::from(first & 0x1f)),
         0xd9 => (MPROC_DATUM_STR, 2, usize::from(stored.byte(1)?)),

@@ -152,7 +152,7 @@ impl Namespace {
     /// # Errors
     /// As [`Dict::len`].
     pub fn snapshot(&self) -> Result<Snapshot> {
-        Ok(self.0.snapshot(What::Items)?.sorted())
+        self.0.snapshot(What::Items)?.sorted()
     }
 
     /// Adds its content, a map, to a builder: see [`Dict::copy`].

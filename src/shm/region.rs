@@ -236,11 +236,14 @@ impl Region {
         file::reserve_part(open()?.as_fd(), offset as u64, len as u64)
     }
 
-    /// Gives memory back: a hole, which reads as zero.
-    pub(super) fn punch(&self, offset: usize, len: usize) -> Result<()> {
+    /// Gives memory back: a hole, which reads as zero; `open` as in [`Region::populate`], for memory that is locked.
+    pub(super) fn punch(&self, offset: usize, len: usize, open: impl Fn() -> Result<OwnedFd>) -> Result<()> {
         let at = self.get(offset, len)?;
         // SAFETY: inside the mapping (get), which self keeps alive.
-        unsafe { mapping::punch(at, len) }
+        if unsafe { mapping::punch(at, len) }? {
+            return Ok(());
+        }
+        file::punch(open()?.as_fd(), offset as u64, len as u64)
     }
 
     /// Whether the bytes at `offset` are these; for short ones.
@@ -322,7 +325,9 @@ impl<const N: usize> Words<'_, N> {
 
 /// A new vector of `len` bytes that `fill` initialises: all of them whenever it succeeds.
 pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<()>) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Error::NoMemory(len as u64))?;
+    bytes.resize(len, 0);
     // SAFETY: MaybeUninit<u8> has the layout of u8; the bytes stay initialised whatever `fill` writes.
     let to = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast::<MaybeUninit<u8>>(), len) };
     fill(to)?;

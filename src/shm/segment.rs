@@ -275,7 +275,7 @@ impl Segment {
 
     /// Gives the memory of a part of a sparse segment back; it reads as zero from then on.
     pub(crate) fn give_back(&self, offset: usize, len: usize) -> Result<()> {
-        self.region.punch(offset, len)
+        self.region.punch(offset, len, || self.file.reopen())
     }
 
     /// Bytes of memory that the segment has; `None` if that cannot be found out.

@@ -312,6 +312,16 @@ pub(crate) fn reserve_part(fd: BorrowedFd, mut at: u64, len: u64) -> Result<()> 
     Ok(())
 }
 
+/// Gives the memory of a part of a file on tmpfs back: a hole.
+pub(crate) fn punch(fd: BorrowedFd, at: u64, len: u64) -> Result<()> {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: a live descriptor.
+    if unsafe { libc::fallocate(fd.as_raw_fd(), mode, at as libc::off_t, len as libc::off_t) } != 0 {
+        return Err(last("fallocate(PUNCH_HOLE)"));
+    }
+    Ok(())
+}
+
 /// Makes the file as long as that, without memory for what is new.
 pub(crate) fn set_len(fd: BorrowedFd, len: u64) -> Result<()> {
     let len = libc::off_t::try_from(len).map_err(|_| Error::invalid("absurd size"))?;

@@ -120,17 +120,21 @@ pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<bool> {
     }
 }
 
-/// Gives the memory of a part of a shared mapping of a file on tmpfs back, for every process.
+/// Gives the memory of a part of a shared mapping of a file on tmpfs back, for every process; `false` if it cannot be
+/// done this way, because the memory is locked (mlockall).
 ///
 /// # Safety
 /// `[at, at + len)` is mapped, and nobody needs what is there.
-pub(crate) unsafe fn punch(at: NonNull<u8>, len: usize) -> Result<()> {
+pub(crate) unsafe fn punch(at: NonNull<u8>, len: usize) -> Result<bool> {
     crash::point("punch");
     // SAFETY: mapped (this function's contract).
-    if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_REMOVE) } != 0 {
-        return Err(last("madvise(MADV_REMOVE)"));
+    if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_REMOVE) } == 0 {
+        return Ok(true);
     }
-    Ok(())
+    match errno() {
+        libc::EINVAL => Ok(false),
+        _ => Err(last("madvise(MADV_REMOVE)")),
+    }
 }
 
 fn page_size() -> usize {

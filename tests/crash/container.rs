@@ -21,6 +21,8 @@ pub const TESTS: &[Test] = &[
     ("container_large", large),
     ("container_full", full),
     ("container_cycle", cycle),
+    ("container_doomed", doomed),
+    ("container_locked_memory", locked_memory),
     ("container_created", created),
     ("container_recovery", recovery),
     ("container_random", random),
@@ -349,6 +351,18 @@ fn nested() {
         |t| t.root.pop(&text("tree"), |stored| referred(stored).map(|_| ())),
     ];
     all_or_nothing(setup, steps);
+    // What is referred to twice at each of many levels is copied, and not level by level twice as long.
+    let levels = things();
+    for _ in 0..16 {
+        levels.root.set(&text("next"), &new_list()).expect("set");
+        let next = inner_list(&levels.root, "next");
+        let last = levels.root.get(&text("last"), referred).map(Datum::Ref).unwrap_or(Datum::Int(1));
+        next.append(&last.encode().expect("reference")).expect("append");
+        next.append(&last.encode().expect("reference")).expect("append");
+        levels.root.set(&text("last"), &Datum::Ref(next.reference()).encode().expect("reference")).expect("set");
+    }
+    assert!(content(&levels.root).len() > 2 << 16);
+    sound(levels.root.arena());
     // Without a handle and without a reference everything is freed.
     let things = setup();
     let blocks = things.root.arena().info().expect("info").containers;
@@ -435,6 +449,19 @@ fn large() {
     things.root.delete(&text("huge")).expect("delete");
     let without = things.root.arena().info().expect("info").committed;
     assert!(with - without > 3 << 20, "memory is not given back: {with} bytes, then {without}");
+    // A value that becomes small does not keep a large block.
+    things.root.set(&text("large"), &Datum::Nil.encode().expect("nil")).expect("set");
+    let used = things.root.arena().info().expect("info").used;
+    assert!(used < 1 << 20, "a small value keeps {used} bytes");
+    // Many of them at once: more than the journal has room for.
+    let value = bytes(12 << 20);
+    let value = Datum::Bytes(&value).encode().expect("bytes");
+    for _ in 0..11 {
+        things.list.append(&value).expect("append");
+    }
+    things.list.slice_delete(Some(1), None, 1).expect("delete");
+    assert_eq!(things.list.len(), Ok(1));
+    sound(things.root.arena());
 }
 
 /// At its limit an arena says so, keeps what it has, and takes more once there is room.
@@ -460,8 +487,14 @@ fn full() {
     assert!(matches!(things.list.append(&much), Err(Error::Full(_))));
     assert!(matches!(things.root.set(&text("more"), &new_list()), Ok(()) | Err(Error::Full(_))));
     let _ = things.root.delete(&text("more"));
+    let used = things.root.arena().info().expect("info").used;
     let long = format!("[{}]", vec![r#""an element that does not fit a slot""#; 3000].join(","));
     assert!(matches!(things.list.extend(&json(&long)), Err(Error::Full(_))));
+    let long = format!("[{}]", vec!["1"; 40_000].join(","));
+    assert!(matches!(things.list.extend(&json(&long)), Err(Error::Full(_))));
+    assert!(matches!(things.list.repeat(1 << 39), Ok(()) | Err(Error::Full(_))));
+    let after = things.root.arena().info().expect("info").used;
+    assert!(after <= used + 1024, "what has failed keeps memory: {used} bytes, then {after}");
     assert_eq!(content(&things.root), before);
     sound(things.root.arena());
     // What fails for want of room does so at every point, too.
@@ -482,6 +515,54 @@ fn full() {
     things.root.clear().expect("clear");
     sound(things.root.arena());
     things.root.set(&text("key 1"), &much).expect("there is room again");
+}
+
+/// What is being freed is gone for everybody, though it takes a while.
+fn doomed() {
+    let things = things();
+    things.root.set(&text("a"), &new_dict()).expect("set");
+    let inner = inner_dict(&things.root, "a");
+    for i in 0..2000 {
+        inner.set(&int(i), &int(i)).expect("set");
+    }
+    let reference = inner.reference();
+    drop(inner);
+    // Killed when it has freed a little of it.
+    assert_eq!(member(600, || things.root.set(&text("a"), &int(1)).expect("set")), End::Died);
+    let info = things.root.arena().info().expect("info");
+    assert_eq!(info.doomed, 1, "it was freed at once: is this a test? {info:?}");
+    let weak = Datum::Ref(reference).encode().expect("reference");
+    assert!(matches!(things.root.set(&text("b"), &weak), Err(Error::NotFound(_))));
+    assert!(matches!(things.list.append(&weak), Err(Error::NotFound(_))));
+    assert!(matches!(things.root.append_to(&text("list"), &weak), Err(Error::NotFound(_))));
+    assert!(matches!(Dict::follow(things.root.arena(), reference), Err(Error::NotFound(_))));
+    content(&things.root);
+    sound(things.root.arena());
+    things.root.arena().collect().expect("collect");
+    assert_eq!(things.root.arena().info().expect("info").containers, 2);
+    sound(things.root.arena());
+}
+
+/// Where memory cannot be given back in the usual way, it is in another, and nothing that was done is reported as if it
+/// were not.
+fn locked_memory() {
+    let end = member(0, || {
+        // SAFETY: no preconditions; it ends with this process.
+        let locked = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT as libc::c_int) };
+        if locked != 0 {
+            println!("note: mlockall is not permitted: not tested with locked memory");
+            return;
+        }
+        let things = things();
+        let value = bytes(4 << 20);
+        things.root.set(&text("large"), &Datum::Bytes(&value).encode().expect("bytes")).expect("set");
+        let with = things.root.arena().info().expect("info").committed;
+        things.root.pop(&text("large"), |_| Ok(())).expect("pop");
+        let without = things.root.arena().info().expect("info").committed;
+        assert!(with - without > 3 << 20, "memory is not given back: {with} bytes, then {without}");
+        sound(things.root.arena());
+    });
+    assert_eq!(end, End::Returned);
 }
 
 /// Containers that refer to each other stay until they are collected.

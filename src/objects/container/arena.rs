@@ -10,8 +10,9 @@ use crate::shm::header::{self, Header, Kind};
 use crate::shm::{Domain, Handle, Segment, Source};
 use crate::sync::{Inside, Mutex};
 use crate::sys::crash::{self, Mutant};
-use crate::sys::process;
+use crate::sys::{clock, process};
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
@@ -21,6 +22,12 @@ const LIMIT: u64 = 1 << 30;
 const AT_ONCE: usize = 16;
 /// How many changes of that kind another change brings with it at most, so that it stays short.
 const ON_THE_WAY: usize = 4;
+/// So long whoever has left much to be freed frees it, while others add to it, in nanoseconds.
+const PATIENCE: u64 = 10_000_000_000;
+/// How often handles of the dead are looked for where nothing else asks for it, in nanoseconds.
+const SOMETIMES: u64 = 100_000_000;
+/// So many bytes of elements are not worth asking how much memory there is.
+const LITTLE: u64 = 1 << 20;
 /// How many go in a row while others wait.
 const IN_A_ROW: usize = 64;
 
@@ -68,6 +75,8 @@ struct Inner {
     id: u64,
     seed: u64,
     flags: u32,
+    /// When this process last looked for handles of the dead.
+    dropped: AtomicU64,
 }
 
 /// A record of a handle: the process, the container, the records before and after.
@@ -93,6 +102,43 @@ pub(in crate::objects) struct Operation<'a> {
     arena: &'a Inner,
     /// The container.
     pub(in crate::objects) at: At,
+    /// It has left something to be freed.
+    left: Cell<bool>,
+    /// So many bytes are known to be there.
+    known: Cell<u64>,
+}
+
+/// What an operation hands to its user within a change: once, also if the change is tried again, and what the user
+/// answers is the user's own, also if it is an error that the heap knows, too.
+pub(in crate::objects) struct Handing<F, R> {
+    f: Option<F>,
+    answer: Option<Result<R>>,
+}
+
+impl<F, R> Handing<F, R> {
+    pub(in crate::objects) fn new(f: F) -> Handing<F, R> {
+        Handing { f: Some(f), answer: None }
+    }
+
+    /// Hands something over; an error ends the change.
+    pub(in crate::objects) fn hand(&mut self, give: impl FnOnce(F) -> Result<R>) -> Result<()> {
+        if let Some(f) = self.f.take() {
+            self.answer = Some(give(f));
+        }
+        match self.answer {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(Error::Canceled),
+        }
+    }
+
+    /// What came of it.
+    pub(in crate::objects) fn end<T>(self, done: Result<T>) -> Result<(T, R)> {
+        match (self.answer, done) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(answer)), Ok(done)) => Ok((done, answer)),
+            (None, Ok(_)) => Err(Error::Canceled),
+        }
+    }
 }
 
 impl Operation<'_> {
@@ -117,14 +163,15 @@ impl Operation<'_> {
     /// Makes a change, whole or not at all; if there is no room, once more after room was made.
     #[inline]
     pub(in crate::objects) fn change<R>(&self, mut f: impl FnMut(&mut Tx) -> Result<R>) -> Result<R> {
+        let before = self.trash();
         let done = match self.arena.heap.change(&mut f) {
             Ok(done) => done,
             Err(error) => {
-                self.make_room(error)?;
+                self.make_room(error, before != 0)?;
                 self.arena.heap.change(f)?
             }
         };
-        self.tidy()?;
+        self.tidy(before);
         Ok(done)
     }
 
@@ -135,44 +182,59 @@ impl Operation<'_> {
 
     /// Several changes of which only the last is seen; if there is no room, all once more after room was made.
     pub(in crate::objects) fn whole(&self, mut f: impl FnMut(&Operation) -> Result<()>) -> Result<()> {
-        if let Err(error) = f(self) {
-            self.make_room(error)?;
-            f(self)?;
-        }
-        self.tidy()
+        let before = self.trash();
+        let done = f(self).or_else(|error| {
+            // What it has just put aside itself is no room to be made.
+            self.make_room(error, before != 0)?;
+            f(self)
+        });
+        self.tidy(before);
+        done
     }
 
-    /// Frees a little of what is to be freed.
+    /// The first container that is to be freed, or 0.
     #[inline]
-    fn tidy(&self) -> Result<()> {
-        if self.is_much_left() {
-            self.arena.reap(ON_THE_WAY)?;
+    fn trash(&self) -> u64 {
+        self.look().get(layout::AT_TRASH).unwrap_or(0)
+    }
+
+    /// Frees a little of what is to be freed; notes whether there is more than before.
+    #[inline]
+    fn tidy(&self, before: u64) {
+        let now = self.trash();
+        if now != 0 {
+            self.left.set(self.left.get() || now != before);
+            // The operation is done, and must not be reported as if it were not: whoever comes next goes on here, and hears
+            // of what is corrupt.
+            let _ = self.arena.reap(ON_THE_WAY);
         }
+    }
+
+    #[cold]
+    fn make_room(&self, error: Error, garbage: bool) -> Result<()> {
+        self.arena.make_room(error, garbage)
+    }
+
+    /// Whether so many bytes of datums can be there: each has memory of its own.
+    #[inline]
+    pub(in crate::objects) fn plausible_sum(&self, bytes: usize) -> Result<()> {
+        if (bytes as u64) < self.known.get() {
+            return Ok(());
+        }
+        let most = self.arena.heap.memory()?;
+        if bytes as u64 > most {
+            return Err(self.arena.heap.corrupt("more bytes in a container than there is memory"));
+        }
+        self.known.set(most);
         Ok(())
     }
 
-    /// Whether something is to be freed.
-    #[inline]
-    pub(in crate::objects) fn is_much_left(&self) -> bool {
-        self.look().get(layout::AT_TRASH).is_ok_and(|at| at != 0)
-    }
-
-    /// Frees everything that is to be freed, so that what has failed for want of room is worth another try; else the
-    /// error.
-    #[cold]
-    fn make_room(&self, error: Error) -> Result<()> {
-        match error {
-            Error::Full(_) | Error::NoSpace(_) | Error::NoMemory(_) => {
-                self.arena.drop_dead()?;
-                let much = self.is_much_left();
-                self.arena.reap(usize::MAX)?;
-                if self.arena.heap.give_empty_slabs()? || much {
-                    return Ok(());
-                }
-                Err(error)
-            }
-            other => Err(self.noted(other)),
+    /// A copy of a datum.
+    pub(in crate::objects) fn read(&self, at: usize, len: usize) -> Result<Vec<u8>> {
+        if len > 2 * value::MOST {
+            return Err(self.arena.heap.corrupt("a datum longer than any can be"));
         }
+        self.arena.heap.region().read_vec(at, len)
     }
 
     /// Makes a buffer as long as a datum that is to be read; longer than any can be is garbage.
@@ -180,12 +242,23 @@ impl Operation<'_> {
         if len > 2 * value::MOST {
             return Err(self.arena.heap.corrupt("a datum longer than any can be"));
         }
+        buffer.clear();
+        buffer.try_reserve(len).map_err(|_| Error::NoMemory(len as u64))?;
         buffer.resize(len, 0);
         Ok(())
     }
 
+    /// More elements of a list than these have no room within the limit.
+    pub(in crate::objects) fn most_elements(&self) -> u64 {
+        self.arena.heap.limit() / layout::UNIT as u64
+    }
+
     /// Whether `count` things of `bytes` can be there: more than the segment has memory for are garbage.
     pub(in crate::objects) fn plausible(&self, count: u64, bytes: u64) -> Result<()> {
+        // Little is done with in no time, whether it is there or not.
+        if count <= LITTLE / bytes {
+            return Ok(());
+        }
         if count > self.arena.heap.memory()? / bytes {
             return Err(self.arena.heap.corrupt("a container with more elements than there is memory"));
         }
@@ -234,6 +307,16 @@ impl Inner {
         Ok(())
     }
 
+    /// As [`Inner::drop_dead`], but not all the time: it walks the records of all handles.
+    fn drop_dead_sometimes(&self) -> Result<()> {
+        let (now, last) = (clock::coarse_ns(), self.dropped.load(Ordering::Relaxed));
+        if now.saturating_sub(last) < SOMETIMES {
+            return Ok(());
+        }
+        self.dropped.store(now, Ordering::Relaxed);
+        self.drop_dead()
+    }
+
     /// Drops the handles of dead processes.
     fn drop_dead(&self) -> Result<()> {
         if crash::mutant(Mutant::HandleKept) {
@@ -241,10 +324,13 @@ impl Inner {
         }
         let domain = self.heap.segment().domain();
         let (mut known, mut record) = (Vec::new(), self.heap.look().place(layout::AT_HOLDERS)?);
-        let (most, mut count) = (self.heap.memory()? / RECORD as u64, 0);
+        let (mut most, mut count) = (LITTLE / RECORD as u64, 0);
         while record != 0 {
             if count == most {
-                return Err(self.heap.corrupt("the records of handles do not end"));
+                most = self.heap.memory()? / RECORD as u64;
+                if count >= most {
+                    return Err(self.heap.corrupt("the records of handles do not end"));
+                }
             }
             count += 1;
             let look = self.heap.look();
@@ -265,14 +351,36 @@ impl Inner {
         Ok(())
     }
 
+    /// Frees everything that is to be freed, so that what has failed for want of room is worth another try; else the
+    /// error. `garbage`: there was something to be freed before that.
+    #[cold]
+    fn make_room(&self, error: Error, garbage: bool) -> Result<()> {
+        match error {
+            Error::Full(_) | Error::NoSpace(_) | Error::NoMemory(_) => {
+                self.drop_dead()?;
+                self.reap(usize::MAX)?;
+                if self.heap.give_empty_slabs()? || garbage {
+                    return Ok(());
+                }
+                Err(error)
+            }
+            Error::Corrupt(why) => Err(self.heap.corrupt(why)),
+            other => Err(other),
+        }
+    }
+
     /// Frees of what is to be freed so many times a few elements; whether there is more.
     fn reap(&self, times: usize) -> Result<bool> {
         for _ in 0..times {
             let more = match self.heap.change(|tx| self.reap_some(tx, AT_ONCE)) {
                 // The journal is too short for so many large ones at once.
-                Err(Error::Full(_)) => self.heap.change(|tx| self.reap_some(tx, 1))?,
-                other => other?,
+                Err(Error::Full(_)) => self.heap.change(|tx| self.reap_some(tx, 1)),
+                other => other,
             };
+            let more = more.map_err(|error| match error {
+                Error::Corrupt(why) => self.heap.corrupt(why),
+                other => other,
+            })?;
             if !more {
                 return Ok(false);
             }
@@ -298,8 +406,10 @@ impl Inner {
     }
 
     /// Frees all that is to be freed, leaving others in between. If it cannot, whoever comes next goes on with it.
+    #[cold]
     fn drain(&self) {
-        while self.enter().and_then(|_inside| self.reap(IN_A_ROW)).unwrap_or(false) {}
+        let end = clock::coarse_ns() + PATIENCE;
+        while self.enter().and_then(|_inside| self.reap(IN_A_ROW)).unwrap_or(false) && clock::coarse_ns() < end {}
     }
 }
 
@@ -326,8 +436,9 @@ impl Arena {
         // Read again: the segment's length, which was checked against it, bounds every access anyway.
         arena::shape(chunks).map_err(|_| Error::Corrupt("impossible parameters of an arena"))?;
         let mutex = Mutex::new(region.word32(layout::AT_LOCK)?, object.manner());
+        let dropped = AtomicU64::new(0);
         let flags = if segment.is_persistent() { header::FLAG_PERSIST } else { 0 };
-        Ok(Arena(Arc::new(Inner { heap: Heap::new(segment, chunks), mutex, id, seed, flags })))
+        Ok(Arena(Arc::new(Inner { heap: Heap::new(segment, chunks), mutex, id, seed, flags, dropped })))
     }
 
     /// What it is like.
@@ -435,9 +546,12 @@ impl Container {
             || Segment::create(domain, name, kind, object.header_flags(), shape, params, Heap::init),
             |name| Container::open(Source::Name(domain, name), kind, object),
             |segment| {
-                let made = Container::root(segment, kind, object);
-                if let (Err(_), Some(name)) = (&made, name) {
-                    let _ = domain.unlink(name); // it has no root: as if it had never been there
+                let made = Container::root(segment.clone(), kind, object);
+                if let (Err(Error::Full(_) | Error::NoSpace(_) | Error::NoMemory(_)), Some(name)) = (&made, name) {
+                    // It has no root, unless somebody else has made one: as if it had never been there.
+                    if segment.region().read_u64(layout::AT_ROOT) == Ok(0) {
+                        let _ = domain.unlink(name);
+                    }
                 }
                 made
             },
@@ -484,7 +598,7 @@ impl Container {
             let _inside = inner.enter()?;
             let found = At::look_up(&inner.heap.look(), at, reference.generation);
             if found.is_some_and(|(_, found)| found == kind) {
-                inner.drop_dead()?;
+                inner.drop_dead_sometimes()?;
                 container.register()?;
             }
             found
@@ -502,7 +616,7 @@ impl Container {
         let Some((tenant, place)) = &self.holder else { return Ok(()) };
         let inner = &*self.arena.0;
         let me = inner.heap.segment().domain().tenant()?;
-        let record = inner.heap.change(|tx| {
+        let record = |tx: &mut Tx| {
             let (container, _) = At::look_up(tx, self.at, self.generation).ok_or(GONE)?;
             if container.is_doomed(tx)? {
                 return Err(GONE);
@@ -519,6 +633,11 @@ impl Container {
             tx.put(layout::AT_HOLDERS, record as u64)?;
             container.hold(tx)?;
             Ok(record)
+        };
+        let garbage = inner.heap.look().get(layout::AT_TRASH)? != 0;
+        let record = inner.heap.change(record).or_else(|error| {
+            inner.make_room(error, garbage)?;
+            inner.heap.change(record)
         })?;
         place.store(record as u64, Ordering::Relaxed);
         tenant.store(me.0, Ordering::Release);
@@ -543,14 +662,22 @@ impl Container {
             }
         }
         match At::find(&inner.heap.look(), self.at, self.generation)? {
-            Some((at, kind)) if kind == self.kind => Ok(Operation { _inside: inside, arena: inner, at }),
+            Some((at, kind)) if kind == self.kind => {
+                Ok(Operation { _inside: inside, arena: inner, at, left: Cell::new(false), known: Cell::new(LITTLE) })
+            }
             _ => Err(GONE),
         }
     }
 
-    /// When an operation may have left much to be freed: frees it.
-    pub(in crate::objects) fn drain(&self) {
-        self.arena.0.drain();
+    /// Ends an operation that may have left much to be freed: frees it, leaving others in between.
+    #[inline]
+    pub(in crate::objects) fn leave<R>(&self, op: Operation, done: Result<R>) -> Result<R> {
+        let left = op.left.get();
+        drop(op);
+        if left {
+            self.arena.0.drain();
+        }
+        done
     }
 
     pub(in crate::objects) fn arena(&self) -> &Arena {

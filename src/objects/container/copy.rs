@@ -5,48 +5,80 @@ use super::header::{self, At};
 use super::value;
 use crate::objects::datum::{Builder, MAX_DEPTH};
 use crate::objects::{dict, list};
+use crate::shm::arena::Tx;
 use crate::shm::header::Kind;
 use crate::{Error, Result};
+use std::collections::HashMap;
 
 /// The least that an element can have, for what is plausible.
 const LEAST: u64 = 16;
 
+const TOO_DEEP: Error = Error::Type("containers nested too deeply, or within themselves");
+/// The longest copy.
+const MOST: usize = 1 << 30;
+
 /// Adds the content of the operation's container to a builder: inner containers as references, or (`deep`) their
 /// content, too.
 pub(in crate::objects) fn copy(op: &Operation, deep: bool, into: &mut Builder) -> Result<()> {
-    add(op, op.at, deep, into, &mut Vec::new())
+    Copying { op, deep, path: Vec::new(), copied: HashMap::new() }.add(op.at, into)
 }
 
-fn add(op: &Operation, at: At, deep: bool, into: &mut Builder, path: &mut Vec<At>) -> Result<()> {
-    if path.len() >= MAX_DEPTH || path.contains(&at) {
-        return Err(Error::Type("containers nested too deeply, or within themselves"));
-    }
-    path.push(at);
-    let tx = op.look();
-    let (kind, len) = (at.kind(&tx)?, at.len(&tx)?);
-    op.plausible(len, LEAST)?;
-    let value = |into: &mut Builder, path: &mut Vec<At>, (at, len): (usize, usize)| -> Result<()> {
-        if let (true, Some((inner, _))) = (deep, value::referred(&tx, op.id(), at, len)?) {
-            return add(op, inner, deep, into, path);
+struct Copying<'a, 'b> {
+    op: &'a Operation<'b>,
+    deep: bool,
+    /// What is being copied, from the outermost on.
+    path: Vec<At>,
+    /// Copies of what is referred to more than once: copied anew each time, a few containers within each other would
+    /// make an exponential number of steps.
+    copied: HashMap<usize, Vec<u8>>,
+}
+
+impl Copying<'_, '_> {
+    fn add(&mut self, at: At, into: &mut Builder) -> Result<()> {
+        if self.path.len() >= MAX_DEPTH || self.path.contains(&at) {
+            return Err(TOO_DEEP);
         }
-        into.add_encoded(&tx.heap.region().read_vec(at, len)?).map_err(garbage)
-    };
-    if kind == Kind::List {
-        into.begin_list()?;
-        for index in 0..len {
-            value(into, path, list::element(&tx, at, index)?)?;
+        let tx = self.op.look();
+        if let Some(bytes) = self.copied.get(&at.0) {
+            return into.add_encoded(bytes).map_err(|_| TOO_DEEP);
         }
-    } else {
-        into.begin_map()?;
-        dict::each(&tx, tx.place(at.0 + header::AT_FIRST)?, len, |item| {
-            let (key_at, key_len) = item.key(&tx)?;
-            into.add_encoded(&tx.heap.region().read_vec(key_at, key_len)?).map_err(garbage)?;
-            value(into, path, item.value(&tx)?)?;
-            Ok(true)
-        })?;
+        let start = into.position();
+        self.path.push(at);
+        let (kind, len) = (at.kind(&tx)?, at.len(&tx)?);
+        self.op.plausible(len, LEAST)?;
+        if kind == Kind::List {
+            into.begin_list()?;
+            for index in 0..len {
+                self.value(&tx, list::element(&tx, at, index)?, into)?;
+            }
+        } else {
+            into.begin_map()?;
+            dict::each(&tx, tx.place(at.0 + header::AT_FIRST)?, len, |item| {
+                let (key_at, key_len) = item.key(&tx)?;
+                into.add_encoded(&self.op.read(key_at, key_len)?).map_err(garbage)?;
+                self.value(&tx, item.value(&tx)?, into)?;
+                Ok(true)
+            })?;
+        }
+        self.path.pop();
+        into.end()?;
+        if at.refs(&tx)? > 1 && !self.path.is_empty() {
+            self.copied.insert(at.0, into.since(start).to_vec());
+        }
+        Ok(())
     }
-    path.pop();
-    into.end()
+
+    fn value(&mut self, tx: &Tx, (at, len): (usize, usize), into: &mut Builder) -> Result<()> {
+        if into.position() > MOST {
+            return Err(Error::TooBig { len: into.position(), max: MOST });
+        }
+        let inner = if self.deep { value::referred(tx, self.op.id(), at, len)? } else { None };
+        match inner {
+            // One that is being freed is as good as gone: a reference that leads nowhere.
+            Some((inner, _)) if !inner.is_doomed(tx)? => self.add(inner, into),
+            _ => into.add_encoded(&self.op.read(at, len)?).map_err(garbage),
+        }
+    }
 }
 
 /// What is not the encoding of a datum, in shared memory.

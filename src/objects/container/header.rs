@@ -48,7 +48,7 @@ impl At {
     /// is freed, unless it is moved elsewhere before.
     pub(crate) fn new(tx: &mut Tx, kind: Kind, refs: u64) -> Result<At> {
         let at = match tx.alloc(SIZE) {
-            Err(Error::Full(_)) if refs == 0 => spare(tx)?,
+            Err(Error::Full(_) | Error::NoSpace(_) | Error::NoMemory(_)) if refs == 0 => spare(tx)?,
             other => other?,
         };
         let stamp = tx.get(layout::AT_STAMP)?.wrapping_add(1);

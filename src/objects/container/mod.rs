@@ -14,8 +14,15 @@ pub(crate) mod header;
 mod snapshot;
 mod value;
 
+/// An empty vector with room for so many.
+pub(super) fn vec_for<T>(count: usize) -> crate::Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(count).map_err(|_| crate::Error::NoMemory((count * size_of::<T>()) as u64))?;
+    Ok(vec)
+}
+
 pub use arena::{Arena, ArenaInfo, ContainerOptions};
-pub(super) use arena::{Container, Operation};
+pub(super) use arena::{Container, Handing, Operation};
 #[cfg(feature = "tool")]
 pub(crate) use arena::{RECORD, RECORD_AFTER, RECORD_CONTAINER, RECORD_TENANT};
 pub(super) use array::{Array, SEGMENT};

@@ -1,6 +1,7 @@
 //! What was in a container at one moment.
 
 use crate::objects::datum::{self, Datum};
+use crate::{Error, Result};
 
 /// What to copy of a dict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,10 @@ impl Snapshot {
     }
 
     /// Appends one; what is not wanted is ignored.
-    pub(in crate::objects) fn push(&mut self, key: &[u8], value: &[u8]) {
+    pub(in crate::objects) fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let more = key.len() + value.len();
+        self.bytes.try_reserve(more).map_err(|_| Error::NoMemory(more as u64))?;
+        self.ends.try_reserve(1).map_err(|_| Error::NoMemory(16))?;
         if self.keys {
             self.bytes.extend_from_slice(key);
         }
@@ -38,6 +42,12 @@ impl Snapshot {
             self.bytes.extend_from_slice(value);
         }
         self.ends.push((middle, self.bytes.len()));
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub(in crate::objects) fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// How many.
@@ -58,7 +68,7 @@ impl Snapshot {
     }
 
     /// Puts them in the order of their keys, which are text.
-    pub(in crate::objects) fn sorted(&self) -> Snapshot {
+    pub(in crate::objects) fn sorted(&self) -> Result<Snapshot> {
         let name = |i: usize| match self.get(i).0.map(datum::decode) {
             Some(Ok(Datum::Str(name))) => name,
             _ => "",
@@ -68,8 +78,8 @@ impl Snapshot {
         let mut sorted = Snapshot { keys: self.keys, values: self.values, ..Snapshot::default() };
         for i in order {
             let (key, value) = self.get(i);
-            sorted.push(key.unwrap_or_default(), value.unwrap_or_default());
+            sorted.push(key.unwrap_or_default(), value.unwrap_or_default())?;
         }
-        sorted
+        Ok(sorted)
     }
 }

@@ -93,7 +93,11 @@ fn hold_special<'a>(tx: &mut Tx, arena: u64, datum: &'a Encoded<'a>, special: Sp
             if let Some(at) = place(arena, wanted) {
                 let found =
                     At::look_up(tx, at, wanted.generation).filter(|(_, kind)| *kind as u32 == u32::from(wanted.kind));
-                let (container, _) = found.ok_or(Error::NotFound("the container that is referred to"))?;
+                let (container, _) = found.ok_or(GONE)?;
+                // It may be there still, without anything in it.
+                if container.is_doomed(tx)? {
+                    return Err(GONE);
+                }
                 container.hold(tx)?;
             }
             Ok(Held::Given(datum))
@@ -101,6 +105,8 @@ fn hold_special<'a>(tx: &mut Tx, arena: u64, datum: &'a Encoded<'a>, special: Sp
         Special::Plain => Ok(Held::Given(datum)),
     }
 }
+
+const GONE: Error = Error::NotFound("the container that is referred to");
 
 /// What names a container.
 pub(in crate::objects) fn reference(tx: &Tx, arena: u64, at: At) -> Result<Reference> {

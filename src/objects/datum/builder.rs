@@ -148,12 +148,12 @@ impl Builder {
     }
 
     /// Bytes so far.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.bytes.len()
     }
 
     /// What was made since there were `from` bytes.
-    pub(super) fn since(&self, from: usize) -> &[u8] {
+    pub(crate) fn since(&self, from: usize) -> &[u8] {
         self.bytes.get(from..).unwrap_or_default()
     }
 

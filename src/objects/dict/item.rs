@@ -24,6 +24,8 @@ const VALUE: usize = 32;
 /// The key's bytes; at the next multiple of 8 after them the value's.
 pub(super) const BYTES: usize = 40;
 
+/// Of a key and its value only one can be as long as that; so many bytes may stand beside it.
+const BESIDE: usize = 1 << 20;
 /// Buckets of a small dict.
 const BUCKETS: u64 = 8;
 /// Longer chains are garbage, or the work of somebody who knows the seed.
@@ -259,9 +261,6 @@ pub(super) fn find(tx: &Tx, dict: At, key: &Key) -> Result<Option<Found>> {
 
 /// Inserts a key that is not there, at the end.
 pub(super) fn insert(tx: &mut Tx, dict: At, key: &Key, value: &Held) -> Result<Item> {
-    if key.len() > MOST {
-        return Err(Error::TooBig { len: key.len(), max: MOST });
-    }
     let count = match tx.get(dict.0 + header::AT_BUCKETS)? {
         0 => {
             buckets(dict).grow(tx)?;
@@ -302,6 +301,11 @@ pub(super) fn insert(tx: &mut Tx, dict: At, key: &Key, value: &Held) -> Result<I
 
 /// A block for an item, with its value.
 fn fresh(tx: &mut Tx, key_len: usize, value: &Held) -> Result<usize> {
+    // So that there is room in the journal for allocating it and freeing the one before.
+    let len = key_len + value.len();
+    if key_len > MOST || len > MOST + BESIDE {
+        return Err(Error::TooBig { len, max: MOST });
+    }
     let at = BYTES + round8(key_len);
     let item = tx.alloc(at + value.len())?;
     let room = tx.room(item)? - at;
@@ -317,7 +321,8 @@ pub(super) fn overwrite(tx: &mut Tx, dict: At, found: Found, value: &Held) -> Re
     let words = tx.words::<{ BYTES / 8 }>(item.0)?;
     let sizes = words.at::<VALUE>();
     let (room, old, len) = ((sizes >> 32) as usize, sizes as u32 as usize, value.len());
-    if len <= room && len <= IN_PLACE {
+    // Not in a large block that it would keep.
+    if len <= room && len <= IN_PLACE && room <= IN_PLACE.max(2 * len) {
         let at = item.0 + BYTES + round8(words.at::<KEY>() as u32 as usize);
         tx.save(at, len.div_ceil(8))?;
         value.write(tx, at)?;

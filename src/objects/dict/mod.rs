@@ -3,7 +3,7 @@
 mod item;
 
 use super::container::header::{self, At};
-use super::container::{self, Arena, Container, ContainerOptions, Operation, Snapshot, What};
+use super::container::{self, Arena, Container, ContainerOptions, Handing, Operation, Snapshot, What};
 use super::datum::{self, Builder, Datum, Encoded, Items, Reference, Special};
 use super::list;
 use super::options::ObjectOptions;
@@ -142,7 +142,8 @@ impl Dict {
         datum::check_key(key)?;
         let key = Key::new(self.0.seed(), key);
         let op = self.0.enter()?;
-        op.change(|tx| set(tx, &op, &key, value))
+        let done = op.change(|tx| set(tx, &op, &key, value));
+        self.0.leave(op, done)
     }
 
     /// Sets a key's value if it has none; hands the one that it has then to `f`. The flag: whether it had one.
@@ -158,8 +159,8 @@ impl Dict {
         datum::check_key(key)?;
         let key = Key::new(self.0.seed(), key);
         let op = self.0.enter()?;
-        let mut f = Some(f);
-        op.change(|tx| {
+        let mut handing = Handing::new(f);
+        let done = op.change(|tx| {
             let (existed, item) = match item::find(tx, op.at, &key)? {
                 Some(found) => (true, found.item),
                 None => {
@@ -168,9 +169,10 @@ impl Dict {
                 }
             };
             let (at, len) = item.value(tx)?;
-            let f = f.take().ok_or(NO_KEY)?;
-            Ok((existed, f(&Stored::new(tx.heap.region(), at, len))?))
-        })
+            handing.hand(|f| f(&Stored::new(tx.heap.region(), at, len)))?;
+            Ok(existed)
+        });
+        handing.end(done)
     }
 
     /// Whether a key is there.
@@ -199,16 +201,15 @@ impl Dict {
     pub fn pop<R>(&self, key: &Encoded, f: impl FnOnce(&Stored) -> Result<R>) -> Result<R> {
         let key = Key::new(self.0.seed(), key);
         let op = self.0.enter()?;
-        let mut f = Some(f);
+        let mut handing = Handing::new(f);
         let done = op.change(|tx| {
             let found = item::find(tx, op.at, &key)?.ok_or(NO_KEY)?;
             let (at, len) = found.item.value(tx)?;
-            let done = f.take().ok_or(NO_KEY)?(&Stored::new(tx.heap.region(), at, len))?;
+            handing.hand(|f| f(&Stored::new(tx.heap.region(), at, len)))?;
             container::release(tx, op.id(), at, len)?;
-            item::remove(tx, op.at, found)?;
-            Ok(done)
+            item::remove(tx, op.at, found)
         });
-        self.leave(op, done)
+        self.0.leave(op, handing.end(done).map(|((), answer)| answer))
     }
 
     /// Takes the key out that was inserted last, and hands it and its value to `f` before; if that fails, it stays.
@@ -217,25 +218,24 @@ impl Dict {
     /// [`Error::NotFound`] if there is none; those of `f`.
     pub fn popitem<R>(&self, f: impl FnOnce(&Stored, &Stored) -> Result<R>) -> Result<R> {
         let op = self.0.enter()?;
-        let mut f = Some(f);
+        let mut handing = Handing::new(f);
         let done = op.change(|tx| {
             let last = tx.place(op.at.0 + header::AT_LAST)?;
             if last == 0 {
                 return Err(NO_KEY);
             }
             let ((key_at, key_len), (at, len)) = (Item(last).key(tx)?, Item(last).value(tx)?);
-            let bytes = tx.heap.region().read_vec(key_at, key_len)?;
+            let bytes = op.read(key_at, key_len)?;
             let key = item::encoded(&bytes)?;
             let found = item::find(tx, op.at, &Key::new(op.seed(), &key))?
                 .filter(|found| found.item.0 == last)
                 .ok_or(Error::Corrupt("the last item of a dict is not found"))?;
             let region = tx.heap.region();
-            let done = f.take().ok_or(NO_KEY)?(&Stored::new(region, key_at, key_len), &Stored::new(region, at, len))?;
+            handing.hand(|f| f(&Stored::new(region, key_at, key_len), &Stored::new(region, at, len)))?;
             container::release(tx, op.id(), at, len)?;
-            item::remove(tx, op.at, found)?;
-            Ok(done)
+            item::remove(tx, op.at, found)
         });
-        self.leave(op, done)
+        self.0.leave(op, handing.end(done).map(|((), answer)| answer))
     }
 
     /// Takes all keys out, at once.
@@ -251,7 +251,7 @@ impl Dict {
             let trash = At::new(tx, Kind::Dict, 0)?;
             item::exchange(tx, op.at, trash)
         });
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// Sets keys to values, in order. Each is set atomically; a kill in the middle, or an error, leaves the first ones
@@ -323,7 +323,7 @@ impl Dict {
                 Some((inner, Kind::List)) => list::append(tx, op.id(), inner, value),
                 Some(_) => Err(Error::Type("the value is no list")),
                 None => {
-                    let bytes = tx.heap.region().read_vec(at, len)?;
+                    let bytes = op.read(at, len)?;
                     let longer = append_plain(&bytes, value)?;
                     set_found(tx, &op, &key, Some(found), &Encoded::stored(&longer))
                 }
@@ -363,7 +363,7 @@ impl Dict {
             }
             Ok(true)
         });
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// A copy of keys, values or both, as they are at one moment.
@@ -387,7 +387,8 @@ impl Dict {
             if what != What::Keys {
                 tx.heap.region().read_into(at, value)?;
             }
-            snapshot.push(key, value);
+            snapshot.push(key, value)?;
+            op.plausible_sum(snapshot.bytes())?;
             Ok(true)
         })
         .map_err(|e| op.noted(e))?;
@@ -412,16 +413,6 @@ impl Dict {
     pub fn copy(&self, deep: bool, into: &mut Builder) -> Result<()> {
         let op = self.0.enter()?;
         container::copy(&op, deep, into).map_err(|e| op.noted(e))
-    }
-
-    /// Ends an operation that may have left much to be freed.
-    fn leave<R>(&self, op: Operation, done: Result<R>) -> Result<R> {
-        let much = op.is_much_left();
-        drop(op);
-        if much {
-            self.0.drain();
-        }
-        done
     }
 }
 
@@ -546,7 +537,7 @@ impl DictIter {
             let (key, value) = bytes.split_at_mut(key_len);
             tx.heap.region().read_into(key_at, key)?;
             tx.heap.region().read_into(at, value)?;
-            batch.push(key, value);
+            batch.push(key, value)?;
             total += key_len + len;
             Ok(batch.len() < BATCH && total < BATCH_BYTES)
         })

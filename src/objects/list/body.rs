@@ -8,13 +8,14 @@ use super::slot::{self, Slot, WIDTH};
 use crate::objects::container::header::{self, At};
 use crate::objects::container::{self, Array, Operation, SEGMENT};
 use crate::objects::datum::Encoded;
+use crate::shm::arena::layout::SMALL;
 use crate::shm::arena::Tx;
 use crate::shm::header::Kind;
-use crate::Result;
+use crate::{Error, Result};
 
 /// So many slots are moved within one change: the journal has room for their old content.
 const FEW: u64 = 512;
-/// So many elements go away within one change.
+/// So many elements go away within one change, if none has a large block: giving back its chunks takes much of the journal.
 const FEW_GONE: usize = 32;
 
 pub(super) fn array(list: At) -> Array {
@@ -47,7 +48,8 @@ pub(super) fn pop(tx: &mut Tx, arena: u64, list: At, len: u64) -> Result<()> {
 
 /// Copies slots out.
 pub(super) fn slots(tx: &Tx, list: At, from: u64, to: u64) -> Result<Vec<Slot>> {
-    let mut slots = vec![[0; WIDTH]; (to - from) as usize];
+    let mut slots = container::vec_for((to - from) as usize)?;
+    slots.resize((to - from) as usize, [0; WIDTH]);
     let mut index = from;
     while index < to {
         let count = (SEGMENT - index % SEGMENT).min(to - index) as usize;
@@ -98,6 +100,12 @@ fn make_room(op: &Operation, list: At, len: u64) -> Result<()> {
     Ok(())
 }
 
+/// Gives room back that a list has no use for: what an operation that has failed had made.
+pub(super) fn trim(op: &Operation) {
+    // If it cannot be now, it is later: see `pop` and `clear`.
+    while op.step(|tx| op.at.len(tx).and_then(|len| array(op.at).shrink(tx, len))).unwrap_or(false) {}
+}
+
 /// A list aside whose array has these slots, but which does not have them: they are another list's.
 fn lent(op: &Operation, slots: &[Slot]) -> Result<At> {
     let list = aside(op)?;
@@ -110,6 +118,9 @@ fn lent(op: &Operation, slots: &[Slot]) -> Result<At> {
 pub(super) fn adopt(op: &Operation, staged: At) -> Result<()> {
     let (list, tx) = (op.at, op.look());
     let (len, more) = (list.len(&tx)?, staged.len(&tx)?);
+    if len.saturating_add(more) > op.most_elements() {
+        return Err(Error::Full("a list with so many elements"));
+    }
     make_room(op, list, len + more)?;
     op.step(|tx| {
         let mut index = 0;
@@ -128,7 +139,8 @@ pub(super) fn adopt(op: &Operation, staged: At) -> Result<()> {
 pub(super) fn rebuild(op: &Operation, slots: &[Slot], gone: &[Slot], staged: Option<At>) -> Result<()> {
     let list = op.at;
     let (old, new) = (list.len(&op.look())?, slots.len() as u64);
-    if old.max(new) <= FEW && gone.len() <= FEW_GONE {
+    let small = |slot: &Slot| slot::len(slot) <= SMALL;
+    if old.max(new) <= FEW && gone.len() <= FEW_GONE && gone.iter().all(small) {
         make_room(op, list, new)?;
         return op.step(|tx| {
             put(tx, list, 0, slots, old)?;
@@ -151,8 +163,7 @@ pub(super) fn rebuild(op: &Operation, slots: &[Slot], gone: &[Slot], staged: Opt
 /// Frees what a slot has that is in no list any more.
 fn forget(tx: &mut Tx, arena: u64, slot: &Slot) -> Result<()> {
     if let Some(block) = slot::block_of(slot) {
-        let len = u32::from_ne_bytes([slot[4], slot[5], slot[6], slot[7]]) as usize;
-        container::release(tx, arena, block, len)?;
+        container::release(tx, arena, block, slot::len(slot))?;
         tx.free(block)?;
     }
     Ok(())

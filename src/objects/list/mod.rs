@@ -5,7 +5,7 @@ mod slice;
 mod slot;
 
 use super::container::header::At;
-use super::container::{self, Arena, Container, ContainerOptions, Operation, Snapshot, What};
+use super::container::{self, Arena, Container, ContainerOptions, Handing, Operation, Snapshot, What};
 use super::datum::{self, Builder, Datum, Encoded, Items, Reference};
 use super::dict;
 use super::options::ObjectOptions;
@@ -27,6 +27,8 @@ pub struct List(Arc<Container>);
 
 /// Elements that [`ListIter`] fetches at a time.
 const BATCH: u64 = 64;
+/// After so many elements it is worth asking whether there can be more.
+const PLAUSIBLE: u64 = 1 << 16;
 /// The longest list.
 const MOST: u64 = 1 << 40;
 
@@ -125,12 +127,13 @@ impl List {
     #[inline(always)]
     pub fn set(&self, index: i64, value: &Encoded) -> Result<()> {
         let op = self.0.enter()?;
-        op.change(|tx| {
+        let done = op.change(|tx| {
             let index = within(index, op.at.len(tx)?)?;
             let at = body::array(op.at).element(tx, index)?;
             let held = container::hold(tx, op.id(), value)?;
             slot::replace(tx, op.id(), at, &held)
-        })
+        });
+        self.0.leave(op, done)
     }
 
     /// Appends an element.
@@ -209,31 +212,24 @@ impl List {
     /// # Errors
     /// [`Error::Range`]; those of `f`; as [`List::set`], if it is far from the end.
     pub fn pop<R>(&self, index: i64, f: impl FnOnce(&Stored) -> Result<R>) -> Result<R> {
-        let mut f = Some(f);
+        let mut handing = Handing::new(f);
         let op = self.0.enter()?;
-        let mut hand = |tx: &Tx, index: u64| {
-            let (at, len) = element(tx, op.at, index)?;
-            f.take().ok_or(Error::Busy)?(&Stored::new(tx.heap.region(), at, len))
-        };
         let done = op.change(|tx| {
             let len = op.at.len(tx)?;
             let index = within(index, len)?;
-            let done = hand(tx, index)?;
+            let (at, datum_len) = element(tx, op.at, index)?;
+            handing.hand(|f| f(&Stored::new(tx.heap.region(), at, datum_len)))?;
             if index + 1 == len {
-                body::pop(tx, op.id(), op.at, len)?;
-                return Ok(Ok(done));
+                return body::pop(tx, op.id(), op.at, len).map(|()| None);
             }
-            Ok(match body::remove_near_end(tx, op.id(), op.at, index)? {
-                true => Ok(done),
-                false => Err((done, index)),
-            })
+            Ok((!body::remove_near_end(tx, op.id(), op.at, index)?).then_some(index))
         });
-        let done = match done {
-            Ok(Err((done, index))) => op.whole(|op| self.without(op, &[index])).map(|()| done),
-            Ok(Ok(done)) => Ok(done),
+        let done = match handing.end(done) {
+            Ok((Some(far), answer)) => op.whole(|op| self.without(op, &[far])).map(|()| answer),
+            Ok((None, answer)) => Ok(answer),
             Err(error) => Err(error),
         };
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// Takes an element out.
@@ -257,7 +253,7 @@ impl List {
                 false => op.whole(|op| self.without(op, &[index])),
             }
         });
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// The index of the first element that is equal to a datum, within a range that is clipped to the list.
@@ -276,10 +272,11 @@ impl List {
     /// As [`List::len`].
     pub fn count(&self, value: &Encoded) -> Result<u64> {
         let op = self.0.enter()?;
-        let (mut from, mut count) = (0, 0);
-        while let Some(index) = self.find(&op, value, from, MOST)? {
-            (from, count) = (index + 1, count + 1);
-        }
+        let mut count = 0;
+        self.each_equal(&op, value, 0, MOST, |_| {
+            count += 1;
+            true
+        })?;
         Ok(count)
     }
 
@@ -333,7 +330,7 @@ impl List {
         }
         self.whole(|op| {
             let len = op.at.len(&op.look())?;
-            if len.checked_mul(times).is_none_or(|n| n > MOST) {
+            if len.checked_mul(times).is_none_or(|n| n > op.most_elements()) {
                 return Err(Error::Full("a list with so many elements"));
             }
             let all = encodings(op, op.at, 0, len)?;
@@ -354,7 +351,7 @@ impl List {
         let op = self.0.enter()?;
         let done = op.change(|tx| {
             let len = op.at.len(tx)?;
-            if len == 0 {
+            if body::array(op.at).room(tx)? == 0 {
                 return Ok(());
             }
             let trash = At::new(tx, Kind::List, 0)?;
@@ -362,7 +359,7 @@ impl List {
             op.at.set_len(tx, 0)?;
             trash.set_len(tx, len)
         });
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// A copy of the elements of a slice, as they are at one moment. Start, stop and step are Python's; `None` is left
@@ -380,7 +377,8 @@ impl List {
             let (at, len) = element(&tx, op.at, index).map_err(|e| op.noted(e))?;
             op.plausible_bytes(&mut bytes, len)?;
             tx.heap.region().read_into(at, &mut bytes)?;
-            snapshot.push(&[], &bytes);
+            snapshot.push(&[], &bytes)?;
+            op.plausible_sum(snapshot.bytes())?;
         }
         Ok(snapshot)
     }
@@ -475,7 +473,7 @@ impl List {
             slot::replace(tx, op.id(), at, &held)?;
             Ok(true)
         });
-        self.leave(op, done)
+        self.0.leave(op, done)
     }
 
     /// Goes through the elements as they are, by index, until the end as it is then. It fetches some ahead.
@@ -505,7 +503,7 @@ impl List {
     /// The list without these elements, in ascending order.
     fn without(&self, op: &Operation, gone: &[u64]) -> Result<()> {
         let slots = self.slots(op)?;
-        let mut rest = Vec::with_capacity(slots.len());
+        let mut rest = container::vec_for(slots.len())?;
         let mut from = 0;
         for &index in gone {
             rest.extend_from_slice(&slots[from..index as usize]);
@@ -517,16 +515,35 @@ impl List {
     }
 
     fn find(&self, op: &Operation, value: &Encoded, from: u64, to: u64) -> Result<Option<u64>> {
+        let mut found = None;
+        self.each_equal(op, value, from, to, |index| {
+            found = Some(index);
+            false
+        })?;
+        Ok(found)
+    }
+
+    /// Goes through the elements in a range that are equal to a datum, until `f` says no.
+    fn each_equal(
+        &self,
+        op: &Operation,
+        value: &Encoded,
+        from: u64,
+        to: u64,
+        mut f: impl FnMut(u64) -> bool,
+    ) -> Result<()> {
         let tx = op.look();
         let to = op.at.len(&tx)?.min(to);
-        op.plausible(to, slot::WIDTH as u64)?;
         for index in from..to {
+            if index - from == PLAUSIBLE {
+                op.plausible(to, slot::WIDTH as u64)?;
+            }
             let (at, len) = element(&tx, op.at, index).map_err(|e| op.noted(e))?;
-            if dict::equals(&tx, at, len, value)? {
-                return Ok(Some(index));
+            if dict::equals(&tx, at, len, value)? && !f(index) {
+                break;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     /// An operation of several changes, of which only the last one is seen; if there is no room, once more after room was
@@ -534,17 +551,10 @@ impl List {
     fn whole(&self, f: impl FnMut(&Operation) -> Result<()>) -> Result<()> {
         let op = self.0.enter()?;
         let done = op.whole(f);
-        self.leave(op, done)
-    }
-
-    /// Ends an operation that may have left much to be freed.
-    fn leave<R>(&self, op: Operation, done: Result<R>) -> Result<R> {
-        let much = op.is_much_left();
-        drop(op);
-        if much {
-            self.0.drain();
+        if done.is_err() {
+            body::trim(&op);
         }
-        done
+        self.0.leave(op, done)
     }
 }
 
@@ -557,7 +567,7 @@ fn within(index: i64, len: u64) -> Result<u64> {
     let absolute = if index < 0 { len.checked_sub(index.unsigned_abs()) } else { Some(index as u64) };
     match absolute {
         Some(absolute) if absolute < len => Ok(absolute),
-        _ => Err(Error::Range { index: index as usize, len: len as usize }),
+        _ => Err(Error::Range { index: index.unsigned_abs() as usize, len: len as usize }),
     }
 }
 
@@ -580,11 +590,14 @@ fn elements(list: &[u8]) -> Result<Vec<Encoded<'_>>> {
 fn encodings(op: &Operation, list: At, from: u64, to: u64) -> Result<Vec<Vec<u8>>> {
     let tx = op.look();
     op.plausible(to - from, slot::WIDTH as u64)?;
-    let one = |index| {
-        let (at, len) = element(&tx, list, index)?;
-        tx.heap.region().read_vec(at, len)
-    };
-    (from..to).map(one).collect::<Result<_>>().map_err(|e| op.noted(e))
+    let (mut all, mut sum) = (container::vec_for((to - from) as usize)?, 0);
+    for index in from..to {
+        let (at, len) = element(&tx, list, index).map_err(|e| op.noted(e))?;
+        all.push(op.read(at, len)?);
+        sum += len;
+        op.plausible_sum(sum)?;
+    }
+    Ok(all)
 }
 
 /// Appends to an inner list.

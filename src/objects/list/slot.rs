@@ -44,6 +44,15 @@ pub(super) fn block_of(slot: &Slot) -> Option<usize> {
     (slot[0] == BLOCK).then(|| block(slot).0)
 }
 
+/// How many bytes the datum in a slot's block has; 0: it has none.
+pub(super) fn len(slot: &Slot) -> usize {
+    if slot[0] == BLOCK {
+        block(slot).1
+    } else {
+        0
+    }
+}
+
 /// A slot for a datum; a long one gets a block.
 #[inline]
 pub(super) fn make(tx: &mut Tx, held: &Held) -> Result<Slot> {

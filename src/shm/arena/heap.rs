@@ -445,7 +445,8 @@ impl Tx<'_> {
                 self.put_use(first, Use::None, 0)?;
                 (first, 1 << o)
             }
-            None => (self.extend(1 << order)?, 1 << order),
+            // Where nothing was used yet no run needs to begin at a multiple of anything.
+            None => (self.extend(chunks)?, chunks),
         };
         self.split(first + chunks, first + run)?;
         self.commit(first, chunks)?;
@@ -454,8 +455,7 @@ impl Tx<'_> {
 
     /// New chunks, where none were used yet.
     fn extend(&mut self, chunks: usize) -> Result<usize> {
-        let top = self.heap.top(self)?;
-        let first = top.next_multiple_of(chunks);
+        let first = self.heap.top(self)?;
         let end = first + chunks;
         if end > self.heap.chunks as usize {
             return Err(FULL);
@@ -468,7 +468,6 @@ impl Tx<'_> {
             self.put(AT_TABLED, ((to - TABLE) / ENTRY) as u64)?;
         }
         self.put(AT_TOP, end as u64)?;
-        self.split(top, first)?;
         Ok(first)
     }
 

@@ -28,24 +28,24 @@ impl<'a> Stored<'a> {
     /// Copies the bytes from `skip` on out; all of `to` is initialised on success.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there are not so many.
+    /// [`Error::Range`] if there are not so many.
     #[inline]
     pub fn read(&self, skip: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
         match skip.checked_add(to.len()) {
             Some(end) if end <= self.len => self.region.read(self.at + skip, to),
-            _ => Err(Error::Corrupt("a stored datum is shorter than it says")),
+            end => Err(Error::Range { index: end.unwrap_or(usize::MAX), len: self.len }),
         }
     }
 
     /// One byte.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there are not so many.
+    /// [`Error::Range`] if there are not so many.
     #[inline]
     pub fn byte(&self, index: usize) -> Result<u8> {
         let mut byte = [0];
         if index >= self.len {
-            return Err(Error::Corrupt("a stored datum is shorter than it says"));
+            return Err(Error::Range { index, len: self.len });
         }
         self.region.read_into(self.at + index, &mut byte)?;
         Ok(byte[0])
