@@ -1,12 +1,13 @@
 //! Dict, list and namespace: at every point of every operation, in several states of the heap, the content is that of
 //! before or that of after, the heap has lost no block, and everybody goes on.
 
-use crate::engine::{child, domain, every_pair, every_point, member, End};
+use crate::engine::{child, directory, domain, every_pair, every_point, member, End};
 use crate::Test;
 use mproc::{
     Arena, Builder, ContainerOptions, Datum, Dict, Encoded, Error, List, Namespace, ObjectOptions, Reference, Stored,
 };
 use std::cell::RefCell;
+use std::os::unix::fs::FileExt;
 
 pub const TESTS: &[Test] = &[
     ("container_dict", dict_operations),
@@ -23,6 +24,8 @@ pub const TESTS: &[Test] = &[
     ("container_cycle", cycle),
     ("container_doomed", doomed),
     ("container_locked_memory", locked_memory),
+    ("container_impossible_lengths", impossible_lengths),
+    ("container_closures", closures),
     ("container_created", created),
     ("container_recovery", recovery),
     ("container_random", random),
@@ -598,6 +601,69 @@ fn cycle() {
     assert!(matches!(things.root.copy(true, &mut Builder::new()), Err(Error::Type(_))));
     things.root.arena().collect().expect("collect");
     assert_eq!(things.list.len(), Ok(1));
+    sound(things.root.arena());
+}
+
+/// Elements that say they are longer than all memory together are an error, and not the end of the process that reads
+/// them.
+fn impossible_lengths() {
+    const NAME: &str = "container-lengths";
+    let reads: [fn(&List) -> mproc::Result<()>; 5] = [
+        |l| l.sort(false),
+        |l| l.snapshot().map(|_| ()),
+        |l| l.copy(true, &mut Builder::new()),
+        |l| l.extend_from(l),
+        |l| l.repeat(2),
+    ];
+    for (case, read) in reads.into_iter().enumerate() {
+        let options = ContainerOptions { limit: 16 << 20, ..ContainerOptions::default() };
+        let list = List::create(&domain(), Some(NAME), options).expect("create").0;
+        for _ in 0..1000 {
+            list.append(&text("twenty bytes of text")).expect("append");
+        }
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(directory().join(NAME)).expect("open");
+        let mut bytes = vec![0; 1 << 20];
+        file.read_exact_at(&mut bytes, 0).expect("read");
+        let mut changed = 0;
+        // A slot: 255, three bytes, the length, the place.
+        for at in (1 << 16..bytes.len()).step_by(16) {
+            if bytes[at] == 0xff && bytes[at + 4..at + 8] == 21u32.to_ne_bytes() {
+                file.write_all_at(&(12u32 << 20).to_ne_bytes(), at as u64 + 4).expect("write");
+                changed += 1;
+            }
+        }
+        assert!(changed >= 1000, "{changed} slots found: is this a test?");
+        let end = member(0, || {
+            let limit = libc::rlimit { rlim_cur: 4 << 30, rlim_max: 4 << 30 };
+            // SAFETY: a valid argument.
+            unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
+            let result = read(&list);
+            assert!(matches!(result, Err(Error::Corrupt(_) | Error::NoMemory(_))), "case {case}: {result:?}");
+        });
+        assert_eq!(end, End::Returned);
+    }
+}
+
+/// What a caller's function answers is handed on as it is, also where the heap knows the same error; it runs once, and
+/// what it has refused has not happened.
+fn closures() {
+    let things = filled(3, 3);
+    for error in [Error::Full("a queue of the caller's"), Error::Corrupt("the caller's own data"), Error::Canceled] {
+        let mut times = 0;
+        let mut refuse = |_: &Stored| -> mproc::Result<()> {
+            times += 1;
+            Err(error.clone())
+        };
+        assert_eq!(things.root.pop(&text("key 1"), &mut refuse), Err(error.clone()));
+        assert_eq!(things.list.pop(0, &mut refuse), Err(error.clone()));
+        assert_eq!(things.list.pop(-1, &mut refuse), Err(error.clone()));
+        assert_eq!(things.root.setdefault(&text("new"), &int(1), &mut refuse), Err(error.clone()));
+        assert_eq!(things.root.popitem(|_, value| refuse(value)), Err(error.clone()));
+        assert_eq!(times, 5);
+        assert_eq!(things.root.contains(&text("new")), Ok(false));
+    }
+    assert_eq!(things.root.len(), Ok(4));
+    assert_eq!(things.list.len(), Ok(3));
     sound(things.root.arena());
 }
 
