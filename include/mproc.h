@@ -2787,7 +2787,9 @@ int mproc_dict_open(const mproc_domain_t *domain,
                     mproc_dict_t **dict_out);
 
 /**
- * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ * Ends the handle. An inner container that nothing else holds is freed, with all that is in it. NULL does nothing.
+ * Blocks: no; of an inner container for the arena's lock (busy_timeout; if a stopped process is inside for that long, the
+ * container is kept until this process ends).  Threads: not while another thread is inside a call on it.  Signals: no.
  */
 void mproc_dict_close(mproc_dict_t *dict);
 
@@ -3466,7 +3468,9 @@ int mproc_list_open(const mproc_domain_t *domain,
                     mproc_list_t **list_out);
 
 /**
- * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ * Ends the handle. An inner container that nothing else holds is freed, with all that is in it. NULL does nothing.
+ * Blocks: no; of an inner container for the arena's lock (busy_timeout; if a stopped process is inside for that long, the
+ * container is kept until this process ends).  Threads: not while another thread is inside a call on it.  Signals: no.
  */
 void mproc_list_close(mproc_list_t *list);
 
@@ -4028,7 +4032,9 @@ int mproc_namespace_open(const mproc_domain_t *domain,
                          mproc_namespace_t **namespace_out);
 
 /**
- * Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+ * Ends the handle. An inner container that nothing else holds is freed, with all that is in it. NULL does nothing.
+ * Blocks: no; of an inner container for the arena's lock (busy_timeout; if a stopped process is inside for that long, the
+ * container is kept until this process ends).  Threads: not while another thread is inside a call on it.  Signals: no.
  */
 void mproc_namespace_close(mproc_namespace_t *namespace_);
 

@@ -84,7 +84,9 @@ pub unsafe extern "C" fn mproc_namespace_open(
     })
 }
 
-/// Ends the handle. An inner container that nothing else holds is freed. NULL does nothing.
+/// Ends the handle. An inner container that nothing else holds is freed, with all that is in it. NULL does nothing.
+/// Blocks: no; of an inner container for the arena's lock (busy_timeout; if a stopped process is inside for that long, the
+/// container is kept until this process ends).  Threads: not while another thread is inside a call on it.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_namespace_close(namespace: *mut mproc_namespace_t) {
     // SAFETY: NULL or a handle that is not closed yet.

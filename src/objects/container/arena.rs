@@ -479,7 +479,12 @@ impl Arena {
     /// [`Error::Corrupt`] with what is wrong (the arena is not marked); [`Error::Busy`], [`Error::Slots`].
     pub fn check(&self) -> Result<()> {
         let inner = &*self.0;
-        let _inside = inner.enter()?;
+        let segment = inner.heap.segment();
+        let _inside = match segment.check() {
+            Ok(()) => inner.enter()?,
+            // Marked: what is wrong is just the question.
+            Err(_) => inner.mutex.enter(segment.domain(), || Ok(()))?,
+        };
         super::check::check(&inner.heap, inner.id, inner.seed)
     }
 
@@ -714,9 +719,14 @@ impl Drop for Container {
         }
         // If it cannot be told now, the handle ends with the process.
         let told = inner.enter().and_then(|_inside| {
-            inner.heap.change(|tx| match tx.get(place as usize + RECORD_TENANT)? == tenant {
-                true => drop_record(tx, place as usize),
-                false => Ok(()),
+            inner.heap.change(|tx| {
+                let record = place as usize;
+                let words = tx.words::<{ RECORD / 8 }>(record)?;
+                let mine = words.at::<RECORD_TENANT>() == tenant && words.at::<RECORD_CONTAINER>() == self.at as u64;
+                if mine {
+                    drop_record(tx, record)?;
+                }
+                Ok(())
             })
         });
         if told.is_ok() {

@@ -118,6 +118,7 @@ fn lent(op: &Operation, slots: &[Slot]) -> Result<At> {
 pub(super) fn adopt(op: &Operation, staged: At) -> Result<()> {
     let (list, tx) = (op.at, op.look());
     let (len, more) = (list.len(&tx)?, staged.len(&tx)?);
+    op.plausible(len, WIDTH as u64)?;
     if len.saturating_add(more) > op.most_elements() {
         return Err(Error::Full("a list with so many elements"));
     }
@@ -135,28 +136,44 @@ pub(super) fn adopt(op: &Operation, staged: At) -> Result<()> {
     })
 }
 
-/// Gives the list new content: `slots`, of what it has and what a list aside has; `gone` is what it has no more.
-pub(super) fn rebuild(op: &Operation, slots: &[Slot], gone: &[Slot], staged: Option<At>) -> Result<()> {
+/// Gives the list new content: `new`, of what it has (`old`) and what a list aside has; `gone` is what it has no more.
+pub(super) fn rebuild(op: &Operation, old: &[Slot], new: &[Slot], gone: &[Slot], staged: Option<At>) -> Result<()> {
     let list = op.at;
-    let (old, new) = (list.len(&op.look())?, slots.len() as u64);
+    // Only what is different is written.
+    let from = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let pairs = old[from..].iter().rev().zip(new[from..].iter().rev());
+    let to = if old.len() == new.len() { new.len() - pairs.take_while(|(a, b)| a == b).count() } else { new.len() };
+    let (changed, len) = (&new[from..to], old.len() as u64);
+    let finish = |tx: &mut Tx| {
+        list.set_len(tx, new.len() as u64)?;
+        staged.map_or(Ok(()), |staged| staged.set_len(tx, 0))
+    };
     let small = |slot: &Slot| slot::len(slot) <= SMALL;
-    if old.max(new) <= FEW && gone.len() <= FEW_GONE && gone.iter().all(small) {
-        make_room(op, list, new)?;
+    let in_place = changed.len() <= FEW as usize;
+    if in_place && gone.len() <= FEW_GONE && gone.iter().all(small) {
+        make_room(op, list, new.len() as u64)?;
         return op.step(|tx| {
-            put(tx, list, 0, slots, old)?;
-            list.set_len(tx, new)?;
+            put(tx, list, from as u64, changed, len)?;
             for slot in gone {
                 forget(tx, op.id(), slot)?;
             }
-            staged.map_or(Ok(()), |staged| staged.set_len(tx, 0))
+            finish(tx)
         });
     }
-    let (content, rest) = (lent(op, slots)?, lent(op, gone)?);
+    let rest = lent(op, gone)?;
+    if in_place {
+        make_room(op, list, new.len() as u64)?;
+        return op.step(|tx| {
+            put(tx, list, from as u64, changed, len)?;
+            rest.set_len(tx, gone.len() as u64)?;
+            finish(tx)
+        });
+    }
+    let content = lent(op, new)?;
     op.step(|tx| {
         array(list).exchange(tx, array(content))?;
-        list.set_len(tx, new)?;
         rest.set_len(tx, gone.len() as u64)?;
-        staged.map_or(Ok(()), |staged| staged.set_len(tx, 0))
+        finish(tx)
     })
 }
 

@@ -16,6 +16,7 @@ use crate::sys::crash::{self, Mutant};
 use crate::{Error, Result};
 use slice::Slice;
 use slot::Slot;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A list that processes share: its elements are datums.
@@ -200,10 +201,10 @@ impl List {
             return Ok(());
         }
         self.whole(|op| {
-            let (mut slots, staged) = (self.slots(op)?, body::staged(op, std::slice::from_ref(value))?);
-            let at = at(slots.len() as u64) as usize;
-            slots.splice(at..at, body::slots(&op.look(), staged, 0, 1)?);
-            body::rebuild(op, &slots, &[], Some(staged))
+            let (old, staged) = (self.slots(op)?, body::staged(op, std::slice::from_ref(value))?);
+            let at = at(old.len() as u64) as usize;
+            let new = spliced(&old, at..at, &body::slots(&op.look(), staged, 0, 1)?)?;
+            body::rebuild(op, &old, &new, &[], Some(staged))
         })
     }
 
@@ -286,9 +287,10 @@ impl List {
     /// As [`List::set`].
     pub fn reverse(&self) -> Result<()> {
         self.whole(|op| {
-            let mut slots = self.slots(op)?;
-            slots.reverse();
-            body::rebuild(op, &slots, &[], None)
+            let old = self.slots(op)?;
+            let mut new = spliced(&old, 0..0, &[])?;
+            new.reverse();
+            body::rebuild(op, &old, &new, &[], None)
         })
     }
 
@@ -316,7 +318,7 @@ impl List {
                 return Err(Error::Type("a list with elements that have no order among each other"));
             }
             let sorted: Vec<Slot> = order.into_iter().map(|i| slots[i]).collect();
-            body::rebuild(op, &sorted, &[], None)
+            body::rebuild(op, &slots, &sorted, &[], None)
         })
     }
 
@@ -399,7 +401,7 @@ impl List {
     pub fn slice_set(&self, start: Option<i64>, stop: Option<i64>, step: i64, list: &[u8]) -> Result<()> {
         let values = elements(list)?;
         self.whole(|op| {
-            let mut slots = self.slots(op)?;
+            let slots = self.slots(op)?;
             let slice = Slice::new(start, stop, step, slots.len() as u64)?;
             if step != 1 && slice.len() != values.len() as u64 {
                 return Err(Error::invalid("a slice with a step takes as many elements as it has"));
@@ -407,15 +409,17 @@ impl List {
             let staged = body::staged(op, &values)?;
             let new = body::slots(&op.look(), staged, 0, values.len() as u64)?;
             let gone: Vec<Slot> = slice.indices().map(|i| slots[i as usize]).collect();
-            if step == 1 {
+            let content = if step == 1 {
                 let from = slice.first() as usize;
-                slots.splice(from..from + gone.len(), new);
+                spliced(&slots, from..from + gone.len(), &new)?
             } else {
+                let mut content = spliced(&slots, 0..0, &[])?;
                 for (index, slot) in slice.indices().zip(new) {
-                    slots[index as usize] = slot;
+                    content[index as usize] = slot;
                 }
-            }
-            body::rebuild(op, &slots, &gone, Some(staged))
+                content
+            };
+            body::rebuild(op, &slots, &content, &gone, Some(staged))
         })
     }
 
@@ -511,7 +515,7 @@ impl List {
         }
         rest.extend_from_slice(&slots[from..]);
         let gone: Vec<Slot> = gone.iter().map(|&i| slots[i as usize]).collect();
-        body::rebuild(op, &rest, &gone, None)
+        body::rebuild(op, &slots, &rest, &gone, None)
     }
 
     fn find(&self, op: &Operation, value: &Encoded, from: u64, to: u64) -> Result<Option<u64>> {
@@ -569,6 +573,15 @@ fn within(index: i64, len: u64) -> Result<u64> {
         Some(absolute) if absolute < len => Ok(absolute),
         _ => Err(Error::Range { index: index.unsigned_abs() as usize, len: len as usize }),
     }
+}
+
+/// A copy of slots with others in the place of some.
+fn spliced(slots: &[Slot], range: Range<usize>, by: &[Slot]) -> Result<Vec<Slot>> {
+    let mut spliced = container::vec_for(slots.len() + by.len())?;
+    spliced.extend_from_slice(&slots[..range.start]);
+    spliced.extend_from_slice(by);
+    spliced.extend_from_slice(&slots[range.end..]);
+    Ok(spliced)
 }
 
 /// Where an element's datum is, and how many bytes it has.

@@ -165,6 +165,14 @@ impl Heap {
         region.write_u64(AT_INTENT, 0)
     }
 
+    /// Gives back the memory of chunks that a change which is done has given back.
+    pub(super) fn settle_given(&self, given: &[(usize, usize)]) -> Result<()> {
+        for &(first, count) in given {
+            self.segment.give_back(self.start(first), count * CHUNK)?;
+        }
+        self.region().write_u64(AT_INTENT, 0)
+    }
+
     /// What is in use.
     pub(crate) fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
@@ -331,7 +339,10 @@ impl Tx<'_> {
         }
         let within = at - self.heap.start(chunk);
         match self.get(self.heap.entry(chunk)) {
-            Ok(word) if word as u8 == Use::Slab as u8 => class_size(word).is_ok_and(|size| within % size == 0),
+            Ok(word) if word as u8 == Use::Slab as u8 => {
+                let used = self.get(self.heap.entry(chunk) + 16).map_or(0, |state| slab_state(state).2);
+                class_size(word).is_ok_and(|size| within % size == 0 && within / size < used.min(CHUNK / size))
+            }
             Ok(word) => word as u8 == Use::Large as u8 && within == 0,
             Err(_) => false,
         }
@@ -525,6 +536,7 @@ impl Tx<'_> {
         let (mut from, mut to) = (first, first + chunks);
         let region = self.heap.region();
         let noted = region.read_u64(AT_INTENT)?;
+        self.unsettled_before |= noted != 0 && !self.unsettled;
         if noted != 0 {
             let (first, count) = (noted as u32 as usize, (noted >> 32) as usize);
             (from, to) = (from.min(first), to.max((first + count).min(self.heap.chunks as usize)));
@@ -538,6 +550,7 @@ impl Tx<'_> {
         let (committed, idle) = (self.get(AT_COMMITTED)?, self.get(AT_IDLE)?);
         if idle + chunks as u64 > KEEP.max(committed / 4) {
             self.intend(first, chunks)?;
+            self.given.push((first, chunks));
             for chunk in first..first + chunks {
                 self.put(self.heap.entry(chunk), 0)?;
             }

@@ -23,6 +23,10 @@ pub(crate) struct Tx<'a> {
     used: usize,
     /// Memory was taken or is to be given back.
     pub(super) unsettled: bool,
+    /// So it was before this change, too.
+    pub(super) unsettled_before: bool,
+    /// What this change gives back: the first chunk, and how many.
+    pub(super) given: Vec<(usize, usize)>,
     /// Blocks to be freed at the end. Not before: who got one of them in the same change would write over what it held,
     /// without a record, and a change that is taken back needs it.
     freed: [usize; FREED],
@@ -146,7 +150,7 @@ impl Heap {
                 if tx.unsettled {
                     // It is done, and must not be reported as if it were not. What was not given back is noted, and whoever
                     // comes next tries again.
-                    let _ = self.settle();
+                    let _ = if tx.unsettled_before { self.settle() } else { self.settle_given(&tx.given) };
                 }
                 Ok(done)
             }
@@ -165,7 +169,16 @@ impl Heap {
     #[inline]
     pub(crate) fn look(&self) -> Tx<'_> {
         let freed = [0; FREED];
-        Tx { heap: self, used: 0, unsettled: false, freed, freed_count: 0, more_freed: Vec::new() }
+        Tx {
+            heap: self,
+            used: 0,
+            unsettled: false,
+            unsettled_before: false,
+            given: Vec::new(),
+            freed,
+            freed_count: 0,
+            more_freed: Vec::new(),
+        }
     }
 
     /// Whether a change was left half done.
