@@ -1082,7 +1082,7 @@ static void set_in_signal_handler(void)
         }
     }
     struct rng rng = { 7 };
-    for (int64_t end = proc_now() + 20 * SEC; atomic_load(&stage->flag[0]) < 2;) {
+    for (int64_t end = proc_now() + 80 * SEC; atomic_load(&stage->flag[0]) < 2;) {
         CHECK(proc_now() < end);
         kill(pid, SIGUSR1);
         proc_spin_ns((int64_t)rng_below(&rng, 20000));
@@ -1413,7 +1413,7 @@ const struct scenario family_scenarios[] = {
     { .name = "family-without-descriptors", .play = without_descriptors, .limit_s = 60 },
     { .name = "full-condition", .play = full_condition, .limit_s = 60 },
     { .name = "crowded-barrier", .play = crowded_barrier, .limit_s = 60 },
-    { .name = "events-in-a-signal-handler", .play = set_in_signal_handler, .limit_s = 60 },
+    { .name = "events-in-a-signal-handler", .play = set_in_signal_handler, .limit_s = 90 },
     { .name = "waits-that-return-on-signals", .play = return_on_signal, .limit_s = 90 },
     { .name = "signals-end-no-wait", .play = signals_end_no_wait },
     { 0 },
