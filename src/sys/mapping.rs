@@ -5,6 +5,7 @@ use super::{crash, errno, last};
 use crate::{Error, Result};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A shared, writable mapping of a file from its start; unmapped on drop.
 pub(crate) struct Mapping {
@@ -98,12 +99,25 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
+/// Set when the kernel has no MADV_POPULATE_WRITE (before 5.14), or by a test.
+static NO_POPULATE: AtomicBool = AtomicBool::new(false);
+
+/// Makes taking and giving back memory use the calls for kernels without MADV_POPULATE_WRITE, and for locked memory. For
+/// tests.
+#[doc(hidden)]
+pub fn force_fallback(on: bool) {
+    NO_POPULATE.store(on, Ordering::SeqCst);
+}
+
 /// Takes memory for a part of a shared mapping of a file on tmpfs; `false` if the kernel (before 5.14) cannot.
 ///
 /// # Safety
 /// `[at, at + len)` is mapped.
 pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<bool> {
     crash::point("populate");
+    if NO_POPULATE.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
     loop {
         // SAFETY: mapped (this function's contract); no content changes.
         if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_POPULATE_WRITE) } == 0 {
@@ -111,7 +125,10 @@ pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<bool> {
         }
         match errno() {
             libc::EINTR | libc::EAGAIN => {}
-            libc::EINVAL => return Ok(false),
+            libc::EINVAL => {
+                NO_POPULATE.store(true, Ordering::Relaxed);
+                return Ok(false);
+            }
             // Where touching it would be SIGBUS: no room (madvise(2)).
             libc::EFAULT => return Err(Error::NoSpace(len as u64)),
             libc::ENOMEM => return Err(Error::NoMemory(len as u64)),
@@ -127,6 +144,9 @@ pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<bool> {
 /// `[at, at + len)` is mapped, and nobody needs what is there.
 pub(crate) unsafe fn punch(at: NonNull<u8>, len: usize) -> Result<bool> {
     crash::point("punch");
+    if NO_POPULATE.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
     // SAFETY: mapped (this function's contract).
     if unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_REMOVE) } == 0 {
         return Ok(true);

@@ -13,7 +13,7 @@ pub(crate) mod fence;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub mod futex;
-pub(crate) mod mapping;
+pub mod mapping;
 pub(crate) mod memory;
 #[cfg(feature = "tool")]
 pub(crate) mod probe;

@@ -20,6 +20,7 @@ pub const TESTS: &[Test] = &[
     ("container_nested", nested),
     ("container_handles", handles),
     ("container_large", large),
+    ("container_old_kernel", old_kernel),
     ("container_full", full),
     ("container_cycle", cycle),
     ("container_doomed", doomed),
@@ -465,6 +466,31 @@ fn large() {
     things.list.slice_delete(Some(1), None, 1).expect("delete");
     assert_eq!(things.list.len(), Ok(1));
     sound(things.root.arena());
+}
+
+/// Without MADV_POPULATE_WRITE memory is taken through a descriptor, also of a named object.
+fn old_kernel() {
+    fn setup() -> Things {
+        let things = filled(3, 3);
+        let value = bytes(200_000);
+        things.root.set(&text("large"), &Datum::Bytes(&value).encode().expect("bytes")).expect("set");
+        things
+    }
+    mproc::sys::mapping::force_fallback(true);
+    let steps: &[Step] = &[
+        |t| t.root.set(&text("large 2"), &Datum::Bytes(&bytes(1_500_000)).encode()?),
+        |t| t.root.delete(&text("large")),
+        |t| t.root.clear(),
+    ];
+    all_or_nothing(setup, steps);
+    let named = List::create(&domain(), Some("container-old"), ContainerOptions::default()).expect("create").0;
+    let value = bytes(4 << 20);
+    named.append(&Datum::Bytes(&value).encode().expect("bytes")).expect("append");
+    let with = named.arena().info().expect("info").committed;
+    named.clear().expect("clear");
+    let without = named.arena().info().expect("info").committed;
+    assert!(with - without > 3 << 20, "memory is not given back: {with} bytes, then {without}");
+    mproc::sys::mapping::force_fallback(false);
 }
 
 /// At its limit an arena says so, keeps what it has, and takes more once there is room.
