@@ -60,6 +60,12 @@ static int import(int kind, const mproc_handle_t *handle, void **object)
         return mproc_barrier_import(handle, NULL, (mproc_barrier_t **)object);
     case MPROC_KIND_CONDITION:
         return import_condition(place->domain, handle, object);
+    case MPROC_KIND_DICT:
+        return mproc_dict_import(handle, NULL, (mproc_dict_t **)object);
+    case MPROC_KIND_LIST:
+        return mproc_list_import(handle, NULL, (mproc_list_t **)object);
+    case MPROC_KIND_NAMESPACE:
+        return mproc_namespace_import(handle, NULL, (mproc_namespace_t **)object);
     default:
         status = mproc_pipe_import(handle, NULL, &end);
         if (status == MPROC_OK) {
@@ -101,7 +107,7 @@ static void import_as_all(mproc_handle_t *handle, int is, int says, int64_t role
     uint32_t kind = 0;
     CHECK_OK(mproc_handle_kind(handle, &kind));
     CHECK_INT(says, kind);
-    for (int as = MPROC_KIND_LOCK; as <= MPROC_KIND_BARRIER; as++) {
+    for (int as = MPROC_KIND_LOCK; as <= MPROC_KIND_NAMESPACE; as++) {
         void *object = NULL;
         int expected = as != says || is != says ? MPROC_EKIND : role_taken(is, role) < 0 ? MPROC_ECORRUPT : MPROC_OK;
         enter(stage->what);
@@ -130,7 +136,7 @@ static void tokens(void)
         { ". 1", -1 },         { ".1.1", -1 },        { ".0x1", -1 },
     };
     static const char *const kinds[] = { "0",  "1",  "2",  "3",  "4",   "5",          "6",  "7", "8", "9",
-                                         "10", "11", "12", "13", "255", "4294967301", "-2", "",  "x" };
+                                         "10", "11", "12", "13", "14", "15", "16", "255", "4294967301", "-2", "", "x" };
     for (int i = 0; i < PASSED_KINDS; i++) {
         const struct subject *subject = &subjects[passed[i]];
         struct stat registry_stat, object_stat;
@@ -148,7 +154,7 @@ static void tokens(void)
                 char token[200];
                 mproc_handle_t *handle = NULL;
                 int registry = registry_open(), object = file_open(place->dir, "victim");
-                bool good = k >= MPROC_KIND_LOCK && k <= MPROC_KIND_BARRIER && roles[r].role >= 0;
+                bool good = k >= MPROC_KIND_LOCK && k <= MPROC_KIND_NAMESPACE && roles[r].role >= 0;
                 snprintf(token, sizeof token, "mproc1:%s%s:%d:%llx:%d:%llx", kinds[k], roles[r].text, registry,
                          (unsigned long long)registry_stat.st_ino, object, (unsigned long long)object_stat.st_ino);
                 snprintf(stage->what, sizeof stage->what, "%s: %s", subject->name, token);
@@ -227,7 +233,7 @@ static int deliver(const unsigned char *bytes, int registry, int object, mproc_h
 static void letters(void)
 {
     static const uint32_t words[] = { 0,  1,  2,  3,  4,  5,   6,   7,   8,        9,
-                                      10, 11, 12, 13, 255, 256, 257, 1u << 31, UINT32_MAX };
+                                      10, 11, 12, 13, 14, 15, 16, 255, 256, 257, 1u << 31, UINT32_MAX };
     enum { WORDS = sizeof words / sizeof words[0] };
     for (int i = 0; i < PASSED_KINDS; i++) {
         const struct subject *subject = &subjects[passed[i]];
@@ -236,7 +242,7 @@ static void letters(void)
         before = descriptors();
         for (int n = 0; n < WORDS * WORDS; n++) {
             uint32_t kind = words[n / WORDS], role = words[n % WORDS];
-            bool good = kind >= MPROC_KIND_LOCK && kind <= MPROC_KIND_BARRIER && role <= 2;
+            bool good = kind >= MPROC_KIND_LOCK && kind <= MPROC_KIND_NAMESPACE && role <= 2;
             unsigned char forged[LETTER];
             mproc_handle_t *handle = NULL;
             memcpy(forged, letter, LETTER);
