@@ -1,5 +1,5 @@
-//! Shared state between processes that survives `kill -9`: [`Lock`], [`Value`], [`Array`], [`Queue`] and
-//! [`Pipe`], shared by processes written in any language through one memory format.
+//! Shared state between processes that survives `kill -9`: [`Lock`] and its family, [`Value`], [`Array`], [`Queue`],
+//! [`Pipe`], [`Dict`], [`List`] and [`Namespace`], shared by processes written in any language through one memory format.
 //!
 //! ```
 //! # let dir = format!("/dev/shm/mproc-doc-{}", std::process::id());

@@ -1,5 +1,5 @@
-//! Lock, value, array, queue, pipe and the lock family. No unsafe code: all access to shared memory is checked by
-//! [`crate::shm`].
+//! Value, array, queue, pipe, dict, list, namespace and the lock family; datums. No unsafe code: all access to shared
+//! memory is checked by [`crate::shm`].
 
 pub(crate) mod array;
 pub(crate) mod barrier;

@@ -167,7 +167,7 @@ impl Operation<'_> {
         let done = match self.arena.heap.change(&mut f) {
             Ok(done) => done,
             Err(error) => {
-                self.make_room(error, before != 0)?;
+                self.arena.make_room(error, before != 0)?;
                 self.arena.heap.change(f)?
             }
         };
@@ -185,7 +185,7 @@ impl Operation<'_> {
         let before = self.trash();
         let done = f(self).or_else(|error| {
             // What it has just put aside itself is no room to be made.
-            self.make_room(error, before != 0)?;
+            self.arena.make_room(error, before != 0)?;
             f(self)
         });
         self.tidy(before);
@@ -208,11 +208,6 @@ impl Operation<'_> {
             // of what is corrupt.
             let _ = self.arena.reap(ON_THE_WAY);
         }
-    }
-
-    #[cold]
-    fn make_room(&self, error: Error, garbage: bool) -> Result<()> {
-        self.arena.make_room(error, garbage)
     }
 
     /// Whether so many bytes of datums can be there: each has memory of its own.

@@ -7,7 +7,7 @@ use crate::objects::{dict, list};
 use crate::shm::arena::{layout, Heap, Tx};
 use crate::shm::header::Kind;
 use crate::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const LOST: Error = Error::Corrupt("a block of the heap belongs to nothing");
 const TWICE: Error = Error::Corrupt("a block of the heap belongs to two");
@@ -124,15 +124,15 @@ pub(super) fn check(heap: &Heap, arena: u64, seed: u64) -> Result<()> {
 
 /// Checks the list of those to be freed: it has each of them once.
 fn doomed(tx: &Tx, containers: &[At]) -> Result<()> {
-    let mut left: HashMap<usize, ()> = HashMap::new();
+    let mut left = HashSet::new();
     for &at in containers {
         if at.is_doomed(tx)? {
-            left.insert(at.0, ());
+            left.insert(at.0);
         }
     }
     let mut at = tx.place(layout::AT_TRASH)?;
     while at != 0 {
-        if left.remove(&at).is_none() {
+        if !left.remove(&at) {
             return Err(Error::Corrupt("the list of what is to be freed leads astray"));
         }
         at = At(at).next_doomed(tx)?;

@@ -285,13 +285,13 @@ pub(super) fn insert(tx: &mut Tx, dict: At, key: &Key, value: &Held) -> Result<I
     let last = tx.place(dict.0 + header::AT_LAST)?;
     tx.fresh(item + BEFORE, last as u64)?;
     tx.fresh(item + AFTER, 0)?;
-    // Length, version, and the last item in one record each.
     if last == 0 {
         tx.put(dict.0 + header::AT_FIRST, item as u64)?;
     } else {
         tx.put(last + AFTER, item as u64)?;
     }
     tx.put(dict.0 + header::AT_LAST, item as u64)?;
+    // Length and version stand side by side: one record.
     tx.save(dict.0 + header::AT_LEN, 2)?;
     let (len, version) = (dict.len(tx)?, tx.get(dict.0 + header::AT_VERSION)?);
     tx.fresh(dict.0 + header::AT_LEN, len + 1)?;

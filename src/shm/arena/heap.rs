@@ -200,7 +200,8 @@ impl Heap {
         Ok(top)
     }
 
-    /// Every free block of every slab, for those who look for blocks that are lost: (where, how many bytes).
+    /// Every block that was ever handed out, for those who look for blocks that are lost: where, how many bytes, and whether
+    /// it is in use.
     pub(crate) fn each_block(&self, mut f: impl FnMut(usize, usize, bool) -> Result<()>) -> Result<()> {
         let tx = self.look();
         for chunk in 0..self.top(&tx)? {
