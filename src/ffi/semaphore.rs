@@ -128,7 +128,9 @@ pub unsafe extern "C" fn mproc_semaphore_close(semaphore: *mut mproc_semaphore_t
 /// @param cancel      NULL or a token that ends the wait
 /// @retval MPROC_OK         taken
 /// @retval MPROC_RECOVERED  taken; accounting: it had been noticed just now that a process died with permits, and they
-///                          came back. What the semaphore guards may be half done. Told once, to whoever noticed.
+///                          came back. What the semaphore guards may be half done. Told once, to whoever noticed; and
+///                          again if that one died within the call, or anybody within a call on this semaphore, because
+///                          it may not have told.
 /// @retval MPROC_ETIMEDOUT  none was free   @retval MPROC_ECANCELED  the token was set
 /// @retval MPROC_EINTR      a signal handler ran (only with MPROC_RETURN_ON_SIGNAL)
 /// @retval MPROC_EINVAL     NULL or bad timeout

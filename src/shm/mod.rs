@@ -1,5 +1,5 @@
 //! Shared memory: domain registry and slots, liveness, segment header, checked region access, the store
-//! function. Nothing here knows what an object does with its bytes.
+//! function, the arena's journal and heap. Nothing here knows what an object does with its bytes.
 #![allow(unsafe_code)]
 
 pub(crate) mod arena;

@@ -1,6 +1,7 @@
 //! The arena as its users see it: one lock around one heap; its root; handles on what is inside.
 
 use super::header::At;
+use super::links::Links;
 use super::value;
 use crate::objects::datum::Reference;
 use crate::objects::options::{create_or_open, ObjectOptions};
@@ -85,6 +86,9 @@ pub(crate) const RECORD_TENANT: usize = 0;
 pub(crate) const RECORD_CONTAINER: usize = 8;
 pub(crate) const RECORD_BEFORE: usize = 16;
 pub(crate) const RECORD_AFTER: usize = 24;
+
+/// All records of handles.
+const HOLDERS: Links = Links { first: layout::AT_HOLDERS, before: RECORD_BEFORE, after: RECORD_AFTER };
 
 /// A container, through a handle.
 pub(in crate::objects) struct Container {
@@ -410,14 +414,7 @@ impl Inner {
 
 fn drop_record(tx: &mut Tx, record: usize) -> Result<()> {
     let container = At(tx.place(record + RECORD_CONTAINER)?);
-    let (before, after) = (tx.place(record + RECORD_BEFORE)?, tx.place(record + RECORD_AFTER)?);
-    match before {
-        0 => tx.put(layout::AT_HOLDERS, after as u64)?,
-        before => tx.put(before + RECORD_AFTER, after as u64)?,
-    }
-    if after != 0 {
-        tx.put(after + RECORD_BEFORE, before as u64)?;
-    }
+    HOLDERS.remove(tx, record)?;
     container.kind(tx)?;
     container.let_go(tx)?;
     tx.free(record)
@@ -622,15 +619,9 @@ impl Container {
                 return Err(GONE);
             }
             let record = tx.alloc(RECORD)?;
-            let after = tx.get(layout::AT_HOLDERS)?;
             tx.fresh(record + RECORD_TENANT, me.0)?;
             tx.fresh(record + RECORD_CONTAINER, self.at as u64)?;
-            tx.fresh(record + RECORD_BEFORE, 0)?;
-            tx.fresh(record + RECORD_AFTER, after)?;
-            if after != 0 {
-                tx.put(after as usize + RECORD_BEFORE, record as u64)?;
-            }
-            tx.put(layout::AT_HOLDERS, record as u64)?;
+            HOLDERS.insert(tx, record)?;
             container.hold(tx)?;
             Ok(record)
         };

@@ -1,6 +1,7 @@
 //! A container's header: a block of its own in the arena.
 
-use crate::shm::arena::Tx;
+use super::links::Links;
+use crate::shm::arena::{layout, Tx};
 use crate::shm::header::Kind;
 use crate::{Error, Result};
 
@@ -30,14 +31,14 @@ pub(crate) const AT_BUCKETS: usize = 88;
 const AT_BEFORE: usize = 96;
 /// u64: the one after.
 const AT_AFTER: usize = 104;
+/// All containers.
+const ALL: Links = Links { first: layout::AT_ALL, before: AT_BEFORE, after: AT_AFTER };
 /// Bytes of the header.
 pub(crate) const SIZE: usize = 112;
 
 pub(crate) const MAGIC: u64 = 0x4354_4e52;
 /// It is on the list of those to be freed.
 const DOOMED: u64 = 1;
-
-use crate::shm::arena::layout;
 
 /// A container, where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +60,7 @@ impl At {
         tx.fresh(at + AT_KIND, MAGIC << 32 | kind as u64)?;
         tx.fresh(at + AT_STATE, stamp << 32)?;
         tx.fresh(at + AT_REFS, refs)?;
-        let after = tx.place(layout::AT_ALL)?;
-        tx.fresh(at + AT_AFTER, after as u64)?;
-        if after != 0 {
-            tx.put(after + AT_BEFORE, at as u64)?;
-        }
-        tx.put(layout::AT_ALL, at as u64)?;
+        ALL.insert(tx, at)?;
         let count = tx.get(layout::AT_COUNT)?;
         tx.put(layout::AT_COUNT, count + 1)?;
         let new = At(at);
@@ -163,14 +159,7 @@ impl At {
     pub(crate) fn free(self, tx: &mut Tx) -> Result<()> {
         let next = tx.get(self.0 + AT_TRASH)?;
         tx.put(layout::AT_TRASH, next)?;
-        let (before, after) = (tx.place(self.0 + AT_BEFORE)?, tx.place(self.0 + AT_AFTER)?);
-        match before {
-            0 => tx.put(layout::AT_ALL, after as u64)?,
-            before => tx.put(before + AT_AFTER, after as u64)?,
-        }
-        if after != 0 {
-            tx.put(after + AT_BEFORE, before as u64)?;
-        }
+        ALL.remove(tx, self.0)?;
         let count = tx.get(layout::AT_COUNT)?;
         tx.put(layout::AT_COUNT, count.saturating_sub(1))?;
         // No reference finds it any more.

@@ -11,6 +11,7 @@ mod array;
 mod check;
 mod copy;
 pub(crate) mod header;
+mod links;
 mod snapshot;
 mod value;
 
