@@ -126,6 +126,31 @@ pub enum Error {
     /// The container changed while it was iterated.
     #[error("the container changed while it was iterated")]
     Changed,
+    /// There is no connection to the manager (any more), or it does not answer.
+    #[error("no connection to the manager: {0}")]
+    Connection(&'static str),
+    /// The manager or the client refused the other one: no key, another key, another user.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// What came through a connection makes no sense, or comes from another version.
+    #[error("the manager's protocol was violated: {0}")]
+    Protocol(&'static str),
+    /// A limit of the manager's: clients, objects, bytes, requests in flight.
+    #[error("a limit of the manager's is reached: {0}")]
+    Quota(&'static str),
+    /// A newer fencing token was used before.
+    #[error("the fencing token is older than one that was used before")]
+    Fenced,
+    /// What a manager, or a procedure registered there, answered: a status as C knows it, errno and a text.
+    #[error("{text}")]
+    Far {
+        /// The C status code, negative.
+        status: i32,
+        /// errno of the system call behind it, or 0.
+        errno: i32,
+        /// What went wrong, in English.
+        text: String,
+    },
 }
 
 impl Error {
@@ -167,13 +192,19 @@ impl Error {
             Error::Overflow(_) => -30,
             Error::Full(_) => -31,
             Error::Changed => -32,
+            Error::Connection(_) => -33,
+            Error::Refused(_) => -34,
+            Error::Protocol(_) => -35,
+            Error::Quota(_) => -36,
+            Error::Fenced => -37,
+            Error::Far { status, .. } => *status,
         }
     }
 
     /// errno of the system call behind it, or 0.
     pub fn errno(&self) -> i32 {
         match self {
-            Error::Sys { errno, .. } => *errno,
+            Error::Sys { errno, .. } | Error::Far { errno, .. } => *errno,
             _ => 0,
         }
     }

@@ -18,6 +18,7 @@
 
 pub mod error;
 pub mod ffi;
+pub mod manager;
 pub mod objects;
 pub mod shm;
 pub mod sync;

@@ -2,7 +2,8 @@
 //! the calling thread's last error.
 
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_domain, with_site};
+use crate::manager::Site;
 use super::status::{MPROC_EINVAL, MPROC_EPANIC, MPROC_EXISTED, MPROC_RECOVERED};
 use crate::objects::Acquired;
 use crate::shm::{Domain, Owner};
@@ -61,7 +62,7 @@ fn record(status: c_int, sys_errno: i32, text: &str) -> c_int {
 }
 
 #[cold]
-fn fail(error: &Error) -> c_int {
+pub(super) fn fail(error: &Error) -> c_int {
     record(error.status(), error.errno(), &error.to_string())
 }
 
@@ -409,6 +410,25 @@ pub(super) unsafe fn create<T>(
     let (object, existed) = unsafe {
         let name = opt_name(name)?;
         with_domain(domain, |d| make(d, name))?
+    };
+    hand_over(object);
+    Ok(if existed { MPROC_EXISTED } else { 0 })
+}
+
+/// Creates an object in a domain or with a manager under an optional name; `existed` becomes MPROC_EXISTED.
+///
+/// # Safety
+/// `domain` is NULL or live, `name` NULL or NUL-terminated.
+pub(super) unsafe fn create_at<T>(
+    domain: *const mproc_domain_t,
+    name: *const c_char,
+    make: impl FnOnce(&Site, Option<&str>) -> Result<(T, bool)>,
+    hand_over: impl FnOnce(T),
+) -> Result<c_int> {
+    // SAFETY: this function's contract.
+    let (object, existed) = unsafe {
+        let name = opt_name(name)?;
+        with_site(domain, |site| make(site, name))?
     };
     hand_over(object);
     Ok(if existed { MPROC_EXISTED } else { 0 })

@@ -3,11 +3,12 @@
 use super::boundary::{
     borrow, c_name, c_str, copy_options, copy_struct_out, copy_text_out, free, give, opt_out, opt_str, out, run,
 };
+use crate::manager::Site;
 use crate::shm::{Domain, DomainOptions};
 use std::ffi::{c_char, c_int};
 
 /// A domain: a set of processes and objects that know each other; a directory on tmpfs, or anonymous.
-pub struct mproc_domain_t(pub(crate) Domain);
+pub struct mproc_domain_t(pub(crate) Site);
 
 /// The domain's directory and files are for a group: 2770 and 0660 instead of 0700 and 0600.
 /// Every member of the directory's group is then as trusted as the owner.
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn mproc_domain_open(
             wanted.path = unsafe { opt_str(o.path) }?.map(Into::into);
             wanted = wanted.flags(o.flags, o.reserved)?.busy_timeout_ns(o.busy_timeout_ns)?;
         }
-        domain_out.write(give(mproc_domain_t(Domain::open(&wanted)?)));
+        domain_out.write(give(mproc_domain_t(Site::Domain(Domain::open(&wanted)?))));
         Ok(0)
     })
 }
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn mproc_domain_unlink(domain: *const mproc_domain_t, name
         // SAFETY: domain is NULL or a handle; name is NULL or NUL-terminated.
         unsafe {
             let name = c_name(name)?;
-            with_domain(domain, |d| d.unlink(name).map(|()| 0))
+            with_site(domain, |site| site.unlink(name).map(|()| 0))
         }
     })
 }
@@ -225,7 +226,7 @@ pub unsafe extern "C" fn mproc_domain_remove(path: *const c_char) -> c_int {
     })
 }
 
-/// Runs `f` on the given domain or, for NULL, on the default one.
+/// Runs `f` on the given domain or, for NULL, on the default one; not on a manager's.
 ///
 /// # Safety
 /// `domain` is NULL or a live handle.
@@ -233,8 +234,20 @@ pub(super) unsafe fn with_domain<T>(
     domain: *const mproc_domain_t,
     f: impl FnOnce(&Domain) -> crate::Result<T>,
 ) -> crate::Result<T> {
+    // SAFETY: this function's contract.
+    unsafe { with_site(domain, |site| f(site.near()?)) }
+}
+
+/// Runs `f` on the given domain or, for NULL, on the default one.
+///
+/// # Safety
+/// `domain` is NULL or a live handle.
+pub(super) unsafe fn with_site<T>(
+    domain: *const mproc_domain_t,
+    f: impl FnOnce(&Site) -> crate::Result<T>,
+) -> crate::Result<T> {
     if domain.is_null() {
-        f(&Domain::open_default()?)
+        f(&Site::Domain(Domain::open_default()?))
     } else {
         // SAFETY: not NULL, so a live handle by this function's contract.
         f(&unsafe { borrow(domain) }?.0)

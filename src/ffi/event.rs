@@ -1,11 +1,11 @@
 //! The event.
 
-use super::boundary::{borrow, c_name, copy_options, create, free, give, out, run, wait};
+use super::boundary::{borrow, c_name, copy_options, create_at, fail, free, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{Event, ObjectOptions};
-use crate::shm::Domain;
+use crate::manager::{Event, Site};
+use crate::objects::ObjectOptions;
 use crate::Error;
 use std::ffi::{c_char, c_int};
 
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn mproc_event_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, event_out) = (object_options(copy_options(options)?)?, out(event_out)?);
-            let make = |d: &Domain, name: Option<&str>| Event::create(d, name, wanted);
-            create(domain, name, make, |event| event_out.write(give(mproc_event_t(event))))
+            let make = |site: &Site, name: Option<&str>| Event::create(site, name, &wanted);
+            create_at(domain, name, make, |event| event_out.write(give(mproc_event_t(event))))
         }
     })
 }
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn mproc_event_open(
         unsafe {
             let (wanted, event_out) = (object_options(copy_options(options)?)?, out(event_out)?);
             let name = c_name(name)?;
-            let event = with_domain(domain, |d| Event::open(d, name, wanted))?;
+            let event = with_site(domain, |site| Event::open(site, name, &wanted))?;
             event_out.write(give(mproc_event_t(event)));
             Ok(0)
         }
@@ -100,10 +100,8 @@ pub unsafe extern "C" fn mproc_event_set(event: *const mproc_event_t) -> c_int {
     // Not through run(): async-signal-safe, so no error text is recorded.
     // SAFETY: NULL or a live handle.
     match unsafe { event.as_ref() } {
-        Some(event) => {
-            event.0.set();
-            0
-        }
+        // An event of this machine has no errors.
+        Some(event) => event.0.set().map_or_else(|error| fail(&error), |()| 0),
         None => super::status::MPROC_EINVAL,
     }
 }
@@ -116,10 +114,7 @@ pub unsafe extern "C" fn mproc_event_set(event: *const mproc_event_t) -> c_int {
 pub unsafe extern "C" fn mproc_event_clear(event: *const mproc_event_t) -> c_int {
     // SAFETY: NULL or a live handle. As mproc_event_set().
     match unsafe { event.as_ref() } {
-        Some(event) => {
-            event.0.clear();
-            0
-        }
+        Some(event) => event.0.clear().map_or_else(|error| fail(&error), |()| 0),
         None => super::status::MPROC_EINVAL,
     }
 }
@@ -133,10 +128,13 @@ pub unsafe extern "C" fn mproc_event_clear(event: *const mproc_event_t) -> c_int
 pub unsafe extern "C" fn mproc_event_is_set(event: *const mproc_event_t, set_out: *mut c_int) -> c_int {
     // SAFETY: NULL or a live handle and a valid output. As mproc_event_set().
     match unsafe { (event.as_ref(), set_out.as_mut()) } {
-        (Some(event), Some(set_out)) => {
-            *set_out = c_int::from(event.0.is_set());
-            0
-        }
+        (Some(event), Some(set_out)) => match event.0.is_set() {
+            Ok(is) => {
+                *set_out = c_int::from(is);
+                0
+            }
+            Err(error) => fail(&error),
+        },
         _ => super::status::MPROC_EINVAL,
     }
 }
@@ -198,7 +196,7 @@ pub unsafe extern "C" fn mproc_event_import(
         unsafe {
             let (handle, wanted, event_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(event_out)?);
-            event_out.write(give(mproc_event_t(Event::import(&handle.0, wanted)?)));
+            event_out.write(give(mproc_event_t(Event::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })

@@ -64,7 +64,8 @@ pub const MPROC_ENOTSUP: i32 = -22;
 pub const MPROC_ESYS: i32 = -23;
 /// A bug in the library was caught at its boundary. The object may be unusable.
 pub const MPROC_EPANIC: i32 = -24;
-/// The domain was removed while this process still had it open; open it anew.
+/// The domain was removed while this process still had it open; open it anew. Of a manager's: another instance answers
+/// at its address.
 pub const MPROC_ESTALE: i32 = -25;
 /// The other end (of the pipe, of the socket) is closed, or its processes are dead: nobody will read it.
 pub const MPROC_EPIPE: i32 = -26;
@@ -80,6 +81,17 @@ pub const MPROC_EOVERFLOW: i32 = -30;
 pub const MPROC_EFULL: i32 = -31;
 /// The container changed while it was iterated.
 pub const MPROC_ECHANGED: i32 = -32;
+/// There is no connection to the manager: it is not there, was killed, or does not answer. What was asked for may have
+/// been done, unless the function says otherwise.
+pub const MPROC_ECONNECTION: i32 = -33;
+/// Refused by the manager, or by this side: no key, another key, another user; or it is no manager.
+pub const MPROC_EAUTH: i32 = -34;
+/// What came through the connection makes no sense, or comes from another version of the protocol.
+pub const MPROC_EPROTOCOL: i32 = -35;
+/// A limit of the manager's is reached: clients, objects, bytes, requests in flight.
+pub const MPROC_EQUOTA: i32 = -36;
+/// The fencing token is older than one that was used before.
+pub const MPROC_EFENCED: i32 = -37;
 
 /// What a status means, in a few English words. A static string; never NULL, also for unknown numbers.
 #[no_mangle]
@@ -123,7 +135,7 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_ENOTSUP => (c"MPROC_ENOTSUP", c"not supported for this type or mode"),
         MPROC_ESYS => (c"MPROC_ESYS", c"a system call failed"),
         MPROC_EPANIC => (c"MPROC_EPANIC", c"internal error"),
-        MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed"),
+        MPROC_ESTALE => (c"MPROC_ESTALE", c"the domain was removed, or another manager has taken the place"),
         MPROC_EPIPE => (c"MPROC_EPIPE", c"the other end is gone"),
         MPROC_EOF => (c"MPROC_EOF", c"end of file: the other end is gone and nothing is left"),
         MPROC_EINTR => (c"MPROC_EINTR", c"interrupted by a signal"),
@@ -131,6 +143,11 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         MPROC_EOVERFLOW => (c"MPROC_EOVERFLOW", c"a count would exceed its bound"),
         MPROC_EFULL => (c"MPROC_EFULL", c"too many wait already, or the arena has reached its limit"),
         MPROC_ECHANGED => (c"MPROC_ECHANGED", c"the container changed while it was iterated"),
+        MPROC_ECONNECTION => (c"MPROC_ECONNECTION", c"no connection to the manager"),
+        MPROC_EAUTH => (c"MPROC_EAUTH", c"refused: no key, another key, or another user"),
+        MPROC_EPROTOCOL => (c"MPROC_EPROTOCOL", c"the manager's protocol was violated"),
+        MPROC_EQUOTA => (c"MPROC_EQUOTA", c"a limit of the manager's is reached"),
+        MPROC_EFENCED => (c"MPROC_EFENCED", c"the fencing token is older than one that was used before"),
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }

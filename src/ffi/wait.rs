@@ -146,7 +146,7 @@ unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<On<'a>> {
             MPROC_WAIT_LOCK => On::Lock(&borrow(object.cast::<mproc_lock_t>())?.0),
             MPROC_WAIT_RLOCK => On::RLock(&borrow(object.cast::<mproc_rlock_t>())?.0),
             MPROC_WAIT_SEMAPHORE => On::Semaphore(&borrow(object.cast::<mproc_semaphore_t>())?.0),
-            MPROC_WAIT_EVENT => On::Event(&borrow(object.cast::<mproc_event_t>())?.0),
+            MPROC_WAIT_EVENT => On::Event(borrow(object.cast::<mproc_event_t>())?.0.near()?),
             MPROC_WAIT_VALUE => {
                 let expected = if item.expected.is_null() { None } else { Some(bytes(item.expected, item.size)?) };
                 On::Value(&borrow(object.cast::<mproc_value_t>())?.0, expected)

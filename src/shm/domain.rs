@@ -125,6 +125,26 @@ impl Domain {
         Ok(domain)
     }
 
+    /// Another membership of the same process: with a slot of its own, that it gets with its first operation and that
+    /// dies with the last clone. What it holds is its own, as if it were another process.
+    ///
+    /// # Errors
+    /// As [`Domain::open`].
+    pub(crate) fn another_member(&self) -> Result<Domain> {
+        let fd = self.open_registry()?;
+        let inner = fork::exclusive(|| {
+            // By descriptor, whatever the domain is: what is opened through it has no name.
+            let stat = file::stat(fd.as_fd())?;
+            Inner::by_descriptor(fd, stat, self.inner.group, false)
+        })?;
+        Ok(Domain { words: inner.registry.me.shared(), inner, busy_ns: self.busy_ns })
+    }
+
+    /// The same membership, with another bound on how long an internal lock may be held by a living process.
+    pub(crate) fn with_busy_ns(&self, busy_ns: u64) -> Domain {
+        Domain { busy_ns, ..self.clone() }
+    }
+
     /// The name of an object's file in this domain, if it has one that this process can see.
     pub(super) fn name_of(&self, fd: BorrowedFd) -> Option<String> {
         let Place::Directory(path) = &self.inner.place else { return None };
@@ -576,7 +596,7 @@ impl Inner {
         if !file::try_lock(fd.as_fd(), FileLock::Shared, GUARD_BYTE, 1)? || file::stat(fd.as_fd())?.links == 0 {
             return Ok(None); // being removed
         }
-        Inner::map(&fd, stat, Place::Directory(path.to_path_buf()), options.group).map(Some)
+        Inner::map(&fd, stat, Place::Directory(path.to_path_buf()), options.group, true).map(Some)
     }
 
     /// The domain of this registry, if this process has it open.
@@ -617,7 +637,7 @@ impl Inner {
         if !held || (!sealed && file::stat(own.as_fd())?.links == 0) {
             return Err(Error::Stale); // removed, or just being removed
         }
-        Inner::by_descriptor(own, stat, group)
+        Inner::by_descriptor(own, stat, group, true)
     }
 
     fn anonymous() -> Result<Arc<Inner>> {
@@ -626,17 +646,17 @@ impl Inner {
         Registry::format(&fd)?;
         file::seal(fd.as_fd())?;
         let stat = file::stat(fd.as_fd())?;
-        Inner::by_descriptor(file::reopen(fd.as_raw_fd())?, stat, false)
+        Inner::by_descriptor(file::reopen(fd.as_raw_fd())?, stat, false, true)
     }
 
-    fn by_descriptor(own: OwnedFd, stat: Stat, group: bool) -> Result<Arc<Inner>> {
-        let inner = Inner::map(&own, stat, Place::Anonymous(own.as_raw_fd()), group)?;
+    fn by_descriptor(own: OwnedFd, stat: Stat, group: bool, shared: bool) -> Result<Arc<Inner>> {
+        let inner = Inner::map(&own, stat, Place::Anonymous(own.as_raw_fd()), group, shared)?;
         let _ = own.into_raw_fd(); // closed with the domain
         Ok(inner)
     }
 
-    /// Maps the registry, and remembers the domain as open.
-    fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool) -> Result<Arc<Inner>> {
+    /// Maps the registry, and remembers the domain as open if its membership is this process's.
+    fn map(fd: &OwnedFd, stat: Stat, place: Place, group: bool, shared: bool) -> Result<Arc<Inner>> {
         let mut start = [0u8; super::header::PAGE];
         let n = file::read_start(fd.as_fd(), &mut start)?;
         let header = Header::parse(&start[..n], stat.size)?;
@@ -648,7 +668,9 @@ impl Inner {
         }
         let registry = Registry::map(fd, stat)?;
         let inner = Arc::new(Inner { place, id: header.domain(), group, registry, probe: Probe::new() });
-        OPEN.lock().unwrap_or_else(|e| e.into_inner()).push(Arc::downgrade(&inner));
+        if shared {
+            OPEN.lock().unwrap_or_else(|e| e.into_inner()).push(Arc::downgrade(&inner));
+        }
         Ok(inner)
     }
 }

@@ -20,11 +20,19 @@ pub struct Handle {
     role: Option<Role>,
     registry: OwnedFd,
     object: OwnedFd,
+    /// Who opens the object from it, where that is not the process's one membership.
+    member: Option<Domain>,
 }
 
 impl Handle {
     pub(super) fn new(kind: Kind, role: Option<Role>, registry: OwnedFd, object: OwnedFd) -> Handle {
-        Handle { kind, role, registry, object }
+        Handle { kind, role, registry, object, member: None }
+    }
+
+    /// The same handle: what is opened from it belongs to this member of the domain ([`Domain::another_member`]).
+    pub(crate) fn for_member(mut self, member: &Domain) -> Handle {
+        self.member = Some(member.clone());
+        self
     }
 
     /// The role that whoever imports it takes.
@@ -56,7 +64,10 @@ impl Handle {
 
     /// The domain, joined.
     pub(super) fn domain(&self) -> Result<Domain> {
-        Domain::of_registry(self.registry.as_fd())
+        match &self.member {
+            Some(member) => Ok(member.clone()),
+            None => Domain::of_registry(self.registry.as_fd()),
+        }
     }
 
     /// An own description of the object, in use, with its header.
@@ -106,7 +117,7 @@ impl Handle {
         // Both are there, so both are taken.
         let registry = child::take_over(t.registry.0, t.registry.1).ok_or(GONE)?;
         let object = child::take_over(t.object.0, t.object.1).ok_or(GONE)?;
-        Ok(Handle { kind: t.kind, role: t.role, registry, object })
+        Ok(Handle::new(t.kind, t.role, registry, object))
     }
 
     /// The handle that this program was given under a name. Each once.
@@ -168,7 +179,7 @@ impl Handle {
         let what = kind.zip(Role::from_code(word(16)));
         let descriptors: std::result::Result<[OwnedFd; 2], _> = descriptors.try_into();
         match (what, descriptors) {
-            (Some((kind, role)), Ok([registry, object])) => Ok(Handle { kind, role, registry, object }),
+            (Some((kind, role)), Ok([registry, object])) => Ok(Handle::new(kind, role, registry, object)),
             (None, _) => Err(Error::Corrupt("a handle on an unknown kind of object")),
             (_, Err(_)) => Err(Error::Corrupt("a handle without its two descriptors")),
         }
