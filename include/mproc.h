@@ -55,6 +55,8 @@
 #define MPROC_EVENT_OPTIONS_INIT  { sizeof(mproc_event_options_t), 0, 0 }
 #define MPROC_BARRIER_OPTIONS_INIT { sizeof(mproc_barrier_options_t), 0, 0 }
 #define MPROC_CONTAINER_OPTIONS_INIT { sizeof(mproc_container_options_t), 0, 0, 0 }
+#define MPROC_MANAGER_OPTIONS_INIT { sizeof(mproc_manager_options_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define MPROC_CONNECT_OPTIONS_INIT { sizeof(mproc_connect_options_t), 0, 0, 0, 0, 0 }
 #define MPROC_SPAWN_OPTIONS_INIT  { sizeof(mproc_spawn_options_t), NULL, 0, 0 }
 
 /* The environment variable in which a child finds the handles it was given: "name=token" pairs, separated
@@ -261,6 +263,17 @@
  * Decided when it is created. (Who dies while it is the holder still passes it on, as MPROC_RECOVERED.)
  */
 #define MPROC_ANY_RELEASE 512
+
+/**
+ * mproc_manager_options_t.flags: any user of the machine may connect to the unix sockets, with the key. Without it
+ * only the server's own user, and root.
+ */
+#define MPROC_MANAGER_ANY_USER 1
+
+/**
+ * mproc_connect_options_t.flags: proxies, also where the memory could be had (as "?memory=never" in the address).
+ */
+#define MPROC_CONNECT_PROXY 1
 
 /**
  * The pipe goes one way: end 0 receives, end 1 sends.
@@ -491,7 +504,8 @@
 #define MPROC_EPANIC -24
 
 /**
- * The domain was removed while this process still had it open; open it anew.
+ * The domain was removed while this process still had it open; open it anew. Of a manager's: another instance answers
+ * at its address.
  */
 #define MPROC_ESTALE -25
 
@@ -529,6 +543,32 @@
  * The container changed while it was iterated.
  */
 #define MPROC_ECHANGED -32
+
+/**
+ * There is no connection to the manager: it is not there, was killed, or does not answer. What was asked for may have
+ * been done, unless the function says otherwise.
+ */
+#define MPROC_ECONNECTION -33
+
+/**
+ * Refused by the manager, or by this side: no key, another key, another user; or it is no manager.
+ */
+#define MPROC_EAUTH -34
+
+/**
+ * What came through the connection makes no sense, or comes from another version of the protocol.
+ */
+#define MPROC_EPROTOCOL -35
+
+/**
+ * A limit of the manager's is reached: clients, objects, bytes, requests in flight.
+ */
+#define MPROC_EQUOTA -36
+
+/**
+ * The fencing token is older than one that was used before.
+ */
+#define MPROC_EFENCED -37
 
 /**
  * Wait without limit.
@@ -751,11 +791,20 @@
 /**
  * The memory in which a named (or anonymous) container and all containers inside it live: one heap, one lock. Borrowed
  * from a handle on any of them, and valid as long as that handle is open; it is never closed by itself.
+ *
+ * Of a remote container (mproc_object_is_remote()) each call is a request: it blocks for the answer, and can fail with
+ * MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA, too.
  */
 typedef struct mproc_arena_t mproc_arena_t;
 
 /**
  * An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
+ *
+ * Behind a connection (mproc_manager_connect()) reading and writing are requests, one for each MiB of a run: each
+ * element is whole as it is here, but if the connection is lost in the middle of a long write its first part may have
+ * been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died. There
+ * is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager takes the
+ * initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
  */
 typedef struct mproc_array_t mproc_array_t;
 
@@ -765,6 +814,10 @@ typedef struct mproc_array_t mproc_array_t;
  * It breaks when a party gives up waiting (timeout, cancel, signal), calls abort, or dies while it waits; also when a
  * process dies that has registered (mproc_barrier_register()), before it arrives. Then everybody who waits, and
  * whoever comes until mproc_barrier_reset(), gets MPROC_EBROKEN.
+ *
+ * Of a manager's that is remote, the connection stands for the process, also for what was registered: that is taken
+ * back when the last handle on the barrier is closed. If the connection is lost, the barrier breaks as if the process
+ * had died, and calls return MPROC_ECONNECTION. Actions run in the caller. Signals do not end its waits.
  */
 typedef struct mproc_barrier_t mproc_barrier_t;
 
@@ -786,6 +839,10 @@ typedef struct mproc_cancel_t mproc_cancel_t;
  * Waiting gives the lock up, all its levels, and takes it again before it returns, in every case. A wake-up may be
  * spurious, after a death: look at what was waited for, in a loop. Notifying never waits for anybody. A notification
  * goes to the one who has waited longest; if its process dies before wait has returned, it passes on to the next.
+ *
+ * Of a manager's, the lock is one of the same manager's, and opened through the same connection. If it is remote, the
+ * connection stands for the process: if that is lost, the lock passes on as if the process had died, and calls return
+ * MPROC_ECONNECTION, without the lock. Signals do not end its waits.
  */
 typedef struct mproc_condition_t mproc_condition_t;
 
@@ -799,6 +856,12 @@ typedef struct mproc_condition_t mproc_condition_t;
  *
  * Each call is atomic: it has happened wholly or not at all, whenever a process is killed. (The exception says so:
  * mproc_dict_update().)
+ *
+ * A dict of a manager's (mproc_manager_domain()) may be remote (mproc_object_is_remote()): then each call is a request
+ * to the manager. It blocks for the answer; it can also fail with MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA; with
+ * MPROC_E2BIG if a key and a value, or a map, are longer than a message of the manager's may be; copies and iterators of
+ * a whole dict have no such bound. What it says about threads, fork and signals holds. mproc_dict_export() is
+ * MPROC_ENOTSUP.
  */
 typedef struct mproc_dict_t mproc_dict_t;
 
@@ -823,7 +886,10 @@ typedef struct mproc_event_t mproc_event_t;
 typedef struct mproc_handle_t mproc_handle_t;
 
 /**
- * Goes through what a container has, or had at one moment.
+ * Goes through what a container has, or had at one moment. Of a remote container, a copy of one moment is fetched wholly
+ * before it is handed out; what goes through a living one asks for up to 64 at a time, and then mproc_iter_next() blocks
+ * for the answer, and can fail with MPROC_ECONNECTION or MPROC_ESTALE, or with MPROC_E2BIG if a single one is longer than
+ * a message of the manager's may be; it stays so.
  */
 typedef struct mproc_iter_t mproc_iter_t;
 
@@ -832,24 +898,59 @@ typedef struct mproc_iter_t mproc_iter_t;
  * value of a dict: see mproc_dict_t.
  *
  * Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+ *
+ * A list of a manager's may be remote: then it is as a remote dict is: see mproc_dict_t.
  */
 typedef struct mproc_list_t mproc_list_t;
 
 /**
  * A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
+ *
+ * Of a manager's that is remote, the holder is the connection: if that is lost, the lock passes on as if the process
+ * had died, and its calls return MPROC_ECONNECTION. Signals do not end its waits.
  */
 typedef struct mproc_lock_t mproc_lock_t;
+
+/**
+ * A manager: a server that has objects, and a connection to it. One that was started has the server inside this
+ * process; one that was connected to has it elsewhere. The objects are made and found in its domain, with the functions
+ * of their kinds: see mproc_manager_domain().
+ *
+ * Near (a unix socket) a client gets the memory: its operations need no server. Far (tcp) each operation is a request
+ * to the server, encrypted; operations that wait hold up nobody else. What works on memory only (pointers, messages
+ * in place, descriptors for event loops, handles that travel) is MPROC_ENOTSUP there. Each function on a remote object
+ * can also return MPROC_ECONNECTION (there is no connection, or no answer within the timeout of
+ * mproc_connect_options_t), MPROC_ESTALE (another server is at the address), MPROC_EQUOTA, MPROC_EPROTOCOL and
+ * MPROC_ENOENT (the object is gone), and blocks for the answer.
+ *
+ * When a connection ends, for whatever reason, it is for everybody else as if its process had died: locks pass on as
+ * MPROC_RECOVERED, permits and leased messages return, barriers break, ends of pipes close, references to objects are
+ * dropped. A process whose connection was lost makes a new one to the same server by itself. What it had asked for and
+ * that is bound to the lost session (locks, permits, leases, creating) returns MPROC_ECONNECTION; everything else is
+ * asked again, and the server does not do it twice.
+ *
+ * After fork() the child makes a connection of its own when it needs one.
+ */
+typedef struct mproc_manager_t mproc_manager_t;
 
 /**
  * A namespace: values under names, for configuration and state that has names of its own. A name has 1 to 255 bytes of
  * UTF-8 and does not start with '_'. What can be a value is what can be a value of a dict: see mproc_dict_t.
  *
  * Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+ *
+ * A namespace of a manager's may be remote: then it is as a remote dict is: see mproc_dict_t.
  */
 typedef struct mproc_namespace_t mproc_namespace_t;
 
 /**
  * One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
+ *
+ * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it is
+ * lost, or the handle closed, the other side sees that. A message then has to fit one of the manager's (max_message):
+ * sending a longer one gives MPROC_E2BIG, and so does receiving one, which stays. Messages in place (reserve and commit,
+ * peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): send and receive.
+ * MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither end.
  */
 typedef struct mproc_pipe_t mproc_pipe_t;
 
@@ -860,6 +961,13 @@ typedef struct mproc_process_t mproc_process_t;
 
 /**
  * A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
+ *
+ * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection is what counts as a
+ * process: when it is lost, its leases go back to the front, its share of unfinished messages is subtracted, and its
+ * producers' handles are gone. A message then has to fit one of the manager's (max_message): putting a longer one gives
+ * MPROC_E2BIG, and so does taking one, which stays. Batches go in parts of about 1 MiB. Messages in place (reserve and
+ * commit, peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): put, get, or lease and acknowledge.
+ * MPROC_RETURN_ON_SIGNAL has no effect.
  */
 typedef struct mproc_queue_t mproc_queue_t;
 
@@ -868,6 +976,10 @@ typedef struct mproc_queue_t mproc_queue_t;
  * that the caller supplies (for goroutines, coroutines and other things that move between threads). Only the owner
  * can take it again, and as often as it took it, it has to release it. When the owner's process dies, all its
  * levels go at once.
+ *
+ * Of a manager's that is remote, the connection stands for the process (through two connections of one process, a
+ * thread is two owners); if it is lost, the lock passes on as if the process had died, and its calls return
+ * MPROC_ECONNECTION. Signals do not end its waits.
  */
 typedef struct mproc_rlock_t mproc_rlock_t;
 
@@ -878,6 +990,9 @@ typedef struct mproc_rlock_t mproc_rlock_t;
  *
  * A reader that dies is simply gone. A writer that dies inside leaves what the lock protects half done: from then on
  * read_lock() and write_lock() say MPROC_RECOVERED, until a writer has released the lock.
+ *
+ * Of a manager's that is remote, the connection stands for the process: if it is lost, what it holds goes as if the
+ * process had died, and its calls return MPROC_ECONNECTION. Signals do not end its waits.
  */
 typedef struct mproc_rwlock_t mproc_rwlock_t;
 
@@ -887,11 +1002,18 @@ typedef struct mproc_rwlock_t mproc_rwlock_t;
  * Plain (the default): anybody may release, also who never acquired; a process that dies keeps what it took, as
  * everywhere else. With MPROC_SEMAPHORE_ACCOUNTING permits belong to the processes that took them: only they can
  * release them, and what a process has when it dies comes back.
+ *
+ * Of a manager's that is remote, permits of an accounting one belong to the connection: if that is lost, they come back
+ * as if the process had died, and calls return MPROC_ECONNECTION. Signals do not end its waits.
  */
 typedef struct mproc_semaphore_t mproc_semaphore_t;
 
 /**
  * One shared value: a number, a character, a bool, or a struct.
+ *
+ * Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The value's
+ * lock is then held by the connection: when that is lost, it is as if its holder had died. There is no pointer and no
+ * handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
  */
 typedef struct mproc_value_t mproc_value_t;
 
@@ -1329,6 +1451,16 @@ typedef struct {
 } mproc_event_options_t;
 
 /**
+ * A secret that a manager and its clients share: whoever has it may do everything. Random bytes, never a password.
+ */
+typedef struct {
+  /**
+   * The secret.
+   */
+  uint8_t bytes[32];
+} mproc_key_t;
+
+/**
  * How to create or open a lock. Initialise with MPROC_LOCK_OPTIONS_INIT.
  */
 typedef struct {
@@ -1345,6 +1477,158 @@ typedef struct {
    */
   uint32_t reserved;
 } mproc_lock_options_t;
+
+/**
+ * What a server allows. Initialise with MPROC_MANAGER_OPTIONS_INIT; a field that is 0 has its default.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_manager_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_MANAGER_ANY_USER
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * Clients: 10,000.
+   */
+  uint32_t max_clients;
+  /**
+   * Connections that are not authenticated yet: 64. When there are more, the oldest is dropped.
+   */
+  uint32_t max_unauthenticated;
+  /**
+   * Requests that wait or take long, of all clients: 4,096. Each has a thread.
+   */
+  uint32_t max_waiting;
+  /**
+   * The same, of one client: 1,024.
+   */
+  uint32_t client_in_flight;
+  /**
+   * Objects: 100,000.
+   */
+  uint64_t max_objects;
+  /**
+   * Bytes of memory that the objects may take, a container as many as its limit: no bound.
+   */
+  uint64_t max_bytes;
+  /**
+   * Objects that one client created and that exist: 10,000.
+   */
+  uint64_t client_objects;
+  /**
+   * Bytes that those may take: no bound.
+   */
+  uint64_t client_bytes;
+  /**
+   * The longest message, either way: 16 MiB. 64 KiB to 1 GiB.
+   */
+  uint64_t max_message;
+  /**
+   * Nanoseconds for a connection to authenticate itself: 5 s.
+   */
+  int64_t handshake_timeout_ns;
+  /**
+   * tcp: a client whose machine is silent for so many nanoseconds is gone: 15 s. In seconds, at least 3.
+   */
+  int64_t keepalive_ns;
+} mproc_manager_options_t;
+
+/**
+ * How to connect. Initialise with MPROC_CONNECT_OPTIONS_INIT; a field that is 0 has its default.
+ */
+typedef struct {
+  /**
+   * sizeof(mproc_connect_options_t)
+   */
+  size_t size;
+  /**
+   * MPROC_CONNECT_PROXY
+   */
+  uint32_t flags;
+  /**
+   * Leave 0.
+   */
+  uint32_t reserved;
+  /**
+   * Nanoseconds for connecting, and for an answer beyond the operation's own timeout: 10 s.
+   */
+  int64_t timeout_ns;
+  /**
+   * How long a lost connection is tried anew, in nanoseconds: 2 s; at most 30 s; -1: never.
+   */
+  int64_t reconnect_ns;
+  /**
+   * tcp: a server whose machine is silent for so many nanoseconds is gone: 15 s. In seconds, at least 3.
+   */
+  int64_t keepalive_ns;
+} mproc_connect_options_t;
+
+/**
+ * What a server is like right now.
+ */
+typedef struct {
+  /**
+   * Which one it is: another one after each start.
+   */
+  uint8_t instance[16];
+  /**
+   * How long it has been there.
+   */
+  uint64_t uptime_ns;
+  /**
+   * Clients, with the connection of mproc_manager_start().
+   */
+  uint64_t clients;
+  /**
+   * Connections that are not authenticated (yet).
+   */
+  uint64_t unauthenticated;
+  /**
+   * Objects; also inner containers and iterators that a client has a proxy of.
+   */
+  uint64_t objects;
+  /**
+   * Bytes of memory that the objects may take, a container as many as its limit.
+   */
+  uint64_t bytes;
+  /**
+   * Requests that wait, or take long.
+   */
+  uint64_t waiting;
+  /**
+   * Requests so far.
+   */
+  uint64_t requests;
+  /**
+   * Connections refused so far.
+   */
+  uint64_t refused;
+  /**
+   * Procedures registered.
+   */
+  uint32_t procedures;
+  /**
+   * The server's process.
+   */
+  uint32_t pid;
+} mproc_manager_info_t;
+
+/**
+ * A procedure that clients can call: see mproc_manager_register(). It puts its result into `result`: one datum, or
+ * nothing for nil. It runs in a thread of the server's, several at a time, and without signals.
+ *
+ * @param argument  what the caller passed; it and what it points to live during the call
+ * @param payload   as registered
+ * @return MPROC_OK, or a negative status, which the caller gets; with a string in `result` as its text
+ */
+typedef int (*mproc_procedure_t)(mproc_datum_t argument, mproc_builder_t *result, void *payload);
 
 /**
  * How to create or open a pipe. Initialise with MPROC_PIPE_OPTIONS_INIT.
@@ -1928,7 +2212,7 @@ int mproc_array_info(const mproc_array_t *array, mproc_array_info_t *info_out, s
  * Valid until the handle is closed.
  *
  * @param[out] ptr_out  the pointer
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  behind a connection
  * Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
  */
 int mproc_array_ptr(const mproc_array_t *array, void **ptr_out);
@@ -2901,6 +3185,21 @@ int mproc_dict_set(const mproc_dict_t *dict,
                    mproc_datum_t value);
 
 /**
+ * As mproc_dict_set(), for the holder of a lock: nothing is done if an operation with a greater fencing token has been
+ * done on a container of the same arena.
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_dict_set()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_set_if_token(const mproc_dict_t *dict,
+                            mproc_datum_t key,
+                            mproc_datum_t value,
+                            uint64_t token);
+
+/**
  * The value of a key; if there is no such key, it is set first.
  *
  * @param value           as mproc_dict_set()
@@ -2942,6 +3241,19 @@ int mproc_dict_contains(const mproc_dict_t *dict,
  */
 int mproc_dict_delete(const mproc_dict_t *dict,
                       mproc_datum_t key);
+
+/**
+ * As mproc_dict_delete(), for the holder of a lock: see mproc_dict_set_if_token().
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_dict_delete()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_dict_delete_if_token(const mproc_dict_t *dict,
+                               mproc_datum_t key,
+                               uint64_t token);
 
 /**
  * Removes a key and gets its value. A container that nothing else refers to, and that no handle holds, is freed:
@@ -3431,6 +3743,37 @@ int mproc_recv_handle(int socket,
                       const mproc_cancel_t *cancel);
 
 /**
+ * A new key, from the system's random numbers.
+ *
+ * @param[out] key_out  the key
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ESYS
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_key_generate(mproc_key_t *key_out);
+
+/**
+ * Reads a key from a file: 64 hexadecimal digits. The file is a regular one of this user's or root's that nobody else
+ * can read (mode 0600 or 0400).
+ *
+ * @param path          of the file    @param[out] key_out  the key
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or not a key   @retval MPROC_ENOENT  no such file
+ * @retval MPROC_EACCES  it cannot be read, or others could, or it is not a regular file    @retval MPROC_ESYS
+ * Blocks: for the file system.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_key_load(const char *path,
+                   mproc_key_t *key_out);
+
+/**
+ * Writes a key into a new file that only this user can read (0600).
+ *
+ * @param key  stays the caller's    @param path  of the file
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_EEXIST  there is a file
+ * @retval MPROC_ENOENT  no such directory   @retval MPROC_EACCES   @retval MPROC_ESYS
+ * Blocks: for the file system.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_key_save(const mproc_key_t *key, const char *path);
+
+/**
  * Creates a list, empty, with an arena of its own. It appears whole or not at all.
  *
  * @param domain         NULL: the default domain
@@ -3584,6 +3927,20 @@ int mproc_list_set(const mproc_list_t *list,
                    mproc_datum_t value);
 
 /**
+ * As mproc_list_set(), for the holder of a lock: see mproc_dict_set_if_token().
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_list_set()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_set_if_token(const mproc_list_t *list,
+                            int64_t index,
+                            mproc_datum_t value,
+                            uint64_t token);
+
+/**
  * Adds an element at the end.
  *
  * @param value  as mproc_list_set()
@@ -3596,6 +3953,19 @@ int mproc_list_set(const mproc_list_t *list,
  */
 int mproc_list_append(const mproc_list_t *list,
                       mproc_datum_t value);
+
+/**
+ * As mproc_list_append(), for the holder of a lock: see mproc_dict_set_if_token().
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_list_append()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_list_append_if_token(const mproc_list_t *list,
+                               mproc_datum_t value,
+                               uint64_t token);
 
 /**
  * Adds the elements of a list that is given as one datum at the end, all or none.
@@ -3612,7 +3982,8 @@ int mproc_list_extend(const mproc_list_t *list,
 
 /**
  * Adds the elements of another list at the end, all or none, as they were at one moment. It may be the same list, or
- * one of another arena; there may be no containers in that.
+ * one of another arena; there may be no containers in that. If it is one of another arena and one of the two is remote,
+ * its elements are fetched and sent in one message (MPROC_E2BIG).
  *
  * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  a container of another arena is among them
  * @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
@@ -3961,6 +4332,19 @@ int mproc_lock_try(const mproc_lock_t *lock);
 int mproc_lock_unlock(const mproc_lock_t *lock);
 
 /**
+ * A fencing token: a number greater than every earlier one of this lock, whoever asked. Who acts on something outside
+ * the lock's reach tells it the token, too, and that refuses a token once it has seen a greater one: so what a former
+ * holder, stopped or cut off meanwhile, still does in vain cannot spoil what the next one did.
+ *
+ * @param[out] token_out  1 or greater
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold the lock   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+ */
+int mproc_lock_token(const mproc_lock_t *lock,
+                     uint64_t *token_out);
+
+/**
  * Who holds the lock right now: a snapshot, for people and logs.
  *
  * @param[out] owner_out  filled; held is 0 when the lock is free   @param owner_size  sizeof(mproc_owner_t)
@@ -3993,6 +4377,186 @@ int mproc_lock_export(const mproc_lock_t *lock, mproc_handle_t **handle_out);
 int mproc_lock_import(const mproc_handle_t *handle,
                       const mproc_lock_options_t *options,
                       mproc_lock_t **lock_out);
+
+/**
+ * Starts a manager: a server with threads of its own inside this process, and a near connection to it. It ends with
+ * mproc_manager_close(), or with the process; a forked child does not have it, but can connect to it.
+ *
+ * @param addresses         where it listens: "unix:/path" (near) and "tcp:host:port" (far; port 0: any that is free; no
+ *                          host: loopback), separated by ','. NULL: a private unix socket for this process's children
+ *                          (mproc_manager_address()), that ends with the process
+ * @param key               the secret of all clients; NULL: none. Then there is no tcp. With it unix sockets want it, too
+ * @param options           NULL: defaults
+ * @param[out] manager_out  close it with mproc_manager_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL output, not an address, unknown flag, negative time
+ * @retval MPROC_EAUTH   tcp, or any user, without a key   @retval MPROC_EEXIST  somebody listens there
+ * @retval MPROC_ENOENT  the socket's directory is not there   @retval MPROC_EACCES  it does not let us in
+ * @retval MPROC_ECONNECTION  no such host   @retval MPROC_ENOTSUP  "redis:"
+ * @retval MPROC_ENOSPC MPROC_ENOMEM MPROC_ESYS
+ * Blocks: briefly; to look up a host as long as that takes.  Threads: any.  Fork: see above.  Signals: no.
+ */
+int mproc_manager_start(const char *addresses,
+                        const mproc_key_t *key,
+                        const mproc_manager_options_t *options,
+                        mproc_manager_t **manager_out);
+
+/**
+ * Connects to a manager.
+ *
+ * @param address           "unix:/path": near, or with "?memory=never" by proxies; "tcp:host:port": far
+ * @param key               the manager's secret; NULL: none. tcp wants one
+ * @param options           NULL: defaults
+ * @param[out] manager_out  close it with mproc_manager_close()
+ * @retval MPROC_OK      @retval MPROC_EINVAL  NULL, not an address, unknown flag, negative time
+ * @retval MPROC_ECONNECTION  nobody listens there, or does not answer
+ * @retval MPROC_EAUTH   another key, a key where there is none, none where there is one, another user; or it is no
+ *                       manager    @retval MPROC_EACCES  the socket does not let us in
+ * @retval MPROC_EPROTOCOL  another version    @retval MPROC_EQUOTA  it has as many clients as it takes
+ * @retval MPROC_ENOTSUP  "redis:"    @retval MPROC_ESYS
+ * Blocks: up to options->timeout_ns.  Threads: any.  Fork: the child makes a connection of its own.  Signals: no.
+ */
+int mproc_manager_connect(const char *address,
+                          const mproc_key_t *key,
+                          const mproc_connect_options_t *options,
+                          mproc_manager_t **manager_out);
+
+/**
+ * Ends the handle. The connection ends with the last handle on an object of the manager's. A server that was started
+ * ends here: clients get MPROC_ECONNECTION, and go on with memory that they have; it waits for procedures that are
+ * running. NULL does nothing.
+ */
+void mproc_manager_close(mproc_manager_t *manager);
+
+/**
+ * The manager's domain, for the functions of all kinds of objects.
+ *
+ * - mproc_<kind>_create() with a name creates an object; with MPROC_EXIST_OK it gets one that is there. The object stays
+ *   until its name is deleted (mproc_domain_unlink()) and nobody refers to it any more, or the server ends.
+ *   MPROC_PERSIST has no meaning.
+ * - mproc_<kind>_create() without a name creates one that lives as long as a client refers to it.
+ * - mproc_<kind>_open() gets one by its name, or by what mproc_object_name() says of one without.
+ *
+ * @param[out] domain_out  lives as long as the handle on the manager; do not close it. It has no directory, sweeping
+ *                         or members: those functions say MPROC_ENOTSUP
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_domain(const mproc_manager_t *manager,
+                         const mproc_domain_t **domain_out);
+
+/**
+ * Where a server that was started listens (with the port that it got), or where this connection leads.
+ *
+ * @param index         0, 1 …: in the order in which they were given
+ * @param buf,cap       where to, and its size with the NUL
+ * @param[out] len_out  bytes needed with the NUL; also written on MPROC_EMSGSIZE. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOENT  there are not so many
+ * @retval MPROC_EMSGSIZE  cap too small
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_address(const mproc_manager_t *manager,
+                          uint32_t index,
+                          char *buf,
+                          size_t cap,
+                          size_t *len_out);
+
+/**
+ * The objects that have names, in the order of their names.
+ *
+ * @param[out] iter_out  for mproc_iter_next(): name, and a map {"kind": MPROC_KIND_..., "clients": how many refer to
+ *                       it, "bytes": of memory}; close it with mproc_iter_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOMEM   @retval others  see mproc_manager_t
+ * Blocks: for the answer.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_list(const mproc_manager_t *manager,
+                       mproc_iter_t **iter_out);
+
+/**
+ * Whether the server answers.
+ *
+ * @param timeout_ns  nanoseconds; MPROC_FOREVER waits; 0: as long as the connection's options say
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or bad timeout   @retval MPROC_ECONNECTION  it does not
+ * @retval others  see mproc_manager_t
+ * Blocks: up to timeout_ns and the connection's own timeout.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_ping(const mproc_manager_t *manager,
+                       int64_t timeout_ns);
+
+/**
+ * What the server is like right now.
+ *
+ * @param[out] info_out  filled    @param info_size  sizeof(mproc_manager_info_t)
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL or size 0   @retval others  see mproc_manager_t
+ * Blocks: for the answer.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_info(const mproc_manager_t *manager,
+                       mproc_manager_info_t *info_out,
+                       size_t info_size);
+
+/**
+ * Registers a procedure that clients can call by its name: the counterpart of BaseManager.register().
+ *
+ * @param name       1 to 200 of [A-Za-z0-9._-], not starting with a dot
+ * @param procedure  see mproc_procedure_t; must stay as long as the server
+ * @param payload    passed to it; NULL if not needed
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENAME  not a name
+ * @retval MPROC_EEXIST  there is one of that name
+ * @retval MPROC_ENOTSUP  the server is another process's: only who started it registers
+ * Blocks: no.  Threads: any, concurrently.  Fork: the child has no server.  Signals: no.
+ */
+int mproc_manager_register(const mproc_manager_t *manager,
+                           const char *name,
+                           mproc_procedure_t procedure,
+                           void *payload);
+
+/**
+ * Calls a procedure that the server's program registered, and waits for its result. If the connection is lost
+ * meanwhile it is asked for again, and does not run twice.
+ *
+ * @param name      its name    @param argument  any datum; what it is for is the procedure's business
+ * @param result    the result is added here; it must be ready for a value. NULL: not wanted
+ * @param timeout_ns,cancel  how long to wait for the result; the procedure runs on
+ * @retval MPROC_OK  @retval MPROC_ENOENT  no such procedure    @retval MPROC_EINVAL  NULL, no datum, bad timeout
+ * @retval MPROC_ETIMEDOUT MPROC_ECANCELED  it has not ended yet; it may
+ * @retval MPROC_ENOMEM   @retval others  what the procedure returned; see mproc_manager_t
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_manager_call(const mproc_manager_t *manager,
+                       const char *name,
+                       mproc_datum_t argument,
+                       mproc_builder_t *result,
+                       int64_t timeout_ns,
+                       const mproc_cancel_t *cancel);
+
+/**
+ * Whether each operation on an object is a request to a server: it came from a manager, and not as memory.
+ *
+ * @param kind             MPROC_KIND_...    @param object  a live handle of that kind; not NULL
+ * @param[out] remote_out  1 or 0
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or no such kind
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_object_is_remote(uint32_t kind,
+                           const void *object,
+                           int *remote_out);
+
+/**
+ * The name under which other clients of the manager can open an object: its own or, for an anonymous one, '#' and a
+ * number. Give it to them as text: as an argument, or inside a datum.
+ *
+ * @param kind             MPROC_KIND_...    @param object  a live handle of that kind; not NULL
+ * @param buf,cap          where to, and its size with the NUL; 202 bytes are enough
+ * @param[out] len_out     bytes needed with the NUL; also written on MPROC_EMSGSIZE. May be NULL.
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL, or no such kind   @retval MPROC_EMSGSIZE  cap too small
+ * @retval MPROC_ENOENT  it is no manager's    @retval MPROC_ENOTSUP  inside another object: pass on a reference to it
+ * @retval others  see mproc_manager_t
+ * Blocks: for the answer.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_object_name(uint32_t kind,
+                      const void *object,
+                      char *buf,
+                      size_t cap,
+                      size_t *len_out);
 
 /**
  * Creates a namespace, empty, with an arena of its own. It appears whole or not at all.
@@ -4147,6 +4711,20 @@ int mproc_namespace_set(const mproc_namespace_t *namespace_,
                         mproc_datum_t value);
 
 /**
+ * As mproc_namespace_set(), for the holder of a lock: see mproc_dict_set_if_token().
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_namespace_set()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_set_if_token(const mproc_namespace_t *namespace_,
+                                 const char *name,
+                                 mproc_datum_t value,
+                                 uint64_t token);
+
+/**
  * Whether there is such a name.
  *
  * @param[out] contains_out  1 or 0
@@ -4167,6 +4745,19 @@ int mproc_namespace_contains(const mproc_namespace_t *namespace_,
  */
 int mproc_namespace_delete(const mproc_namespace_t *namespace_,
                            const char *name);
+
+/**
+ * As mproc_namespace_delete(), for the holder of a lock: see mproc_dict_set_if_token().
+ *
+ * @param token  of mproc_lock_token() or a sibling; not 0
+ * @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+ * @retval MPROC_EINVAL  token is 0
+ * @retval others    as mproc_namespace_delete()
+ * Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_namespace_delete_if_token(const mproc_namespace_t *namespace_,
+                                    const char *name,
+                                    uint64_t token);
 
 /**
  * Adds to the value of a name, atomically; a name that is missing counts as 0. Integers stay integers; with a float
@@ -4709,6 +5300,26 @@ int mproc_queue_get_datum(const mproc_queue_t *queue,
                           const mproc_cancel_t *cancel);
 
 /**
+ * The same as mproc_queue_put(), but only if nothing has been put with a greater fencing token: so that a holder of a
+ * lock that was slow, and has lost it to another one meanwhile, does no harm. The queue keeps the greatest token with
+ * which something was put, and compares it in the same step. Puts without a token are not held up.
+ *
+ * @param data,len    the message; len 0 is legal (data may then be NULL)
+ * @param token       what the lock gave out for this holding of it (mproc_lock_token() and the like); not 0
+ * @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+ * @param cancel      NULL or a token that ends the wait
+ * @retval MPROC_OK       put    @retval MPROC_EFENCED  something was put with a greater token; nothing was done
+ * @retval MPROC_EINVAL   NULL, token 0 or bad timeout    @retval others  as mproc_queue_put()
+ * Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+ */
+int mproc_queue_put_if_token(const mproc_queue_t *queue,
+                             const void *data,
+                             size_t len,
+                             uint64_t token,
+                             int64_t timeout_ns,
+                             const mproc_cancel_t *cancel);
+
+/**
  * Puts several messages, in order, with as few lock operations as possible. Waits for room as often as
  * needed. Other producers' messages may come in between.
  *
@@ -5104,6 +5715,29 @@ int mproc_rlock_unlock_as(const mproc_rlock_t *rlock,
                           uint64_t token);
 
 /**
+ * A fencing token, for the calling thread if it has the lock: see mproc_lock_token().
+ *
+ * @param[out] token_out  1 or greater
+ * @retval MPROC_OK  @retval MPROC_EPERM  this thread does not hold it   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: the owner.  Fork: a child does not hold its parent's.  Signals: no.
+ */
+int mproc_rlock_token(const mproc_rlock_t *rlock, uint64_t *token_out);
+
+/**
+ * As mproc_rlock_token(), for an owner that the caller names.
+ *
+ * @param owner_token     that of mproc_rlock_lock_as()
+ * @param[out] token_out  1 or greater
+ * @retval MPROC_OK  @retval MPROC_EPERM  this owner does not hold it   @retval MPROC_EINVAL  NULL or bad owner_token
+ * @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+ */
+int mproc_rlock_token_as(const mproc_rlock_t *rlock,
+                         uint64_t owner_token,
+                         uint64_t *token_out);
+
+/**
  * Who holds the lock right now, and how often: a snapshot, for people and logs.
  *
  * @param[out] info_out  filled    @param info_size  sizeof(mproc_rlock_info_t)
@@ -5246,6 +5880,17 @@ int mproc_rwlock_write_try(const mproc_rwlock_t *rwlock);
  * Blocks: no.  Threads: any.  Fork: a child cannot release its parent's.  Signals: no.
  */
 int mproc_rwlock_write_unlock(const mproc_rwlock_t *rwlock);
+
+/**
+ * A fencing token, for who writes: see mproc_lock_token().
+ *
+ * @param[out] token_out  1 or greater
+ * @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it for writing   @retval MPROC_EINVAL  NULL
+ * @retval MPROC_ESLOTS
+ * Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+ */
+int mproc_rwlock_token(const mproc_rwlock_t *rwlock,
+                       uint64_t *token_out);
 
 /**
  * Who holds the lock right now: a snapshot, for people and logs. Asks the kernel once for each process that reads.
@@ -5621,10 +6266,11 @@ int mproc_value_set_f64(const mproc_value_t *value, double number);
  * exactly its width) and RAW structs. Valid until the handle is closed.
  *
  * @param[out] ptr_out  the pointer
- * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a SNAPSHOT struct
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a SNAPSHOT struct, or behind a connection
  * Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
  */
-int mproc_value_ptr(const mproc_value_t *value, void **ptr_out);
+int mproc_value_ptr(const mproc_value_t *value,
+                    void **ptr_out);
 
 /**
  * Takes the value's own lock, for compound updates. It protects nothing by itself: loads, stores and

@@ -2,15 +2,14 @@
 
 use super::boundary::{borrow, bytes_mut, copy_struct_out, free, opt_out, out, run};
 use super::datum::{datum_in, mproc_builder_t, mproc_datum_t};
-use super::status::{MPROC_END, MPROC_OK};
+use super::status::{MPROC_ECORRUPT, MPROC_END, MPROC_OK};
 use super::types::MPROC_PERSIST;
+use crate::manager::{Arena, DictIter, ListIter};
 use crate::objects::datum::{finish, Head};
-use crate::objects::{
-    Arena, Builder, ContainerOptions, Datum, DictIter, Encoded, ListIter, ObjectOptions, Reference, Snapshot,
-};
-use crate::{Error, Result};
+use crate::objects::{Builder, ContainerOptions, Datum, Encoded, ObjectOptions, Reference, Snapshot};
+use crate::{objects, Error, Result};
 use std::ffi::{c_char, c_int, c_void};
-use std::ops::Deref;
+use std::sync::OnceLock;
 
 /// mproc_dict_copy(), mproc_list_copy(), mproc_namespace_copy(): inner containers become plain lists and maps, at any
 /// depth up to 64. Without it they become references.
@@ -33,20 +32,29 @@ pub struct mproc_container_options_t {
 
 /// The memory in which a named (or anonymous) container and all containers inside it live: one heap, one lock. Borrowed
 /// from a handle on any of them, and valid as long as that handle is open; it is never closed by itself.
-pub struct mproc_arena_t(Arena);
+///
+/// Of a remote container (mproc_object_is_remote()) each call is a request: it blocks for the answer, and can fail with
+/// MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA, too.
+pub struct mproc_arena_t(OnceLock<Arena>);
 
 impl mproc_arena_t {
-    /// For a handle to keep beside its container.
-    pub(super) fn of(arena: &Arena) -> mproc_arena_t {
-        mproc_arena_t(arena.clone())
+    /// For a handle to keep beside its container: of one in memory; of a remote one it is got when it is asked for.
+    pub(super) fn of(near: Option<&objects::Arena>) -> mproc_arena_t {
+        mproc_arena_t(near.map_or_else(OnceLock::new, |arena| OnceLock::from(Arena::from(arena.clone()))))
     }
-}
 
-impl Deref for mproc_arena_t {
-    type Target = Arena;
+    /// Itself, ready for use.
+    pub(super) fn ready(&self, get: impl FnOnce() -> Result<Arena>) -> Result<&mproc_arena_t> {
+        if self.0.get().is_none() {
+            // Another thread may have been faster: then that one's.
+            let _ = self.0.set(get()?);
+        }
+        Ok(self)
+    }
 
-    fn deref(&self) -> &Arena {
-        &self.0
+    /// The arena.
+    pub(super) fn arena(&self) -> Result<&Arena> {
+        self.0.get().ok_or(Error::invalid("not an arena"))
     }
 }
 
@@ -93,7 +101,7 @@ pub unsafe extern "C" fn mproc_arena_info(
     run(|| {
         // SAFETY: NULL or borrowed from a live handle; info_out has info_size bytes.
         unsafe {
-            let i = borrow(arena)?.info()?;
+            let i = borrow(arena)?.arena()?.info()?;
             let info = mproc_arena_info_t {
                 limit_bytes: i.limit,
                 used_bytes: i.used,
@@ -125,9 +133,9 @@ pub unsafe extern "C" fn mproc_arena_check(arena: *const mproc_arena_t, buf: *mu
     run(|| {
         // SAFETY: NULL or borrowed from a live handle; buf has cap bytes.
         let (arena, buf) = unsafe { (borrow(arena)?, bytes_mut(buf.cast::<c_void>(), cap)?) };
-        let checked = arena.check();
+        let checked = arena.arena()?.check();
         let text = match &checked {
-            Err(error @ Error::Corrupt(_)) => error.to_string(),
+            Err(error) if error.status() == MPROC_ECORRUPT => error.to_string(),
             _ => String::new(),
         };
         if let Some(room) = buf.len().checked_sub(1) {
@@ -157,14 +165,17 @@ pub unsafe extern "C" fn mproc_arena_collect(arena: *const mproc_arena_t, freed_
     run(|| {
         // SAFETY: NULL or borrowed from a live handle; freed_out is NULL or valid.
         unsafe {
-            let freed = borrow(arena)?.collect()?;
+            let freed = borrow(arena)?.arena()?.collect()?;
             opt_out(freed_out).write(freed);
             Ok(MPROC_OK)
         }
     })
 }
 
-/// Goes through what a container has, or had at one moment.
+/// Goes through what a container has, or had at one moment. Of a remote container, a copy of one moment is fetched wholly
+/// before it is handed out; what goes through a living one asks for up to 64 at a time, and then mproc_iter_next() blocks
+/// for the answer, and can fail with MPROC_ECONNECTION or MPROC_ESTALE, or with MPROC_E2BIG if a single one is longer than
+/// a message of the manager's may be; it stays so.
 pub struct mproc_iter_t {
     source: Source,
     /// It has said so.

@@ -5,13 +5,21 @@ use super::boundary::{
     wait,
 };
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{Array, ArrayOptions, ElemType, Element, ObjectOptions, MAX_DIMS};
+use crate::manager::array::OpenArray;
+use crate::manager::Array;
+use crate::objects::{ArrayOptions, ElemType, Element, ObjectOptions, MAX_DIMS};
 use crate::{Error, Result};
 use std::ffi::{c_char, c_int, c_void};
 
 /// An array of numbers, characters, bools or structs, with 1 to 8 dimensions, row-major.
+///
+/// Behind a connection (mproc_manager_connect()) reading and writing are requests, one for each MiB of a run: each
+/// element is whole as it is here, but if the connection is lost in the middle of a long write its first part may have
+/// been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died. There
+/// is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager takes the
+/// initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
 pub struct mproc_array_t(pub(crate) Array);
 
 /// Most dimensions an array can have.
@@ -117,7 +125,7 @@ pub unsafe extern "C" fn mproc_array_create(
             create(
                 domain,
                 name,
-                |d, name| Array::create(d, name, &wanted),
+                |site, name| Array::create_as(site, name, &wanted),
                 |array| {
                     array_out.write(give(mproc_array_t(array)));
                 },
@@ -148,8 +156,8 @@ pub unsafe extern "C" fn mproc_array_open(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, name, array_out) = (copy_options(options)?, c_name(name)?, out(array_out)?);
-            let (object, expected, shape) = expected(&options)?;
-            let array = with_domain(domain, |d| Array::open(d, name, object, expected.as_ref(), shape))?;
+            let wanted = expected(&options)?;
+            let array = with_site(domain, |site| Array::open(site, name, &wanted))?;
             array_out.write(give(mproc_array_t(array)));
             Ok(0)
         }
@@ -177,21 +185,21 @@ pub unsafe extern "C" fn mproc_array_info(
     run(|| {
         // SAFETY: NULL or a live handle; info_out has info_size bytes.
         unsafe {
-            let array = &borrow(array)?.0;
-            let e = array.element();
+            let i = borrow(array)?.0.info()?;
+            let e = i.element;
             let mut info = mproc_array_info_t {
                 type_code: e.elem_type().code(),
-                flags: array.flags(),
+                flags: i.flags,
                 elem_size: e.size() as u64,
                 elem_align: e.align() as u64,
                 schema: e.schema(),
-                length: array.len() as u64,
-                ndim: array.shape().len() as u64,
+                length: i.len as u64,
+                ndim: i.shape.len() as u64,
                 shape: [0; 8],
-                steals: array.steals(),
-                rollbacks: array.rollbacks(),
+                steals: i.steals,
+                rollbacks: i.rollbacks,
             };
-            for (to, &from) in info.shape.iter_mut().zip(array.shape()) {
+            for (to, &from) in info.shape.iter_mut().zip(&i.shape) {
                 *to = from as u64;
             }
             copy_struct_out(&info, info_out, info_size)
@@ -204,14 +212,14 @@ pub unsafe extern "C" fn mproc_array_info(
 /// Valid until the handle is closed.
 ///
 /// @param[out] ptr_out  the pointer
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  behind a connection
 /// Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_array_ptr(array: *const mproc_array_t, ptr_out: *mut *mut c_void) -> c_int {
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (array, ptr_out) = unsafe { (borrow(array)?, out(ptr_out)?) };
-        ptr_out.write(array.0.as_ptr().cast());
+        ptr_out.write(array.0.near()?.as_ptr().cast());
         Ok(0)
     })
 }
@@ -409,21 +417,19 @@ pub unsafe extern "C" fn mproc_array_import(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (handle, options, array_out) = (borrow(handle)?, copy_options(options)?, out(array_out)?);
-            let (object, expected, shape) = expected(&options)?;
-            array_out.write(give(mproc_array_t(Array::import(&handle.0, object, expected.as_ref(), shape)?)));
+            array_out.write(give(mproc_array_t(Array::import(&handle.0, &expected(&options)?)?)));
             Ok(0)
         }
     })
 }
 
-/// How to open an array, and what is expected of it: element and shape.
-type Expected<'a> = (ObjectOptions, Option<Element>, Option<&'a [usize]>);
-
-fn expected(options: &Option<mproc_array_options_t>) -> Result<Expected<'_>> {
+/// How to open an array, and what is expected of it.
+fn expected(options: &Option<mproc_array_options_t>) -> Result<OpenArray> {
     let object = ObjectOptions::common(options.map_or(0, |o| o.flags))?;
     let given = options.as_ref();
-    let element = given.filter(|o| o.type_code != 0).map(element).transpose()?;
-    Ok((object, element, given.filter(|o| o.ndim != 0).map(shape).transpose()?))
+    let expected = given.filter(|o| o.type_code != 0).map(element).transpose()?;
+    let shape = given.filter(|o| o.ndim != 0).map(shape).transpose()?;
+    Ok(OpenArray { object, expected, shape: shape.map(<[usize]>::to_vec) })
 }
 
 fn element(o: &mproc_array_options_t) -> Result<Element> {

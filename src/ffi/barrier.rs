@@ -2,10 +2,10 @@
 
 use super::boundary::{borrow, c_name, copy_options, copy_struct_out, create, free, give, opt_out, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{Barrier, BarrierOptions, ObjectOptions};
-use crate::shm::Domain;
+use crate::manager::{Barrier, Site};
+use crate::objects::{BarrierOptions, ObjectOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
 
@@ -14,6 +14,10 @@ use std::ffi::{c_char, c_int, c_void};
 /// It breaks when a party gives up waiting (timeout, cancel, signal), calls abort, or dies while it waits; also when a
 /// process dies that has registered (mproc_barrier_register()), before it arrives. Then everybody who waits, and
 /// whoever comes until mproc_barrier_reset(), gets MPROC_EBROKEN.
+///
+/// Of a manager's that is remote, the connection stands for the process, also for what was registered: that is taken
+/// back when the last handle on the barrier is closed. If the connection is lost, the barrier breaks as if the process
+/// had died, and calls return MPROC_ECONNECTION. Actions run in the caller. Signals do not end its waits.
 pub struct mproc_barrier_t(pub(crate) Barrier);
 
 /// The most parties.
@@ -77,7 +81,7 @@ pub unsafe extern "C" fn mproc_barrier_create(
                 wanted_options(copy_options(options)?.ok_or(Error::invalid("the options are NULL"))?)?,
                 out(barrier_out)?,
             );
-            let make = |d: &Domain, name: Option<&str>| Barrier::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| Barrier::create(site, name, &wanted);
             create(domain, name, make, |barrier| barrier_out.write(give(mproc_barrier_t(barrier))))
         }
     })
@@ -105,7 +109,7 @@ pub unsafe extern "C" fn mproc_barrier_open(
         unsafe {
             let (wanted, barrier_out) = (object_options(copy_options(options)?)?, out(barrier_out)?);
             let name = c_name(name)?;
-            let barrier = with_domain(domain, |d| Barrier::open(d, name, wanted))?;
+            let barrier = with_site(domain, |site| Barrier::open(site, name, &wanted))?;
             barrier_out.write(give(mproc_barrier_t(barrier)));
             Ok(0)
         }
@@ -300,7 +304,7 @@ pub unsafe extern "C" fn mproc_barrier_import(
         unsafe {
             let (handle, wanted, barrier_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(barrier_out)?);
-            barrier_out.write(give(mproc_barrier_t(Barrier::import(&handle.0, wanted)?)));
+            barrier_out.write(give(mproc_barrier_t(Barrier::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })

@@ -2,11 +2,11 @@
 //! the calling thread's last error.
 
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain, with_site};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use crate::manager::Site;
 use super::status::{MPROC_EINVAL, MPROC_EPANIC, MPROC_EXISTED, MPROC_RECOVERED};
 use crate::objects::Acquired;
-use crate::shm::{Domain, Owner};
+use crate::shm::Owner;
 use crate::sync::{Cancel, Limits, Timeout};
 use crate::{Error, Result};
 use std::borrow::Cow;
@@ -300,6 +300,10 @@ unsafe impl Sized64 for super::event::mproc_event_options_t {}
 unsafe impl Sized64 for super::barrier::mproc_barrier_options_t {}
 // SAFETY: as above.
 unsafe impl Sized64 for super::arena::mproc_container_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::manager::mproc_manager_options_t {}
+// SAFETY: as above.
+unsafe impl Sized64 for super::manager::mproc_connect_options_t {}
 
 /// Copies options of any vintage: a missing tail is zero, an unknown tail must be zero.
 ///
@@ -396,30 +400,11 @@ pub(super) fn status_of(acquired: Acquired) -> c_int {
     }
 }
 
-/// Creates an object in a domain under an optional name; `existed` becomes MPROC_EXISTED.
-///
-/// # Safety
-/// `domain` is NULL or live, `name` NULL or NUL-terminated.
-pub(super) unsafe fn create<T>(
-    domain: *const mproc_domain_t,
-    name: *const c_char,
-    make: impl FnOnce(&Domain, Option<&str>) -> Result<(T, bool)>,
-    hand_over: impl FnOnce(T),
-) -> Result<c_int> {
-    // SAFETY: this function's contract.
-    let (object, existed) = unsafe {
-        let name = opt_name(name)?;
-        with_domain(domain, |d| make(d, name))?
-    };
-    hand_over(object);
-    Ok(if existed { MPROC_EXISTED } else { 0 })
-}
-
 /// Creates an object in a domain or with a manager under an optional name; `existed` becomes MPROC_EXISTED.
 ///
 /// # Safety
 /// `domain` is NULL or live, `name` NULL or NUL-terminated.
-pub(super) unsafe fn create_at<T>(
+pub(super) unsafe fn create<T>(
     domain: *const mproc_domain_t,
     name: *const c_char,
     make: impl FnOnce(&Site, Option<&str>) -> Result<(T, bool)>,

@@ -2,12 +2,12 @@
 
 use super::boundary::{borrow, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
 use super::lock::mproc_lock_t;
 use super::rlock::mproc_rlock_t;
-use crate::objects::{Condition, ConditionLock, ConditionOptions, ObjectOptions};
-use crate::shm::Domain;
+use crate::manager::{Condition, ConditionOptions, Site};
+use crate::objects::ObjectOptions;
 use crate::Error;
 use std::ffi::{c_char, c_int};
 
@@ -17,6 +17,10 @@ use std::ffi::{c_char, c_int};
 /// Waiting gives the lock up, all its levels, and takes it again before it returns, in every case. A wake-up may be
 /// spurious, after a death: look at what was waited for, in a loop. Notifying never waits for anybody. A notification
 /// goes to the one who has waited longest; if its process dies before wait has returned, it passes on to the next.
+///
+/// Of a manager's, the lock is one of the same manager's, and opened through the same connection. If it is remote, the
+/// connection stands for the process: if that is lost, the lock passes on as if the process had died, and calls return
+/// MPROC_ECONNECTION, without the lock. Signals do not end its waits.
 pub struct mproc_condition_t(pub(crate) Condition);
 
 /// The most that can wait for a condition at a time.
@@ -80,7 +84,7 @@ pub unsafe extern "C" fn mproc_condition_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, condition_out) = (object_options(copy_options(options)?)?, out(condition_out)?);
-            let make = |d: &Domain, name: Option<&str>| Condition::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| Condition::create_with(site, name, &wanted);
             create(domain, name, make, |condition| condition_out.write(give(mproc_condition_t(condition))))
         }
     })
@@ -110,7 +114,7 @@ pub unsafe extern "C" fn mproc_condition_open(
         unsafe {
             let (wanted, condition_out) = (object_options(copy_options(options)?)?, out(condition_out)?);
             let name = c_name(name)?;
-            let condition = with_domain(domain, |d| Condition::open(d, name, wanted))?;
+            let condition = with_site(domain, |site| Condition::open_with(site, name, &wanted))?;
             condition_out.write(give(mproc_condition_t(condition)));
             Ok(0)
         }
@@ -338,7 +342,7 @@ pub unsafe extern "C" fn mproc_condition_import(
         unsafe {
             let (handle, wanted, condition_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(condition_out)?);
-            condition_out.write(give(mproc_condition_t(Condition::import(&handle.0, wanted)?)));
+            condition_out.write(give(mproc_condition_t(Condition::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })
@@ -351,12 +355,12 @@ unsafe fn object_options(options: Option<mproc_condition_options_t>) -> crate::R
     if o.reserved != 0 {
         return Err(Error::invalid("a reserved field is not 0"));
     }
+    let object = ObjectOptions::common(o.flags)?;
     // SAFETY: this function's contract.
-    let lock = match unsafe { (o.lock.as_ref(), o.rlock.as_ref()) } {
-        (None, None) => ConditionLock::Own,
-        (Some(lock), None) => ConditionLock::Lock(lock.0.share()?),
-        (None, Some(rlock)) => ConditionLock::RLock(rlock.0.share()?),
-        (Some(_), Some(_)) => return Err(Error::invalid("a condition is bound to a lock or to an rlock")),
-    };
-    Ok(ConditionOptions { object: ObjectOptions::common(o.flags)?, lock })
+    match unsafe { (o.lock.as_ref(), o.rlock.as_ref()) } {
+        (None, None) => Ok(ConditionOptions::new(object)),
+        (Some(lock), None) => ConditionOptions::with_lock(object, &lock.0),
+        (None, Some(rlock)) => ConditionOptions::with_rlock(object, &rlock.0),
+        (Some(_), Some(_)) => Err(Error::invalid("a condition is bound to a lock or to an rlock")),
+    }
 }

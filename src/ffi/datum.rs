@@ -109,6 +109,7 @@ impl From<Datum<'_>> for mproc_datum_t {
 pub const MPROC_JSON_PRETTY: u32 = 1;
 
 /// Makes a datum of others: lists and maps. It owns its memory. One thread at a time.
+#[derive(Default)]
 pub struct mproc_builder_t(pub(super) Builder);
 
 /// Reads a list or a map. It owns nothing: the bytes that it was given must stay. One thread at a time. The fields are
@@ -713,9 +714,53 @@ const NIL: mproc_datum_t = mproc_datum_t {
     len: 0,
 };
 
+/// The encoding of a datum: in an arena, or in private memory.
+pub(super) trait Source {
+    fn len(&self) -> usize;
+    fn byte(&self, index: usize) -> Result<u8>;
+    /// Copies the bytes from `skip` on out; all of `to` is initialised on success.
+    fn read(&self, skip: usize, to: &mut [MaybeUninit<u8>]) -> Result<()>;
+}
+
+impl Source for Stored<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn byte(&self, index: usize) -> Result<u8> {
+        self.byte(index)
+    }
+
+    #[inline(always)]
+    fn read(&self, skip: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.read(skip, to)
+    }
+}
+
+impl Source for [u8] {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn byte(&self, index: usize) -> Result<u8> {
+        self.get(index).copied().ok_or(Error::Range { index, len: self.len() })
+    }
+
+    fn read(&self, skip: usize, to: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let from = self.get(skip..).and_then(|rest| rest.get(..to.len()));
+        let from = from.ok_or(Error::Range { index: skip.saturating_add(to.len()), len: self.len() })?;
+        for (to, &from) in to.iter_mut().zip(from) {
+            to.write(from);
+        }
+        Ok(())
+    }
+}
+
 /// A stored datum; its bytes go into `buf`. [`Error::MessageSize`] if they do not fit: then nothing was written.
 #[inline(always)]
-pub(super) fn fetch(stored: &Stored<'_>, buf: &mut [MaybeUninit<u8>]) -> Result<mproc_datum_t> {
+pub(super) fn fetch<S: Source + ?Sized>(stored: &S, buf: &mut [MaybeUninit<u8>]) -> Result<mproc_datum_t> {
     let total = stored.len();
     // Strings and bytes with a length of one byte, the usual case.
     if total < 2 {
@@ -741,7 +786,7 @@ pub(super) fn fetch(stored: &Stored<'_>, buf: &mut [MaybeUninit<u8>]) -> Result<
 }
 
 /// As [`fetch`], of any datum.
-fn fetch_any(stored: &Stored<'_>, buf: &mut [MaybeUninit<u8>]) -> Result<mproc_datum_t> {
+fn fetch_any<S: Source + ?Sized>(stored: &S, buf: &mut [MaybeUninit<u8>]) -> Result<mproc_datum_t> {
     let mut first = [MaybeUninit::uninit(); Head::LEN];
     let total = stored.len();
     let first = &mut first[..total.min(Head::LEN)];

@@ -6,13 +6,15 @@ use super::arena::{
 };
 use super::boundary::{borrow, bytes_mut, c_name, copy_options, create, free, give, opt_out, out, run};
 use super::datum::{datum_in, fetch, message, mproc_builder_t, mproc_datum_t};
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
 use super::status::MPROC_EXISTED;
+use crate::manager::dict::Popped;
+use crate::manager::{self, Dict, Place, Site};
 use crate::objects::datum::check_key;
-use crate::objects::{Datum, Dict, Encoded, What};
-use crate::shm::{Domain, Stored};
-use crate::{Error, Result};
+use crate::objects::{Datum, Encoded, What};
+use crate::shm::Stored;
+use crate::{objects, Error, Result};
 use std::ffi::{c_char, c_int, c_void};
 
 /// A dict: values under keys, in the order in which the keys were inserted. Keys are datums without a map or a
@@ -24,11 +26,17 @@ use std::ffi::{c_char, c_int, c_void};
 ///
 /// Each call is atomic: it has happened wholly or not at all, whenever a process is killed. (The exception says so:
 /// mproc_dict_update().)
+///
+/// A dict of a manager's (mproc_manager_domain()) may be remote (mproc_object_is_remote()): then each call is a request
+/// to the manager. It blocks for the answer; it can also fail with MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA; with
+/// MPROC_E2BIG if a key and a value, or a map, are longer than a message of the manager's may be; copies and iterators of
+/// a whole dict have no such bound. What it says about threads, fork and signals holds. mproc_dict_export() is
+/// MPROC_ENOTSUP.
 pub struct mproc_dict_t(pub(crate) Dict, mproc_arena_t);
 
 impl mproc_dict_t {
     fn new(dict: Dict) -> mproc_dict_t {
-        let arena = mproc_arena_t::of(dict.arena());
+        let arena = mproc_arena_t::of(dict.near().ok().map(objects::Dict::arena));
         mproc_dict_t(dict, arena)
     }
 }
@@ -57,7 +65,7 @@ pub unsafe extern "C" fn mproc_dict_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, dict_out) = (container_options(copy_options(options)?)?, out(dict_out)?);
-            let make = |d: &Domain, name: Option<&str>| Dict::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| Dict::create(site, name, &wanted);
             create(domain, name, make, |dict| dict_out.write(give(mproc_dict_t::new(dict))))
         }
     })
@@ -85,7 +93,7 @@ pub unsafe extern "C" fn mproc_dict_open(
         unsafe {
             let (wanted, dict_out) = (object_options(copy_options(options)?)?, out(dict_out)?);
             let name = c_name(name)?;
-            let dict = with_domain(domain, |d| Dict::open(d, name, wanted))?;
+            let dict = with_site(domain, |site| Dict::open(site, name, &wanted))?;
             dict_out.write(give(mproc_dict_t::new(dict)));
             Ok(0)
         }
@@ -136,7 +144,7 @@ pub unsafe extern "C" fn mproc_dict_import(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (handle, options, dict_out) = (borrow(handle)?, copy_options(options)?, out(dict_out)?);
-            dict_out.write(give(mproc_dict_t::new(Dict::import(&handle.0, object_options(options)?)?)));
+            dict_out.write(give(mproc_dict_t::new(Dict::import(&handle.0, &object_options(options)?)?)));
             Ok(0)
         }
     })
@@ -152,7 +160,7 @@ pub unsafe extern "C" fn mproc_dict_arena(dict: *const mproc_dict_t, arena_out: 
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (dict, arena_out) = unsafe { (borrow(dict)?, out(arena_out)?) };
-        arena_out.write(&dict.1);
+        arena_out.write(dict.1.ready(|| dict.0.arena())?);
         Ok(0)
     })
 }
@@ -168,7 +176,7 @@ pub unsafe extern "C" fn mproc_dict_ref(dict: *const mproc_dict_t, ref_out: *mut
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (dict, ref_out) = unsafe { (borrow(dict)?, out(ref_out)?) };
-        ref_out.write(Datum::Ref(dict.0.reference()).into());
+        ref_out.write(Datum::Ref(dict.0.reference()?).into());
         Ok(0)
     })
 }
@@ -195,7 +203,7 @@ pub unsafe extern "C" fn mproc_dict_follow(
         // SAFETY: NULL or valid as documented; the reference's name, if it has one, as in datum_in().
         unsafe {
             let (arena, dict_out) = (borrow(arena)?, out(dict_out)?);
-            dict_out.write(give(mproc_dict_t::new(Dict::follow(arena, reference_in(&reference)?)?)));
+            dict_out.write(give(mproc_dict_t::new(Dict::follow(arena.arena()?, reference_in(&reference)?)?)));
             Ok(0)
         }
     })
@@ -243,7 +251,10 @@ pub unsafe extern "C" fn mproc_dict_get(
             let mut copy = Vec::new();
             let key = key_of(&apart(&key, buf, cap, &mut copy)?)?;
             let buf = bytes_mut(buf, cap)?;
-            value_out.write(dict.0.get(&key, |stored| fetch(stored, buf)))
+            match &dict.0 {
+                Place::Near(dict, _) => value_out.write(dict.get(&key, |stored| fetch(stored, buf))),
+                Place::Far(proxy) => value_out.write(manager::dict::get(proxy, &key, cap, |bytes| fetch(bytes, buf))),
+            }
         }
     })
 }
@@ -262,6 +273,27 @@ pub unsafe extern "C" fn mproc_dict_set(dict: *const mproc_dict_t, key: mproc_da
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe { borrow(dict)?.0.set(&encoded_in(&key)?, &encoded_in(&value)?).map(|()| 0) }
+    })
+}
+
+/// As mproc_dict_set(), for the holder of a lock: nothing is done if an operation with a greater fencing token has been
+/// done on a container of the same arena.
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_dict_set()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_dict_set_if_token(
+    dict: *const mproc_dict_t,
+    key: mproc_datum_t,
+    value: mproc_datum_t,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(dict)?.0.set_if_token(&encoded_in(&key)?, &encoded_in(&value)?, token).map(|()| 0) }
     })
 }
 
@@ -294,12 +326,12 @@ pub unsafe extern "C" fn mproc_dict_setdefault(
             let key = apart(&key, buf, cap, &mut key_copy)?.encode()?;
             let value = apart(&value, buf, cap, &mut value_copy)?.encode()?;
             let buf = bytes_mut(buf, cap)?;
-            let mut existed = false;
-            let datum = dict.0.setdefault(&key, &value, |stored| fetch(stored, buf)).map(|(there, datum)| {
-                existed = there;
-                datum
-            });
-            value_out.write(datum).map(|_| if existed { MPROC_EXISTED } else { 0 })
+            let done = match &dict.0 {
+                Place::Near(dict, _) => dict.setdefault(&key, &value, |stored| fetch(stored, buf)),
+                Place::Far(proxy) => manager::dict::setdefault(proxy, &key, &value, cap, |bytes| fetch(bytes, buf)),
+            };
+            let existed = matches!(done, Ok((true, _)));
+            value_out.write(done.map(|(_, datum)| datum)).map(|_| if existed { MPROC_EXISTED } else { 0 })
         }
     })
 }
@@ -339,6 +371,25 @@ pub unsafe extern "C" fn mproc_dict_delete(dict: *const mproc_dict_t, key: mproc
     })
 }
 
+/// As mproc_dict_delete(), for the holder of a lock: see mproc_dict_set_if_token().
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_dict_delete()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_dict_delete_if_token(
+    dict: *const mproc_dict_t,
+    key: mproc_datum_t,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(dict)?.0.delete_if_token(&key_of(&datum_in(&key)?)?, token).map(|()| 0) }
+    })
+}
+
 /// Removes a key and gets its value. A container that nothing else refers to, and that no handle holds, is freed:
 /// then the value is a reference to nothing. Open it with mproc_dict_follow() or a sibling before, to keep it.
 ///
@@ -363,7 +414,10 @@ pub unsafe extern "C" fn mproc_dict_pop(
             let mut copy = Vec::new();
             let key = key_of(&apart(&key, buf, cap, &mut copy)?)?;
             let buf = bytes_mut(buf, cap)?;
-            value_out.write(dict.0.pop(&key, |stored| fetch(stored, buf)))
+            match &dict.0 {
+                Place::Near(dict, _) => value_out.write(dict.pop(&key, |stored| fetch(stored, buf))),
+                Place::Far(proxy) => value_out.write(manager::dict::pop(proxy, &key, cap, |bytes| fetch(bytes, buf))),
+            }
         }
     })
 }
@@ -398,22 +452,32 @@ pub unsafe extern "C" fn mproc_dict_popitem(
             }
             let (key_buf, buf) = (bytes_mut(key_buf, key_cap)?, bytes_mut(buf, cap)?);
             let (key_out, value_out) = (DatumOut::new(key_out)?, DatumOut::new(value_out)?);
-            let mut needed = (0, 0);
-            let pair = dict.0.popitem(|key, value| {
-                needed = (room_for(key)?, room_for(value)?);
-                Ok((fetch(key, key_buf)?, fetch(value, buf)?))
-            });
-            match pair {
-                Ok((key, value)) => {
+            let popped = match &dict.0 {
+                Place::Near(dict, _) => {
+                    let mut needed = (0, 0);
+                    let pair = dict.popitem(|key, value| {
+                        needed = (room_for(key)?, room_for(value)?);
+                        Ok((fetch(key, key_buf)?, fetch(value, buf)?))
+                    });
+                    match pair {
+                        Err(Error::MessageSize { .. }) => Ok(Popped::NoRoom(needed.0, needed.1)),
+                        other => other.map(Popped::Pair),
+                    }
+                }
+                Place::Far(proxy) => manager::dict::popitem(proxy, key_cap, cap, |key, value| {
+                    Ok((fetch(key, key_buf)?, fetch(value, buf)?))
+                }),
+            };
+            match popped? {
+                Popped::Pair((key, value)) => {
                     key_out.write(Ok(key))?;
                     value_out.write(Ok(value))
                 }
-                Err(Error::MessageSize { needed: more }) => {
-                    key_out.needs(needed.0);
-                    value_out.needs(needed.1);
-                    Err(Error::MessageSize { needed: more })
+                Popped::NoRoom(key, value) => {
+                    key_out.needs(key);
+                    value_out.needs(value);
+                    Err(Error::MessageSize { needed: if key > key_cap { key } else { value } })
                 }
-                Err(other) => Err(other),
             }
         }
     })

@@ -1,6 +1,6 @@
 //! The event.
 
-use super::boundary::{borrow, c_name, copy_options, create_at, fail, free, give, out, run, wait};
+use super::boundary::{borrow, c_name, copy_options, create, fail, free, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mproc_event_create(
         unsafe {
             let (wanted, event_out) = (object_options(copy_options(options)?)?, out(event_out)?);
             let make = |site: &Site, name: Option<&str>| Event::create(site, name, &wanted);
-            create_at(domain, name, make, |event| event_out.write(give(mproc_event_t(event))))
+            create(domain, name, make, |event| event_out.write(give(mproc_event_t(event))))
         }
     })
 }

@@ -6,17 +6,19 @@ use super::arena::{
 };
 use super::boundary::{borrow, bytes_mut, c_name, copy_options, create, free, give, opt_out, out, run};
 use super::datum::{datum_in, fetch, message, mproc_builder_t, mproc_datum_t, plain_in};
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{Datum, List};
-use crate::shm::Domain;
-use crate::Error;
+use crate::manager::{self, List, Place, Site};
+use crate::objects::Datum;
+use crate::{objects, Error};
 use std::ffi::{c_char, c_int, c_void};
 
 /// A list: elements with an index, from 0; negative ones count from the end. What can be an element is what can be a
 /// value of a dict: see mproc_dict_t.
 ///
 /// Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+///
+/// A list of a manager's may be remote: then it is as a remote dict is: see mproc_dict_t.
 pub struct mproc_list_t(pub(crate) List, mproc_arena_t);
 
 /// mproc_list_sort(): the greatest first.
@@ -28,7 +30,7 @@ pub const MPROC_SLICE_BEGIN: i64 = i64::MIN;
 
 impl mproc_list_t {
     fn new(list: List) -> mproc_list_t {
-        let arena = mproc_arena_t::of(list.arena());
+        let arena = mproc_arena_t::of(list.near().ok().map(objects::List::arena));
         mproc_list_t(list, arena)
     }
 }
@@ -57,7 +59,7 @@ pub unsafe extern "C" fn mproc_list_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, list_out) = (container_options(copy_options(options)?)?, out(list_out)?);
-            let make = |d: &Domain, name: Option<&str>| List::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| List::create(site, name, &wanted);
             create(domain, name, make, |list| list_out.write(give(mproc_list_t::new(list))))
         }
     })
@@ -85,7 +87,7 @@ pub unsafe extern "C" fn mproc_list_open(
         unsafe {
             let (wanted, list_out) = (object_options(copy_options(options)?)?, out(list_out)?);
             let name = c_name(name)?;
-            let list = with_domain(domain, |d| List::open(d, name, wanted))?;
+            let list = with_site(domain, |site| List::open(site, name, &wanted))?;
             list_out.write(give(mproc_list_t::new(list)));
             Ok(0)
         }
@@ -136,7 +138,7 @@ pub unsafe extern "C" fn mproc_list_import(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (handle, options, list_out) = (borrow(handle)?, copy_options(options)?, out(list_out)?);
-            list_out.write(give(mproc_list_t::new(List::import(&handle.0, object_options(options)?)?)));
+            list_out.write(give(mproc_list_t::new(List::import(&handle.0, &object_options(options)?)?)));
             Ok(0)
         }
     })
@@ -152,7 +154,7 @@ pub unsafe extern "C" fn mproc_list_arena(list: *const mproc_list_t, arena_out: 
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (list, arena_out) = unsafe { (borrow(list)?, out(arena_out)?) };
-        arena_out.write(&list.1);
+        arena_out.write(list.1.ready(|| list.0.arena())?);
         Ok(0)
     })
 }
@@ -168,7 +170,7 @@ pub unsafe extern "C" fn mproc_list_ref(list: *const mproc_list_t, ref_out: *mut
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (list, ref_out) = unsafe { (borrow(list)?, out(ref_out)?) };
-        ref_out.write(Datum::Ref(list.0.reference()).into());
+        ref_out.write(Datum::Ref(list.0.reference()?).into());
         Ok(0)
     })
 }
@@ -195,7 +197,7 @@ pub unsafe extern "C" fn mproc_list_follow(
         // SAFETY: NULL or valid as documented; the reference's name, if it has one, as in datum_in().
         unsafe {
             let (arena, list_out) = (borrow(arena)?, out(list_out)?);
-            list_out.write(give(mproc_list_t::new(List::follow(arena, reference_in(&reference)?)?)));
+            list_out.write(give(mproc_list_t::new(List::follow(arena.arena()?, reference_in(&reference)?)?)));
             Ok(0)
         }
     })
@@ -241,7 +243,10 @@ pub unsafe extern "C" fn mproc_list_get(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (list, buf, value_out) = (borrow(list)?, bytes_mut(buf, cap)?, DatumOut::new(value_out)?);
-            value_out.write(list.0.get(index, |stored| fetch(stored, buf)))
+            match &list.0 {
+                Place::Near(list, _) => value_out.write(list.get(index, |stored| fetch(stored, buf))),
+                Place::Far(proxy) => value_out.write(manager::list::get(proxy, index, cap, |bytes| fetch(bytes, buf))),
+            }
         }
     })
 }
@@ -264,6 +269,26 @@ pub unsafe extern "C" fn mproc_list_set(list: *const mproc_list_t, index: i64, v
     })
 }
 
+/// As mproc_list_set(), for the holder of a lock: see mproc_dict_set_if_token().
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_list_set()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_list_set_if_token(
+    list: *const mproc_list_t,
+    index: i64,
+    value: mproc_datum_t,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(list)?.0.set_if_token(index, &encoded_in(&value)?, token).map(|()| 0) }
+    })
+}
+
 /// Adds an element at the end.
 ///
 /// @param value  as mproc_list_set()
@@ -278,6 +303,25 @@ pub unsafe extern "C" fn mproc_list_append(list: *const mproc_list_t, value: mpr
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe { borrow(list)?.0.append(&encoded_in(&value)?).map(|()| 0) }
+    })
+}
+
+/// As mproc_list_append(), for the holder of a lock: see mproc_dict_set_if_token().
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_list_append()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_list_append_if_token(
+    list: *const mproc_list_t,
+    value: mproc_datum_t,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(list)?.0.append_if_token(&encoded_in(&value)?, token).map(|()| 0) }
     })
 }
 
@@ -298,7 +342,8 @@ pub unsafe extern "C" fn mproc_list_extend(list: *const mproc_list_t, elements: 
 }
 
 /// Adds the elements of another list at the end, all or none, as they were at one moment. It may be the same list, or
-/// one of another arena; there may be no containers in that.
+/// one of another arena; there may be no containers in that. If it is one of another arena and one of the two is remote,
+/// its elements are fetched and sent in one message (MPROC_E2BIG).
 ///
 /// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ETYPE  a container of another arena is among them
 /// @retval MPROC_EFULL   the arena has reached its limit    @retval MPROC_ENOSPC MPROC_ENOMEM  no memory left
@@ -353,7 +398,10 @@ pub unsafe extern "C" fn mproc_list_pop(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (list, buf, value_out) = (borrow(list)?, bytes_mut(buf, cap)?, DatumOut::new(value_out)?);
-            value_out.write(list.0.pop(index, |stored| fetch(stored, buf)))
+            match &list.0 {
+                Place::Near(list, _) => value_out.write(list.pop(index, |stored| fetch(stored, buf))),
+                Place::Far(proxy) => value_out.write(manager::list::pop(proxy, index, cap, |bytes| fetch(bytes, buf))),
+            }
         }
     })
 }

@@ -1,14 +1,19 @@
 //! The public lock.
 
-use super::boundary::{borrow, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
+use super::boundary::{borrow, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::MPROC_FOREVER;
-use crate::objects::{Lock, ObjectOptions};
+use crate::manager::{Lock, Site};
+use crate::objects::ObjectOptions;
+use crate::Error;
 use std::ffi::{c_char, c_int};
 
 /// A robust mutual-exclusion lock, held by a process (not by a thread). Not recursive.
+///
+/// Of a manager's that is remote, the holder is the connection: if that is lost, the lock passes on as if the process
+/// had died, and its calls return MPROC_ECONNECTION. Signals do not end its waits.
 pub struct mproc_lock_t(pub(crate) Lock);
 
 /// Any process may release the lock, not only its holder: for handing it over, or as a signal, as Python's Lock.
@@ -51,16 +56,9 @@ pub unsafe extern "C" fn mproc_lock_create(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
-            let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
-            let flags = flags(options)?;
-            create(
-                domain,
-                name,
-                |d, name| Lock::create(d, name, ObjectOptions::lock(flags)?),
-                |lock| {
-                    lock_out.write(give(mproc_lock_t(lock)));
-                },
-            )
+            let (wanted, lock_out) = (object_options(copy_options(options)?)?, out(lock_out)?);
+            let make = |site: &Site, name: Option<&str>| Lock::create(site, name, &wanted);
+            create(domain, name, make, |lock| lock_out.write(give(mproc_lock_t(lock))))
         }
     })
 }
@@ -85,10 +83,9 @@ pub unsafe extern "C" fn mproc_lock_open(
     run(|| {
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
-            let (options, lock_out) = (copy_options(options)?, out(lock_out)?);
-            let flags = flags(options)?;
-            let name = super::boundary::c_name(name)?;
-            let lock = with_domain(domain, |d| Lock::open(d, name, ObjectOptions::lock(flags)?))?;
+            let (wanted, lock_out) = (object_options(copy_options(options)?)?, out(lock_out)?);
+            let name = c_name(name)?;
+            let lock = with_site(domain, |site| Lock::open(site, name, &wanted))?;
             lock_out.write(give(mproc_lock_t(lock)));
             Ok(0)
         }
@@ -180,6 +177,24 @@ unsafe extern "C" fn mproc_lock_unlock_slow(lock: *const mproc_lock_t) -> c_int 
     })
 }
 
+/// A fencing token: a number greater than every earlier one of this lock, whoever asked. Who acts on something outside
+/// the lock's reach tells it the token, too, and that refuses a token once it has seen a greater one: so what a former
+/// holder, stopped or cut off meanwhile, still does in vain cannot spoil what the next one did.
+///
+/// @param[out] token_out  1 or greater
+/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold the lock   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_lock_token(lock: *const mproc_lock_t, token_out: *mut u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle; token_out is NULL or valid.
+        let (lock, token_out) = unsafe { (borrow(lock)?, out(token_out)?) };
+        token_out.write(lock.0.token()?);
+        Ok(0)
+    })
+}
+
 /// Who holds the lock right now: a snapshot, for people and logs.
 ///
 /// @param[out] owner_out  filled; held is 0 when the lock is free   @param owner_size  sizeof(mproc_owner_t)
@@ -232,18 +247,17 @@ pub unsafe extern "C" fn mproc_lock_import(
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe {
-            let (handle, options, lock_out) = (borrow(handle)?, copy_options(options)?, out(lock_out)?);
-            let object = ObjectOptions::lock(flags(options)?)?;
-            lock_out.write(give(mproc_lock_t(Lock::import(&handle.0, object)?)));
+            let (handle, wanted, lock_out) = (borrow(handle)?, object_options(copy_options(options)?)?, out(lock_out)?);
+            lock_out.write(give(mproc_lock_t(Lock::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })
 }
 
-fn flags(options: Option<mproc_lock_options_t>) -> crate::Result<u32> {
+fn object_options(options: Option<mproc_lock_options_t>) -> crate::Result<ObjectOptions> {
     match options {
-        Some(o) if o.reserved != 0 => Err(crate::Error::invalid("a reserved field is not 0")),
-        Some(o) => Ok(o.flags),
-        None => Ok(0),
+        Some(o) if o.reserved != 0 => Err(Error::invalid("a reserved field is not 0")),
+        Some(o) => ObjectOptions::lock(o.flags),
+        None => Ok(ObjectOptions::default()),
     }
 }

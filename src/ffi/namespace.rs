@@ -6,21 +6,23 @@ use super::arena::{
 };
 use super::boundary::{borrow, bytes_mut, c_name, c_str, copy_options, create, free, give, opt_out, out, run};
 use super::datum::{datum_in, fetch, mproc_builder_t, mproc_datum_t};
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{Datum, Namespace};
-use crate::shm::Domain;
+use crate::manager::{self, Namespace, Place, Site};
+use crate::objects::{self, Datum};
 use std::ffi::{c_char, c_int, c_void};
 
 /// A namespace: values under names, for configuration and state that has names of its own. A name has 1 to 255 bytes of
 /// UTF-8 and does not start with '_'. What can be a value is what can be a value of a dict: see mproc_dict_t.
 ///
 /// Each call is atomic: it has happened wholly or not at all, whenever a process is killed.
+///
+/// A namespace of a manager's may be remote: then it is as a remote dict is: see mproc_dict_t.
 pub struct mproc_namespace_t(pub(crate) Namespace, mproc_arena_t);
 
 impl mproc_namespace_t {
     fn new(namespace: Namespace) -> mproc_namespace_t {
-        let arena = mproc_arena_t::of(namespace.arena());
+        let arena = mproc_arena_t::of(namespace.near().ok().map(objects::Namespace::arena));
         mproc_namespace_t(namespace, arena)
     }
 }
@@ -49,7 +51,7 @@ pub unsafe extern "C" fn mproc_namespace_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, namespace_out) = (container_options(copy_options(options)?)?, out(namespace_out)?);
-            let make = |d: &Domain, name: Option<&str>| Namespace::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| Namespace::create(site, name, &wanted);
             create(domain, name, make, |namespace| namespace_out.write(give(mproc_namespace_t::new(namespace))))
         }
     })
@@ -77,7 +79,7 @@ pub unsafe extern "C" fn mproc_namespace_open(
         unsafe {
             let (wanted, namespace_out) = (object_options(copy_options(options)?)?, out(namespace_out)?);
             let name = c_name(name)?;
-            let namespace = with_domain(domain, |d| Namespace::open(d, name, wanted))?;
+            let namespace = with_site(domain, |site| Namespace::open(site, name, &wanted))?;
             namespace_out.write(give(mproc_namespace_t::new(namespace)));
             Ok(0)
         }
@@ -131,7 +133,7 @@ pub unsafe extern "C" fn mproc_namespace_import(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (handle, options, namespace_out) = (borrow(handle)?, copy_options(options)?, out(namespace_out)?);
-            namespace_out.write(give(mproc_namespace_t::new(Namespace::import(&handle.0, object_options(options)?)?)));
+            namespace_out.write(give(mproc_namespace_t::new(Namespace::import(&handle.0, &object_options(options)?)?)));
             Ok(0)
         }
     })
@@ -150,7 +152,7 @@ pub unsafe extern "C" fn mproc_namespace_arena(
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (namespace, arena_out) = unsafe { (borrow(namespace)?, out(arena_out)?) };
-        arena_out.write(&namespace.1);
+        arena_out.write(namespace.1.ready(|| namespace.0.arena())?);
         Ok(0)
     })
 }
@@ -170,7 +172,7 @@ pub unsafe extern "C" fn mproc_namespace_ref(
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (namespace, ref_out) = unsafe { (borrow(namespace)?, out(ref_out)?) };
-        ref_out.write(Datum::Ref(namespace.0.reference()).into());
+        ref_out.write(Datum::Ref(namespace.0.reference()?).into());
         Ok(0)
     })
 }
@@ -198,7 +200,8 @@ pub unsafe extern "C" fn mproc_namespace_follow(
         // SAFETY: NULL or valid as documented; the reference's name, if it has one, as in datum_in().
         unsafe {
             let (arena, namespace_out) = (borrow(arena)?, out(namespace_out)?);
-            namespace_out.write(give(mproc_namespace_t::new(Namespace::follow(arena, reference_in(&reference)?)?)));
+            let namespace = Namespace::follow(arena.arena()?, reference_in(&reference)?)?;
+            namespace_out.write(give(mproc_namespace_t::new(namespace)));
             Ok(0)
         }
     })
@@ -244,7 +247,12 @@ pub unsafe extern "C" fn mproc_namespace_get(
         unsafe {
             let (namespace, name) = (borrow(namespace)?, c_str(name)?);
             let (buf, value_out) = (bytes_mut(buf, cap)?, DatumOut::new(value_out)?);
-            value_out.write(namespace.0.get(name, |stored| fetch(stored, buf)))
+            match &namespace.0 {
+                Place::Near(namespace, _) => value_out.write(namespace.get(name, |stored| fetch(stored, buf))),
+                Place::Far(proxy) => {
+                    value_out.write(manager::namespace::get(proxy, name, cap, |bytes| fetch(bytes, buf)))
+                }
+            }
         }
     })
 }
@@ -267,6 +275,26 @@ pub unsafe extern "C" fn mproc_namespace_set(
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe { borrow(namespace)?.0.set(c_str(name)?, &encoded_in(&value)?).map(|()| 0) }
+    })
+}
+
+/// As mproc_namespace_set(), for the holder of a lock: see mproc_dict_set_if_token().
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_namespace_set()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_namespace_set_if_token(
+    namespace: *const mproc_namespace_t,
+    name: *const c_char,
+    value: mproc_datum_t,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(namespace)?.0.set_if_token(c_str(name)?, &encoded_in(&value)?, token).map(|()| 0) }
     })
 }
 
@@ -302,6 +330,25 @@ pub unsafe extern "C" fn mproc_namespace_delete(namespace: *const mproc_namespac
     run(|| {
         // SAFETY: NULL or valid as documented.
         unsafe { borrow(namespace)?.0.delete(c_str(name)?).map(|()| 0) }
+    })
+}
+
+/// As mproc_namespace_delete(), for the holder of a lock: see mproc_dict_set_if_token().
+///
+/// @param token  of mproc_lock_token() or a sibling; not 0
+/// @retval MPROC_OK  @retval MPROC_EFENCED  the lock has had a later holder, whose token was used here
+/// @retval MPROC_EINVAL  token is 0
+/// @retval others    as mproc_namespace_delete()
+/// Blocks: no, but for the arena's lock (busy_timeout).  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_namespace_delete_if_token(
+    namespace: *const mproc_namespace_t,
+    name: *const c_char,
+    token: u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(namespace)?.0.delete_if_token(c_str(name)?, token).map(|()| 0) }
     })
 }
 

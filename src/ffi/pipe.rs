@@ -5,14 +5,22 @@ use super::boundary::{
 };
 use super::cancel::mproc_cancel_t;
 use super::datum::{mproc_datum_t, receive, send};
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::{mproc_view_t, MPROC_POLLABLE};
-use crate::objects::{End, ObjectOptions, Peer, Pipe, PipeOptions};
+use crate::manager::Pipe;
+use crate::objects::{End, ObjectOptions, Peer, PipeOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
 
 /// One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
+///
+/// Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it is
+/// lost, or the handle closed, the other side sees that. A forked child does not inherit it: it opens the end anew, by
+/// its name (mproc_object_name()). A message then has to fit one of the manager's (max_message):
+/// sending a longer one gives MPROC_E2BIG, and so does receiving one, which stays. Messages in place (reserve and commit,
+/// peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): send and receive.
+/// MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither end.
 pub struct mproc_pipe_t(pub(crate) Pipe);
 
 /// The pipe goes one way: end 0 receives, end 1 sends.
@@ -103,8 +111,9 @@ pub unsafe extern "C" fn mproc_pipe_create(
             if name.is_none() && (end0_out.is_null() || end1_out.is_null()) {
                 return Err(Error::invalid("an output is NULL: nobody could open that end of an anonymous pipe"));
             }
-            let (ends, existed) =
-                with_domain(domain, |d| Pipe::create(d, name, &wanted, [!end0_out.is_null(), !end1_out.is_null()]))?;
+            let (ends, existed) = with_site(domain, |site| {
+                Pipe::create(site, name, &wanted, [!end0_out.is_null(), !end1_out.is_null()])
+            })?;
             for (end, to) in ends.into_iter().zip([end0_out, end1_out]) {
                 if let Some(pipe) = end {
                     out(to)?.write(give(mproc_pipe_t(pipe)));
@@ -140,7 +149,7 @@ pub unsafe extern "C" fn mproc_pipe_open(
         unsafe {
             let (options, name, pipe_out) = (copy_options(options)?, c_name(name)?, out(pipe_out)?);
             let (wanted, end) = (pipe_options(options)?, End::from_number(end)?);
-            let pipe = with_domain(domain, |d| Pipe::open(d, name, end, &wanted))?;
+            let pipe = with_site(domain, |site| Pipe::open(site, name, end, &wanted))?;
             pipe_out.write(give(mproc_pipe_t(pipe)));
             Ok(0)
         }
@@ -325,7 +334,7 @@ pub unsafe extern "C" fn mproc_pipe_reserve(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (pipe, view_out) = (borrow(pipe)?, out(view_out)?);
-            view_out.write(pipe.0.reserve(len, wait(timeout_ns, cancel)?)?.into());
+            view_out.write(pipe.0.in_place()?.reserve(len, wait(timeout_ns, cancel)?)?.into());
             Ok(0)
         }
     })
@@ -344,7 +353,7 @@ pub unsafe extern "C" fn mproc_pipe_reserve(
 pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, len: usize) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(pipe) }?.0.commit(id, len).map(|()| 0)
+        unsafe { borrow(pipe) }?.0.in_place()?.commit(id, len).map(|()| 0)
     })
 }
 
@@ -361,7 +370,7 @@ pub unsafe extern "C" fn mproc_pipe_commit(pipe: *const mproc_pipe_t, id: u64, l
 pub unsafe extern "C" fn mproc_pipe_abort(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(pipe) }?.0.abort(id).map(|()| 0)
+        unsafe { borrow(pipe) }?.0.in_place()?.abort(id).map(|()| 0)
     })
 }
 
@@ -385,7 +394,7 @@ pub unsafe extern "C" fn mproc_pipe_peek(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (pipe, view_out) = (borrow(pipe)?, out(view_out)?);
-            let view = pipe.0.peek(wait(timeout_ns, cancel)?)?;
+            let view = pipe.0.in_place()?.peek(wait(timeout_ns, cancel)?)?;
             let status = view.status();
             view_out.write(view.into());
             Ok(status)
@@ -405,7 +414,7 @@ pub unsafe extern "C" fn mproc_pipe_peek(
 pub unsafe extern "C" fn mproc_pipe_release(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(pipe) }?.0.release(id).map(|()| 0)
+        unsafe { borrow(pipe) }?.0.in_place()?.release(id).map(|()| 0)
     })
 }
 
@@ -421,7 +430,7 @@ pub unsafe extern "C" fn mproc_pipe_release(pipe: *const mproc_pipe_t, id: u64) 
 pub unsafe extern "C" fn mproc_pipe_putback(pipe: *const mproc_pipe_t, id: u64) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(pipe) }?.0.put_back(id).map(|()| 0)
+        unsafe { borrow(pipe) }?.0.in_place()?.put_back(id).map(|()| 0)
     })
 }
 

@@ -1,19 +1,28 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
-    slice, slice_mut, wait,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out,
+    run, slice, slice_mut, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::datum::{mproc_datum_t, receive, send};
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::{mproc_view_t, MPROC_POLLABLE};
-use crate::objects::{ObjectOptions, Peer, Queue, QueueOptions};
+use crate::manager::Queue;
+use crate::objects::{ObjectOptions, Peer, QueueOptions};
 use crate::Error;
 use std::ffi::{c_char, c_int, c_void};
 
 /// A first-in-first-out queue of messages (byte strings), many producers, many consumers, bounded.
+///
+/// Behind a connection (mproc_manager_connect()) each operation is a request, and the connection is what counts as a
+/// process: when it is lost, its leases go back to the front, its share of unfinished messages is subtracted, and its
+/// producers' handles are gone. Its handles on one queue share what is leased, until the last of them is closed; a
+/// producer's handle is not inherited by a forked child. A message then has to fit one of the manager's (max_message): putting a longer one gives
+/// MPROC_E2BIG, and so does taking one, which stays. Batches go in parts of about 1 MiB. Messages in place (reserve and
+/// commit, peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): put, get, or lease and acknowledge.
+/// MPROC_RETURN_ON_SIGNAL has no effect.
 pub struct mproc_queue_t(pub(crate) Queue);
 
 /// mproc_queue_info_t.state: producers and consumers work.
@@ -121,7 +130,7 @@ pub unsafe extern "C" fn mproc_queue_create(
             create(
                 domain,
                 name,
-                |d, name| Queue::create(d, name, &wanted),
+                |site, name| Queue::create(site, name, &wanted),
                 |queue| {
                     queue_out.write(give(mproc_queue_t(queue)));
                 },
@@ -152,7 +161,7 @@ pub unsafe extern "C" fn mproc_queue_open(
         unsafe {
             let (options, name, queue_out) = (copy_options(options)?, c_name(name)?, out(queue_out)?);
             let wanted = queue_options(options)?;
-            let queue = with_domain(domain, |d| Queue::open(d, name, &wanted))?;
+            let queue = with_site(domain, |site| Queue::open(site, name, &wanted))?;
             queue_out.write(give(mproc_queue_t(queue)));
             Ok(0)
         }
@@ -289,6 +298,32 @@ pub unsafe extern "C" fn mproc_queue_get_datum(
     })
 }
 
+/// The same as mproc_queue_put(), but only if nothing has been put with a greater fencing token: so that a holder of a
+/// lock that was slow, and has lost it to another one meanwhile, does no harm. The queue keeps the greatest token with
+/// which something was put, and compares it in the same step. Puts without a token are not held up.
+///
+/// @param data,len    the message; len 0 is legal (data may then be NULL)
+/// @param token       what the lock gave out for this holding of it (mproc_lock_token() and the like); not 0
+/// @param timeout_ns  nanoseconds to wait for room; MPROC_FOREVER waits, 0 tries once
+/// @param cancel      NULL or a token that ends the wait
+/// @retval MPROC_OK       put    @retval MPROC_EFENCED  something was put with a greater token; nothing was done
+/// @retval MPROC_EINVAL   NULL, token 0 or bad timeout    @retval others  as mproc_queue_put()
+/// Blocks: up to timeout_ns.  Threads: any, concurrently.  Fork: yes.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_queue_put_if_token(
+    queue: *const mproc_queue_t,
+    data: *const c_void,
+    len: usize,
+    token: u64,
+    timeout_ns: i64,
+    cancel: *const mproc_cancel_t,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or valid as documented.
+        unsafe { borrow(queue)?.0.put_if_token(bytes(data, len)?, token, wait(timeout_ns, cancel)?).map(|()| 0) }
+    })
+}
+
 /// Puts several messages, in order, with as few lock operations as possible. Waits for room as often as
 /// needed. Other producers' messages may come in between.
 ///
@@ -377,7 +412,7 @@ pub unsafe extern "C" fn mproc_queue_size(queue: *const mproc_queue_t, items_out
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (queue, items_out) = unsafe { (borrow(queue)?, out(items_out)?) };
-        items_out.write(queue.0.len());
+        items_out.write(queue.0.size()?);
         Ok(0)
     })
 }
@@ -392,7 +427,7 @@ pub unsafe extern "C" fn mproc_queue_empty(queue: *const mproc_queue_t, empty_ou
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (queue, empty_out) = unsafe { (borrow(queue)?, out(empty_out)?) };
-        empty_out.write(c_int::from(queue.0.is_empty()));
+        empty_out.write(c_int::from(queue.0.size()? == 0));
         Ok(0)
     })
 }
@@ -407,7 +442,7 @@ pub unsafe extern "C" fn mproc_queue_full(queue: *const mproc_queue_t, full_out:
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (queue, full_out) = unsafe { (borrow(queue)?, out(full_out)?) };
-        full_out.write(c_int::from(queue.0.is_full()));
+        full_out.write(c_int::from(queue.0.is_full()?));
         Ok(0)
     })
 }
@@ -497,7 +532,7 @@ pub unsafe extern "C" fn mproc_queue_reserve(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (queue, view_out) = (borrow(queue)?, out(view_out)?);
-            view_out.write(queue.0.reserve(len, wait(timeout_ns, cancel)?)?.into());
+            view_out.write(queue.0.in_place()?.reserve(len, wait(timeout_ns, cancel)?)?.into());
             Ok(0)
         }
     })
@@ -515,7 +550,7 @@ pub unsafe extern "C" fn mproc_queue_reserve(
 pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64, len: usize) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(queue) }?.0.commit(id, len).map(|()| 0)
+        unsafe { borrow(queue) }?.0.in_place()?.commit(id, len).map(|()| 0)
     })
 }
 
@@ -531,7 +566,7 @@ pub unsafe extern "C" fn mproc_queue_commit(queue: *const mproc_queue_t, id: u64
 pub unsafe extern "C" fn mproc_queue_abort(queue: *const mproc_queue_t, id: u64) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(queue) }?.0.abort(id).map(|()| 0)
+        unsafe { borrow(queue) }?.0.in_place()?.abort(id).map(|()| 0)
     })
 }
 
@@ -555,7 +590,7 @@ pub unsafe extern "C" fn mproc_queue_peek(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (queue, view_out) = (borrow(queue)?, out(view_out)?);
-            let view = queue.0.peek(wait(timeout_ns, cancel)?)?;
+            let view = queue.0.in_place()?.peek(wait(timeout_ns, cancel)?)?;
             let status = view.status();
             view_out.write(view.into());
             Ok(status)
@@ -624,10 +659,10 @@ pub unsafe extern "C" fn mproc_queue_lease(
             let (queue, buf) = (borrow(queue)?, bytes_mut(buf, cap)?);
             let (len_out, lease_out) = (out(len_out)?, out(lease_out)?);
             match queue.0.lease_into(buf, wait(timeout_ns, cancel)?) {
-                Ok(view) => {
-                    len_out.write(view.len());
-                    lease_out.write(view.id());
-                    Ok(view.status())
+                Ok(leased) => {
+                    len_out.write(leased.len);
+                    lease_out.write(leased.id);
+                    Ok(if leased.again { super::status::MPROC_RECOVERED } else { 0 })
                 }
                 Err(Error::MessageSize { needed }) => {
                     len_out.write(needed);

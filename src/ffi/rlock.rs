@@ -2,11 +2,11 @@
 
 use super::boundary::{borrow, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::MPROC_FOREVER;
-use crate::objects::{ObjectOptions, RLock};
-use crate::shm::Domain;
+use crate::manager::{RLock, Site};
+use crate::objects::ObjectOptions;
 use crate::Error;
 use std::ffi::{c_char, c_int};
 
@@ -14,6 +14,10 @@ use std::ffi::{c_char, c_int};
 /// that the caller supplies (for goroutines, coroutines and other things that move between threads). Only the owner
 /// can take it again, and as often as it took it, it has to release it. When the owner's process dies, all its
 /// levels go at once.
+///
+/// Of a manager's that is remote, the connection stands for the process (through two connections of one process, a
+/// thread is two owners); if it is lost, the lock passes on as if the process had died, and its calls return
+/// MPROC_ECONNECTION. Signals do not end its waits.
 pub struct mproc_rlock_t(pub(crate) RLock);
 
 /// What an rlock is like right now: a snapshot, for people and logs.
@@ -66,7 +70,7 @@ pub unsafe extern "C" fn mproc_rlock_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, rlock_out) = (object_options(copy_options(options)?)?, out(rlock_out)?);
-            let make = |d: &Domain, name: Option<&str>| RLock::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| RLock::create(site, name, &wanted);
             create(domain, name, make, |rlock| rlock_out.write(give(mproc_rlock_t(rlock))))
         }
     })
@@ -94,7 +98,7 @@ pub unsafe extern "C" fn mproc_rlock_open(
         unsafe {
             let (wanted, rlock_out) = (object_options(copy_options(options)?)?, out(rlock_out)?);
             let name = c_name(name)?;
-            let rlock = with_domain(domain, |d| RLock::open(d, name, wanted))?;
+            let rlock = with_site(domain, |site| RLock::open(site, name, &wanted))?;
             rlock_out.write(give(mproc_rlock_t(rlock)));
             Ok(0)
         }
@@ -222,6 +226,43 @@ pub unsafe extern "C" fn mproc_rlock_unlock_as(rlock: *const mproc_rlock_t, toke
     })
 }
 
+/// A fencing token, for the calling thread if it has the lock: see mproc_lock_token().
+///
+/// @param[out] token_out  1 or greater
+/// @retval MPROC_OK  @retval MPROC_EPERM  this thread does not hold it   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: the owner.  Fork: a child does not hold its parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_rlock_token(rlock: *const mproc_rlock_t, token_out: *mut u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle; token_out is NULL or valid.
+        let (rlock, token_out) = unsafe { (borrow(rlock)?, out(token_out)?) };
+        token_out.write(rlock.0.token()?);
+        Ok(0)
+    })
+}
+
+/// As mproc_rlock_token(), for an owner that the caller names.
+///
+/// @param owner_token     that of mproc_rlock_lock_as()
+/// @param[out] token_out  1 or greater
+/// @retval MPROC_OK  @retval MPROC_EPERM  this owner does not hold it   @retval MPROC_EINVAL  NULL or bad owner_token
+/// @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_rlock_token_as(
+    rlock: *const mproc_rlock_t,
+    owner_token: u64,
+    token_out: *mut u64,
+) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle; token_out is NULL or valid.
+        let (rlock, token_out) = unsafe { (borrow(rlock)?, out(token_out)?) };
+        token_out.write(rlock.0.token_as(owner_token)?);
+        Ok(0)
+    })
+}
+
 /// Who holds the lock right now, and how often: a snapshot, for people and logs.
 ///
 /// @param[out] info_out  filled    @param info_size  sizeof(mproc_rlock_info_t)
@@ -280,7 +321,7 @@ pub unsafe extern "C" fn mproc_rlock_import(
         unsafe {
             let (handle, wanted, rlock_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(rlock_out)?);
-            rlock_out.write(give(mproc_rlock_t(RLock::import(&handle.0, wanted)?)));
+            rlock_out.write(give(mproc_rlock_t(RLock::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })

@@ -4,11 +4,11 @@ use super::boundary::{
     borrow, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, status_of, wait,
 };
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::MPROC_FOREVER;
-use crate::objects::{ObjectOptions, RwLock};
-use crate::shm::Domain;
+use crate::manager::{RwLock, Site};
+use crate::objects::ObjectOptions;
 use crate::sync::raw::AtOnce;
 use crate::Error;
 use std::ffi::{c_char, c_int};
@@ -19,6 +19,9 @@ use std::ffi::{c_char, c_int};
 ///
 /// A reader that dies is simply gone. A writer that dies inside leaves what the lock protects half done: from then on
 /// read_lock() and write_lock() say MPROC_RECOVERED, until a writer has released the lock.
+///
+/// Of a manager's that is remote, the connection stands for the process: if it is lost, what it holds goes as if the
+/// process had died, and its calls return MPROC_ECONNECTION. Signals do not end its waits.
 pub struct mproc_rwlock_t(pub(crate) RwLock);
 
 /// What an rwlock is like right now: a snapshot, for people and logs.
@@ -77,7 +80,7 @@ pub unsafe extern "C" fn mproc_rwlock_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, rwlock_out) = (object_options(copy_options(options)?)?, out(rwlock_out)?);
-            let make = |d: &Domain, name: Option<&str>| RwLock::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| RwLock::create(site, name, &wanted);
             create(domain, name, make, |rwlock| rwlock_out.write(give(mproc_rwlock_t(rwlock))))
         }
     })
@@ -105,7 +108,7 @@ pub unsafe extern "C" fn mproc_rwlock_open(
         unsafe {
             let (wanted, rwlock_out) = (object_options(copy_options(options)?)?, out(rwlock_out)?);
             let name = c_name(name)?;
-            let rwlock = with_domain(domain, |d| RwLock::open(d, name, wanted))?;
+            let rwlock = with_site(domain, |site| RwLock::open(site, name, &wanted))?;
             rwlock_out.write(give(mproc_rwlock_t(rwlock)));
             Ok(0)
         }
@@ -262,6 +265,22 @@ pub unsafe extern "C" fn mproc_rwlock_write_unlock(rwlock: *const mproc_rwlock_t
     })
 }
 
+/// A fencing token, for who writes: see mproc_lock_token().
+///
+/// @param[out] token_out  1 or greater
+/// @retval MPROC_OK  @retval MPROC_EPERM  this process does not hold it for writing   @retval MPROC_EINVAL  NULL
+/// @retval MPROC_ESLOTS
+/// Blocks: no.  Threads: any.  Fork: a child does not hold its parent's.  Signals: no.
+#[no_mangle]
+pub unsafe extern "C" fn mproc_rwlock_token(rwlock: *const mproc_rwlock_t, token_out: *mut u64) -> c_int {
+    run(|| {
+        // SAFETY: NULL or a live handle; token_out is NULL or valid.
+        let (rwlock, token_out) = unsafe { (borrow(rwlock)?, out(token_out)?) };
+        token_out.write(rwlock.0.token()?);
+        Ok(0)
+    })
+}
+
 /// Who holds the lock right now: a snapshot, for people and logs. Asks the kernel once for each process that reads.
 ///
 /// @param[out] info_out  filled    @param info_size  sizeof(mproc_rwlock_info_t)
@@ -328,7 +347,7 @@ pub unsafe extern "C" fn mproc_rwlock_import(
         unsafe {
             let (handle, wanted, rwlock_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(rwlock_out)?);
-            rwlock_out.write(give(mproc_rwlock_t(RwLock::import(&handle.0, wanted)?)));
+            rwlock_out.write(give(mproc_rwlock_t(RwLock::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })

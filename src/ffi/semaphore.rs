@@ -2,11 +2,11 @@
 
 use super::boundary::{borrow, c_name, copy_options, copy_struct_out, create, free, get_lock, give, out, run, wait};
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, with_domain};
+use super::domain::{mproc_domain_t, with_site};
 use super::handle::mproc_handle_t;
 use super::types::MPROC_FOREVER;
-use crate::objects::{ObjectOptions, Semaphore, SemaphoreOptions};
-use crate::shm::Domain;
+use crate::manager::{Semaphore, Site};
+use crate::objects::{ObjectOptions, SemaphoreOptions};
 use std::ffi::{c_char, c_int};
 
 /// A counting semaphore: acquire takes a permit, release gives some back.
@@ -14,6 +14,9 @@ use std::ffi::{c_char, c_int};
 /// Plain (the default): anybody may release, also who never acquired; a process that dies keeps what it took, as
 /// everywhere else. With MPROC_SEMAPHORE_ACCOUNTING permits belong to the processes that took them: only they can
 /// release them, and what a process has when it dies comes back.
+///
+/// Of a manager's that is remote, permits of an accounting one belong to the connection: if that is lost, they come back
+/// as if the process had died, and calls return MPROC_ECONNECTION. Signals do not end its waits.
 pub struct mproc_semaphore_t(pub(crate) Semaphore);
 
 /// Releasing above the initial value is an error (MPROC_EOVERFLOW): the BoundedSemaphore.
@@ -79,7 +82,7 @@ pub unsafe extern "C" fn mproc_semaphore_create(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (wanted, semaphore_out) = (wanted_options(copy_options(options)?)?, out(semaphore_out)?);
-            let make = |d: &Domain, name: Option<&str>| Semaphore::create(d, name, wanted);
+            let make = |site: &Site, name: Option<&str>| Semaphore::create(site, name, &wanted);
             create(domain, name, make, |semaphore| semaphore_out.write(give(mproc_semaphore_t(semaphore))))
         }
     })
@@ -107,7 +110,7 @@ pub unsafe extern "C" fn mproc_semaphore_open(
         unsafe {
             let (wanted, semaphore_out) = (object_options(copy_options(options)?)?, out(semaphore_out)?);
             let name = c_name(name)?;
-            let semaphore = with_domain(domain, |d| Semaphore::open(d, name, wanted))?;
+            let semaphore = with_site(domain, |site| Semaphore::open(site, name, &wanted))?;
             semaphore_out.write(give(mproc_semaphore_t(semaphore)));
             Ok(0)
         }
@@ -286,7 +289,7 @@ pub unsafe extern "C" fn mproc_semaphore_import(
         unsafe {
             let (handle, wanted, semaphore_out) =
                 (borrow(handle)?, object_options(copy_options(options)?)?, out(semaphore_out)?);
-            semaphore_out.write(give(mproc_semaphore_t(Semaphore::import(&handle.0, wanted)?)));
+            semaphore_out.write(give(mproc_semaphore_t(Semaphore::import(&handle.0, &wanted)?)));
             Ok(0)
         }
     })

@@ -151,3 +151,8 @@ fn describe(status: i32) -> (&'static std::ffi::CStr, &'static std::ffi::CStr) {
         _ => (c"MPROC_UNKNOWN", c"unknown status"),
     }
 }
+
+/// The name of a status, for a text.
+pub(super) fn name_of(status: i32) -> std::borrow::Cow<'static, str> {
+    describe(status).0.to_string_lossy()
+}

@@ -1,17 +1,23 @@
 //! The value.
 
 use super::boundary::{
-    apart, borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out,
-    run, wait,
+    apart, borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out,
+    out, run, wait,
 };
 use super::cancel::mproc_cancel_t;
-use super::domain::{mproc_domain_t, mproc_owner_t, with_domain};
+use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
 use super::handle::mproc_handle_t;
-use crate::objects::{ElemType, Element, FetchOp, ObjectOptions, Value, ValueOptions};
+use crate::manager::value::OpenValue;
+use crate::manager::Value;
+use crate::objects::{ElemType, Element, FetchOp, ObjectOptions, ValueOptions};
 use crate::{Error, Result};
 use std::ffi::{c_char, c_int, c_void};
 
 /// One shared value: a number, a character, a bool, or a struct.
+///
+/// Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The value's
+/// lock is then held by the connection: when that is lost, it is as if its holder had died. There is no pointer and no
+/// handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
 pub struct mproc_value_t(pub(crate) Value);
 
 /// Read-modify-write: add (integers wrap around, as in C).
@@ -101,7 +107,7 @@ pub unsafe extern "C" fn mproc_value_create(
             create(
                 domain,
                 name,
-                |d, name| Value::create(d, name, &wanted),
+                |site, name| Value::create_as(site, name, &wanted),
                 |value| {
                     value_out.write(give(mproc_value_t(value)));
                 },
@@ -132,8 +138,8 @@ pub unsafe extern "C" fn mproc_value_open(
         // SAFETY: pointers are NULL or valid as documented.
         unsafe {
             let (options, name, value_out) = (copy_options(options)?, c_name(name)?, out(value_out)?);
-            let (object, expected) = expected(&options)?;
-            let value = with_domain(domain, |d| Value::open(d, name, object, expected.as_ref()))?;
+            let wanted = expected(&options)?;
+            let value = with_site(domain, |site| Value::open(site, name, &wanted))?;
             value_out.write(give(mproc_value_t(value)));
             Ok(0)
         }
@@ -161,15 +167,15 @@ pub unsafe extern "C" fn mproc_value_info(
     run(|| {
         // SAFETY: NULL or a live handle; info_out has info_size bytes.
         unsafe {
-            let value = &borrow(value)?.0;
-            let e = value.element();
+            let i = borrow(value)?.0.info()?;
+            let e = i.element;
             let info = mproc_value_info_t {
                 type_code: e.elem_type().code(),
-                flags: value.flags(),
+                flags: i.flags,
                 elem_size: e.size() as u64,
                 elem_align: e.align() as u64,
                 schema: e.schema(),
-                steals: value.steals(),
+                steals: i.steals,
                 reserved: 0,
             };
             copy_struct_out(&info, info_out, info_size)
@@ -402,14 +408,14 @@ pub unsafe extern "C" fn mproc_value_set_f64(value: *const mproc_value_t, number
 /// exactly its width) and RAW structs. Valid until the handle is closed.
 ///
 /// @param[out] ptr_out  the pointer
-/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a SNAPSHOT struct
+/// @retval MPROC_OK  @retval MPROC_EINVAL  NULL   @retval MPROC_ENOTSUP  a SNAPSHOT struct, or behind a connection
 /// Blocks: no.  Threads: any.  Fork: the same address is valid in the child.  Signals: no.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_value_ptr(value: *const mproc_value_t, ptr_out: *mut *mut c_void) -> c_int {
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (value, ptr_out) = unsafe { (borrow(value)?, out(ptr_out)?) };
-        ptr_out.write(value.0.as_ptr()?.cast());
+        ptr_out.write(value.0.near()?.as_ptr()?.cast());
         Ok(0)
     })
 }
@@ -500,18 +506,17 @@ pub unsafe extern "C" fn mproc_value_import(
         // SAFETY: NULL or valid as documented.
         unsafe {
             let (handle, options, value_out) = (borrow(handle)?, copy_options(options)?, out(value_out)?);
-            let (object, expected) = expected(&options)?;
-            value_out.write(give(mproc_value_t(Value::import(&handle.0, object, expected.as_ref())?)));
+            value_out.write(give(mproc_value_t(Value::import(&handle.0, &expected(&options)?)?)));
             Ok(0)
         }
     })
 }
 
 /// How to open a value, and what is expected of it.
-fn expected(options: &Option<mproc_value_options_t>) -> Result<(ObjectOptions, Option<Element>)> {
+fn expected(options: &Option<mproc_value_options_t>) -> Result<OpenValue> {
     let object = ObjectOptions::value(options.map_or(0, |o| o.flags))?;
     let given = options.as_ref().filter(|o| o.type_code != 0);
-    Ok((object, given.map(element).transpose()?))
+    Ok(OpenValue { object, expected: given.map(element).transpose()? })
 }
 
 fn element(o: &mproc_value_options_t) -> Result<Element> {

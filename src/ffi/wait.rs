@@ -138,18 +138,20 @@ unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<On<'a>> {
     // SAFETY: this function's contract: the condition says what the handle is.
     Ok(unsafe {
         match item.condition {
-            MPROC_WAIT_QUEUE_READABLE => On::QueueReadable(&borrow(object.cast::<mproc_queue_t>())?.0),
-            MPROC_WAIT_QUEUE_WRITABLE => On::QueueWritable(&borrow(object.cast::<mproc_queue_t>())?.0, item.size),
-            MPROC_WAIT_PIPE_READABLE => On::PipeReadable(&borrow(object.cast::<mproc_pipe_t>())?.0),
-            MPROC_WAIT_PIPE_WRITABLE => On::PipeWritable(&borrow(object.cast::<mproc_pipe_t>())?.0, item.size),
-            MPROC_WAIT_PIPE_CLOSED => On::PipeClosed(&borrow(object.cast::<mproc_pipe_t>())?.0),
-            MPROC_WAIT_LOCK => On::Lock(&borrow(object.cast::<mproc_lock_t>())?.0),
-            MPROC_WAIT_RLOCK => On::RLock(&borrow(object.cast::<mproc_rlock_t>())?.0),
-            MPROC_WAIT_SEMAPHORE => On::Semaphore(&borrow(object.cast::<mproc_semaphore_t>())?.0),
+            MPROC_WAIT_QUEUE_READABLE => On::QueueReadable(borrow(object.cast::<mproc_queue_t>())?.0.near()?),
+            MPROC_WAIT_QUEUE_WRITABLE => {
+                On::QueueWritable(borrow(object.cast::<mproc_queue_t>())?.0.near()?, item.size)
+            }
+            MPROC_WAIT_PIPE_READABLE => On::PipeReadable(borrow(object.cast::<mproc_pipe_t>())?.0.near()?),
+            MPROC_WAIT_PIPE_WRITABLE => On::PipeWritable(borrow(object.cast::<mproc_pipe_t>())?.0.near()?, item.size),
+            MPROC_WAIT_PIPE_CLOSED => On::PipeClosed(borrow(object.cast::<mproc_pipe_t>())?.0.near()?),
+            MPROC_WAIT_LOCK => On::Lock(borrow(object.cast::<mproc_lock_t>())?.0.near()?),
+            MPROC_WAIT_RLOCK => On::RLock(borrow(object.cast::<mproc_rlock_t>())?.0.near()?),
+            MPROC_WAIT_SEMAPHORE => On::Semaphore(borrow(object.cast::<mproc_semaphore_t>())?.0.near()?),
             MPROC_WAIT_EVENT => On::Event(borrow(object.cast::<mproc_event_t>())?.0.near()?),
             MPROC_WAIT_VALUE => {
                 let expected = if item.expected.is_null() { None } else { Some(bytes(item.expected, item.size)?) };
-                On::Value(&borrow(object.cast::<mproc_value_t>())?.0, expected)
+                On::Value(borrow(object.cast::<mproc_value_t>())?.0.near()?, expected)
             }
             _ => return Err(Error::invalid("unknown condition")),
         }
@@ -202,8 +204,7 @@ pub unsafe extern "C" fn mproc_value_wait(
 pub unsafe extern "C" fn mproc_value_notify(value: *const mproc_value_t, n: u32) -> c_int {
     run(|| {
         // SAFETY: NULL or a live handle.
-        unsafe { borrow(value) }?.0.notify(n);
-        Ok(0)
+        unsafe { borrow(value) }?.0.notify(n).map(|()| 0)
     })
 }
 
@@ -234,7 +235,7 @@ pub unsafe extern "C" fn mproc_queue_readable_fd(queue: *const mproc_queue_t, fd
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (queue, fd_out) = unsafe { (borrow(queue)?, out(fd_out)?) };
-        fd_out.write(queue.0.readable_fd()?);
+        fd_out.write(queue.0.near()?.readable_fd()?);
         Ok(0)
     })
 }
@@ -250,7 +251,7 @@ pub unsafe extern "C" fn mproc_queue_writable_fd(queue: *const mproc_queue_t, fd
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (queue, fd_out) = unsafe { (borrow(queue)?, out(fd_out)?) };
-        fd_out.write(queue.0.writable_fd()?);
+        fd_out.write(queue.0.near()?.writable_fd()?);
         Ok(0)
     })
 }
@@ -268,7 +269,7 @@ pub unsafe extern "C" fn mproc_pipe_readable_fd(pipe: *const mproc_pipe_t, fd_ou
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (pipe, fd_out) = unsafe { (borrow(pipe)?, out(fd_out)?) };
-        fd_out.write(pipe.0.readable_fd()?);
+        fd_out.write(pipe.0.near()?.readable_fd()?);
         Ok(0)
     })
 }
@@ -285,7 +286,7 @@ pub unsafe extern "C" fn mproc_pipe_writable_fd(pipe: *const mproc_pipe_t, fd_ou
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (pipe, fd_out) = unsafe { (borrow(pipe)?, out(fd_out)?) };
-        fd_out.write(pipe.0.writable_fd()?);
+        fd_out.write(pipe.0.near()?.writable_fd()?);
         Ok(0)
     })
 }

@@ -3,7 +3,7 @@
 use super::wire::{Reader, Writer};
 use crate::shm::header::Kind;
 use crate::shm::{Domain, Handle};
-use crate::sync::Limits;
+use crate::sync::{Cancel, Limits};
 use crate::{Error, Result};
 use std::any::Any;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub(crate) struct Reply {
     /// An object that came into being (an inner container that was followed, an iterator): the client's from here on.
     /// Its number follows the body.
     pub(crate) made: Option<Arc<dyn Served>>,
+    /// Set when the client is gone, and only then: for what neither a timeout nor the client's cancel ends.
+    pub(crate) gone: Option<Cancel>,
 }
 
 /// An object (or something made from one) that a server has.
@@ -91,7 +93,20 @@ pub(crate) struct Making<'a> {
 /// Makes a new anonymous object from what its [`super::Kindred::put_new`] wrote.
 pub(crate) fn create(kind: Kind, making: &Making, options: &mut Reader) -> Result<Arc<dyn Served>> {
     match kind {
+        Kind::Lock => super::lock::create(making, options),
+        Kind::Value => super::value::create(making, options),
+        Kind::Array => super::array::create(making, options),
+        Kind::Queue => super::queue::create(making, options),
+        Kind::Pipe => super::pipe::create(making, options),
+        Kind::RLock => super::rlock::create(making, options),
+        Kind::RwLock => super::rwlock::create(making, options),
+        Kind::Semaphore => super::semaphore::create(making, options),
+        Kind::Condition => super::condition::create(making, options),
         Kind::Event => super::event::create(making, options),
+        Kind::Barrier => super::barrier::create(making, options),
+        Kind::Dict => super::dict::create(making, options),
+        Kind::List => super::list::create(making, options),
+        Kind::Namespace => super::namespace::create(making, options),
         _ => Err(Error::NotSupported("a manager does not make this kind of object yet")),
     }
 }
@@ -99,7 +114,20 @@ pub(crate) fn create(kind: Kind, making: &Making, options: &mut Reader) -> Resul
 /// Opens an object as another member, with the options it was made with; the handle opens it for that member.
 pub(crate) fn join(kind: Kind, making: &Making, handle: &Handle, options: &mut Reader) -> Result<Arc<dyn Served>> {
     match kind {
+        Kind::Lock => super::lock::join(making, handle, options),
+        Kind::Value => super::value::join(making, handle, options),
+        Kind::Array => super::array::join(making, handle, options),
+        Kind::Queue => super::queue::join(making, handle, options),
+        Kind::Pipe => super::pipe::join(making, handle, options),
+        Kind::RLock => super::rlock::join(making, handle, options),
+        Kind::RwLock => super::rwlock::join(making, handle, options),
+        Kind::Semaphore => super::semaphore::join(making, handle, options),
+        Kind::Condition => super::condition::join(making, handle, options),
         Kind::Event => super::event::join(making, handle, options),
+        Kind::Barrier => super::barrier::join(making, handle, options),
+        Kind::Dict => super::dict::join(making, handle, options),
+        Kind::List => super::list::join(making, handle, options),
+        Kind::Namespace => super::namespace::join(making, handle, options),
         _ => Err(Error::NotSupported("a manager does not make this kind of object yet")),
     }
 }

@@ -230,6 +230,11 @@ impl<'a> Reader<'a> {
         Reference::decode(self.bytes()?).ok_or(Error::Protocol("not a reference"))
     }
 
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.0.len()
+    }
+
     /// What is left.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)

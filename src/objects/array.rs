@@ -226,16 +226,7 @@ impl Array {
     /// # Errors
     /// [`Error::Range`] if a coordinate, or their number, does not fit.
     pub fn index(&self, indices: &[usize]) -> Result<usize> {
-        if indices.len() != self.shape.len() {
-            return Err(Error::Range { index: indices.len(), len: self.shape.len() });
-        }
-        indices.iter().zip(&self.shape).try_fold(0, |flat, (&index, &len)| {
-            if index < len {
-                Ok(flat * len + index)
-            } else {
-                Err(Error::Range { index, len })
-            }
-        })
+        flat_index(&self.shape, indices)
     }
 
     /// Reads one element into `to`, which is all initialised on success.
@@ -317,22 +308,18 @@ impl Array {
         }
     }
 
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.data + self.len * self.element.size()) as u64
+    }
+
     fn check_index(&self, index: usize) -> Result<()> {
-        if index < self.len {
-            return Ok(());
-        }
-        Err(Error::Range { index, len: self.len })
+        check_index(self.len, index)
     }
 
     /// Checks a run and returns the offset of its first element.
     fn run(&self, start: usize, count: usize, bytes: usize) -> Result<usize> {
-        match start.checked_add(count) {
-            Some(end) if end <= self.len => {}
-            end => return Err(Error::Range { index: end.unwrap_or(usize::MAX), len: self.len }),
-        }
-        if bytes != count * self.element.size() {
-            return Err(Error::Type("the buffer's size is not that of the elements"));
-        }
+        check_run(self.len, &self.element, start, count, bytes)?;
         Ok(self.data + start * self.element.size())
     }
 
@@ -409,6 +396,41 @@ impl Array {
     pub fn lock_owner(&self) -> Result<Option<Owner>> {
         self.lock.owner(self.segment.domain())
     }
+}
+
+/// The flat index of a multi-dimensional one.
+pub(crate) fn flat_index(shape: &[usize], indices: &[usize]) -> Result<usize> {
+    if indices.len() != shape.len() {
+        return Err(Error::Range { index: indices.len(), len: shape.len() });
+    }
+    indices.iter().zip(shape).try_fold(0, |flat, (&index, &len)| {
+        if index < len {
+            Ok(flat * len + index)
+        } else {
+            Err(Error::Range { index, len })
+        }
+    })
+}
+
+/// Whether an array of `len` elements has this one.
+pub(crate) fn check_index(len: usize, index: usize) -> Result<()> {
+    if index < len {
+        return Ok(());
+    }
+    Err(Error::Range { index, len })
+}
+
+/// Whether an array of `len` elements has this run, and so many bytes are those of its elements.
+pub(crate) fn check_run(len: usize, element: &Element, start: usize, count: usize, bytes: usize) -> Result<()> {
+    match start.checked_add(count) {
+        Some(end) if end <= len => {}
+        end => return Err(Error::Range { index: end.unwrap_or(usize::MAX), len }),
+    }
+    // No overflow: the array has at least as many elements.
+    if bytes != count * element.size() {
+        return Err(Error::Type("the buffer's size is not that of the elements"));
+    }
+    Ok(())
 }
 
 /// Where things are in an array's segment.

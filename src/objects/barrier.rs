@@ -3,7 +3,7 @@
 use super::options::{create_or_open, ObjectOptions};
 use crate::shm::header::{self, Header};
 use crate::shm::{every, Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, Word64, TABLE};
-use crate::sync::raw::{self, BarrierWords, Env, Fail, Stop};
+use crate::sync::raw::{self, Arrival, BarrierWords, Env, Fail, Place, Stop};
 use crate::sync::{Limits, Manner, Wait};
 use crate::sys::clock;
 use crate::{Error, Result};
@@ -185,16 +185,39 @@ impl Barrier {
     fn wait_for(&self, limits: Limits, action: Option<impl FnOnce() -> bool>) -> Result<u32> {
         let domain = self.segment.domain();
         let me = domain.tenant()?;
-        let env = Wait::for_event(domain, limits, self.manner);
         let mut action = action.map(|action| {
             move || {
                 let good = action();
                 (domain.tenant_if_joined() == Some(me)).then_some(good)
             }
         });
+        self.while_full(limits, |env, due| self.barrier.wait(me, env, limits.is_try(), due, &mut action))
+    }
+
+    /// As [`Barrier::wait_with`], for an action that runs elsewhere: if this is the last to come, it is told so, and
+    /// nobody passes before [`Barrier::acted`].
+    pub(crate) fn come(&self, limits: Limits) -> Result<Arrival> {
+        let me = self.segment.domain().tenant()?;
+        self.while_full(limits, |env, due| self.barrier.come(me, env, limits.is_try(), due, true))
+    }
+
+    /// The action has run; `false` breaks the barrier.
+    pub(crate) fn acted(&self, place: Place, good: bool) -> Result<u32> {
+        let domain = self.segment.domain();
+        Ok(self.barrier.acted(domain.tenant()?, &Wait::never(domain, self.manner), place, good)?)
+    }
+
+    /// Does something that needs a place, which may be scarce for a moment. `due` says whether it is time to look for
+    /// the dead.
+    fn while_full<T>(
+        &self,
+        limits: Limits,
+        mut f: impl FnMut(&Wait, &dyn Fn() -> bool) -> std::result::Result<T, Fail>,
+    ) -> Result<T> {
+        let env = Wait::for_event(self.segment.domain(), limits, self.manner);
         loop {
-            let waited = self.barrier.wait(me, &env, limits.is_try(), || every(&self.looked, 50), &mut action);
-            if waited != Err(Fail::Full) {
+            let waited = f(&env, &|| every(&self.looked, 50));
+            if !matches!(waited, Err(Fail::Full)) {
                 return Ok(waited?);
             }
             match env.stop() {
@@ -253,6 +276,16 @@ impl Barrier {
             return Err(Error::NotOwner);
         }
         Ok(())
+    }
+
+    /// How many have to come.
+    pub(crate) fn parties(&self) -> u32 {
+        self.parties
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        shape(self.parties).map_or(0, |shape| shape.len)
     }
 
     /// What it is like.

@@ -6,7 +6,7 @@ use super::rlock::RLock;
 use crate::shm::header::{self, Header};
 use crate::shm::{every, Domain, Handle, Row32, Row64, Segment, Shape, Source, Word64};
 use crate::sync::raw;
-use crate::sync::{Limits, Manner, RecursiveMutex, Token, Wait};
+use crate::sync::{Cancel, Limits, Manner, RecursiveMutex, Timeout, Token, Wait};
 use crate::sys::crash::{mutant, Mutant};
 use crate::{Acquired, Error, Result};
 
@@ -76,6 +76,15 @@ pub(crate) const SHAPE: Shape = Shape::plain((AT_STATES + TICKETS * 4) as u64);
 type Binding = (u32, u64);
 
 impl ConditionLock {
+    /// Another handle on the same lock.
+    pub(crate) fn share(&self) -> Result<ConditionLock> {
+        Ok(match self {
+            ConditionLock::Own => ConditionLock::Own,
+            ConditionLock::Lock(lock) => ConditionLock::Lock(lock.share()?),
+            ConditionLock::RLock(rlock) => ConditionLock::RLock(rlock.share()?),
+        })
+    }
+
     fn binding(&self, domain: &Domain) -> Result<Binding> {
         let (kind, segment) = match self {
             ConditionLock::Own => return Ok((0, 0)),
@@ -190,7 +199,7 @@ impl Condition {
         self.lock_owned(Token::given(token)?, limits)
     }
 
-    fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
+    pub(crate) fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
         match &self.lock {
             Bound::Own(mutex) => Ok(counted(&self.segment, mutex.lock(self.segment.domain(), token, limits)?)),
             Bound::Lock(lock) => lock.lock(limits),
@@ -214,7 +223,7 @@ impl Condition {
         self.unlock_owned(Token::given(token)?)
     }
 
-    fn unlock_owned(&self, token: Token) -> Result<()> {
+    pub(crate) fn unlock_owned(&self, token: Token) -> Result<()> {
         match &self.lock {
             Bound::Lock(lock) => lock.unlock(),
             Bound::Own(mutex) => mutex.unlock(self.segment.domain(), token),
@@ -229,7 +238,7 @@ impl Condition {
     /// [`Error::TimedOut`], [`Error::Canceled`], [`Error::Interrupted`] with the lock held again;
     /// [`Error::NotOwner`], [`Error::Full`].
     pub fn wait(&self, limits: Limits) -> Result<Acquired> {
-        self.wait_owned(Token::of_thread(), limits)
+        self.wait_owned(Token::of_thread(), limits, None)
     }
 
     /// As [`Condition::wait`], for an owner that the caller names.
@@ -237,10 +246,12 @@ impl Condition {
     /// # Errors
     /// As [`Condition::wait`]; [`Error::Invalid`].
     pub fn wait_as(&self, token: u64, limits: Limits) -> Result<Acquired> {
-        self.wait_owned(Token::given(token)?, limits)
+        self.wait_owned(Token::given(token)?, limits, None)
     }
 
-    fn wait_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
+    /// `gone` says that whoever waits here for another process need not go on: that is as a death, with the lock or
+    /// without it.
+    pub(crate) fn wait_owned(&self, token: Token, limits: Limits, gone: Option<&Cancel>) -> Result<Acquired> {
         let domain = self.segment.domain();
         let me = domain.tenant()?;
         let levels = self.levels(token)?;
@@ -256,8 +267,8 @@ impl Condition {
             return Err(error);
         }
         let waited = self.condition.wait(&ticket, me, &env, || every(&self.swept, 50));
-        let locked = self.lock_again(token, if mutant(Mutant::OneLevel) { 1 } else { levels });
-        if waited.is_ok() {
+        let locked = self.lock_again(token, if mutant(Mutant::OneLevel) { 1 } else { levels }, gone);
+        if waited.is_ok() && locked != Err(Error::Canceled) {
             // Only now: whoever dies before has not made use of the notification, and it passes on.
             self.condition.leave(ticket);
         }
@@ -288,15 +299,16 @@ impl Condition {
     }
 
     /// Takes the lock again, however long that takes: the caller relies on having it.
-    fn lock_again(&self, token: Token, levels: u32) -> Result<Acquired> {
+    fn lock_again(&self, token: Token, levels: u32, gone: Option<&Cancel>) -> Result<Acquired> {
         let domain = self.segment.domain();
+        let limits = Limits::new(Timeout::Forever, gone);
         loop {
             let locked = match &self.lock {
                 Bound::Own(mutex) => {
-                    mutex.lock_levels(domain, token, levels, Limits::forever()).map(|got| counted(&self.segment, got))
+                    mutex.lock_levels(domain, token, levels, limits).map(|got| counted(&self.segment, got))
                 }
-                Bound::RLock(rlock) => rlock.lock_levels(token, levels),
-                Bound::Lock(lock) => lock.lock(Limits::forever()),
+                Bound::RLock(rlock) => rlock.lock_levels(token, levels, limits),
+                Bound::Lock(lock) => lock.lock(limits),
             };
             if locked != Err(Error::Interrupted) {
                 return locked;

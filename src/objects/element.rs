@@ -191,7 +191,7 @@ impl Element {
     }
 
     /// Fails unless an object with this element is what the opener expects.
-    pub(super) fn matches(&self, expected: &Element) -> Result<()> {
+    pub(crate) fn matches(&self, expected: &Element) -> Result<()> {
         if self.elem_type != expected.elem_type {
             return Err(Error::Type("another element type"));
         }

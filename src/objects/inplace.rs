@@ -22,7 +22,6 @@ use crate::sync::Limits;
 use crate::sys::{clock, crash};
 use crate::{Error, Result};
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 /// Each handle looks for dead owners at most so often.
@@ -195,18 +194,19 @@ impl<const POLLED: bool> Ring<POLLED> {
 
     // --- consumers -----------------------------------------------------------------------------------
 
-    /// Takes the message at the front and keeps it where it is; `over` as in [`Ring::wait_message`].
+    /// Takes the message at the front, unless `copy(offset, length)` fails, and keeps it where it is; `over` as in
+    /// [`Ring::wait_message`].
     pub(super) fn hold(
         &self,
         limits: Limits,
-        mut copy: Option<&mut [MaybeUninit<u8>]>,
+        mut copy: impl FnMut(usize, usize) -> Result<()>,
         over: impl Fn() -> Result<Option<Error>>,
     ) -> Result<View> {
-        let found = self.wait_message(limits, || self.try_hold(copy.as_deref_mut()), over)?;
+        let found = self.wait_message(limits, || self.try_hold(&mut copy), over)?;
         self.view(self.holds.insert(found.position), found.record.len, found.record.state == State::Again)
     }
 
-    fn try_hold(&self, copy: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Found>> {
+    fn try_hold(&self, copy: &mut impl FnMut(usize, usize) -> Result<()>) -> Result<Option<Found>> {
         self.segment.check()?;
         let inside = self.enter_get()?;
         if self.state.load(Ordering::Acquire) >= CLOSED {
@@ -227,15 +227,11 @@ impl<const POLLED: bool> Ring<POLLED> {
         held
     }
 
-    fn hold_next(&self, copy: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Found>> {
+    fn hold_next(&self, copy: &mut impl FnMut(usize, usize) -> Result<()>) -> Result<Option<Found>> {
         let me = self.segment.domain().me()?.word();
         let Some(found) = self.find()? else { return Ok(None) };
-        let len = found.record.len;
-        if let Some(to) = copy {
-            let to = to.get_mut(..len).ok_or(Error::MessageSize { needed: len })?;
-            self.region().read(self.offset(found.position) + PREFIX, to)?;
-        }
-        self.set(found.position, Record::owned(State::Held, len, me))?;
+        copy(self.offset(found.position) + PREFIX, found.record.len)?;
+        self.set(found.position, Record::owned(State::Held, found.record.len, me))?;
         self.go_past(&found)?;
         Ok(Some(found))
     }

@@ -1,8 +1,8 @@
 //! The lock as an object of its own.
 
-use super::options::{create_or_open, ObjectOptions, UserLock};
+use super::options::{create_or_open, next_token, ObjectOptions, UserLock, AT_FENCING};
 use crate::shm::header::{self, Header};
-use crate::shm::{Domain, Handle, Segment, Shape, Source, Word32};
+use crate::shm::{Domain, Handle, Segment, Shape, Source, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner};
 use crate::{Acquired, Error, Owner, Result};
@@ -12,6 +12,7 @@ use crate::{Acquired, Error, Owner, Result};
 pub struct Lock {
     segment: Segment,
     lock: UserLock,
+    fencing: Word64,
     any_release: bool,
     options: ObjectOptions,
 }
@@ -81,7 +82,8 @@ impl Lock {
     }
 
     fn on(segment: Segment, any_release: bool, options: ObjectOptions) -> Result<Lock> {
-        Ok(Lock { lock: UserLock::new(&segment, options)?, segment, any_release, options })
+        let (lock, fencing) = (UserLock::new(&segment, options)?, segment.region().word64(AT_FENCING)?);
+        Ok(Lock { lock, fencing, segment, any_release, options })
     }
 
     /// Another handle on the same lock.
@@ -134,6 +136,23 @@ impl Lock {
     /// Releases the lock that this process holds, whoever else may.
     pub(super) fn unlock_own(&self) -> Result<()> {
         self.lock.unlock(&self.segment)
+    }
+
+    /// A number greater than every earlier one of this lock, for who holds it: what is told to others with it can be
+    /// refused by them once they have seen a greater one.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotOwner`] if this process does not hold it.
+    pub fn token(&self) -> Result<u64> {
+        if !self.is_mine()? {
+            return Err(Error::NotOwner);
+        }
+        next_token(&self.fencing)
+    }
+
+    /// Whether any process may release it.
+    pub(crate) fn any_release(&self) -> bool {
+        self.any_release
     }
 
     /// Whether it could be had; `ask`: also if its holder is dead.

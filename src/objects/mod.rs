@@ -48,6 +48,7 @@ pub use many::{wait_any, On, WAIT_MOST};
 pub use namespace::Namespace;
 pub use options::ObjectOptions;
 pub use passing::{Exit, Process, Spawn};
+pub(crate) use pipe::WholePipe;
 pub use pipe::{End, Pipe, PipeInfo, PipeOptions};
 pub use presence::Peer;
 pub use queue::{Queue, QueueInfo, QueueOptions};

@@ -107,6 +107,14 @@ impl Namespace {
         self.0.set(&key(name)?, value)
     }
 
+    /// As [`Namespace::set`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// As [`Dict::set_if_token`].
+    pub fn set_if_token(&self, name: &str, value: &Encoded, token: u64) -> Result<()> {
+        self.0.set_if_token(&key(name)?, value, token)
+    }
+
     /// Whether there is such an attribute.
     ///
     /// # Errors
@@ -121,6 +129,14 @@ impl Namespace {
     /// As [`Namespace::get`].
     pub fn delete(&self, name: &str) -> Result<()> {
         self.0.delete(&key(name)?)
+    }
+
+    /// As [`Namespace::delete`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// As [`Dict::delete_if_token`].
+    pub fn delete_if_token(&self, name: &str, token: u64) -> Result<()> {
+        self.0.delete_if_token(&key(name)?, token)
     }
 
     /// Adds to a number: see [`Dict::add`].

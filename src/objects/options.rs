@@ -1,9 +1,10 @@
 //! Options and steps that all kinds of object share.
 
-use crate::shm::{header, Created, Domain, Segment, Word32};
+use crate::shm::{header, Created, Domain, Segment, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner, Mutex};
 use crate::{Acquired, Error, Owner, Result};
+use std::sync::atomic::Ordering;
 
 /// Options of every object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,6 +99,17 @@ pub(super) fn counted(segment: &Segment, acquired: Acquired) -> Acquired {
         segment.count_steal();
     }
     acquired
+}
+
+/// u64: fencing tokens that were given out, on the line of the lock that the user sees.
+pub(super) const AT_FENCING: usize = header::AT_USER_LOCK + 24;
+
+/// The next fencing token, for a caller who holds the lock to which `counter` belongs.
+pub(super) fn next_token(counter: &Word64) -> Result<u64> {
+    match counter.fetch_add(1, Ordering::Relaxed).wrapping_add(1) {
+        0 => Err(Error::Overflow("2^64 fencing tokens were given out")),
+        token => Ok(token),
+    }
 }
 
 /// The lock a user sees on an object.

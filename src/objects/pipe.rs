@@ -45,6 +45,17 @@ impl PipeOptions {
     fn flags(&self) -> u64 {
         u64::from(self.one_way) * ONE_WAY + u64::from(self.exclusive) * EXCLUSIVE + u64::from(self.pollable) * POLLABLE
     }
+
+    /// Whether a pipe with this capacity and these modes is what is wanted.
+    pub(crate) fn accept(&self, found: &PipeOptions) -> Result<()> {
+        if self.capacity_bytes != 0 && ring::capacity(self.capacity_bytes)? != found.capacity_bytes {
+            return Err(Error::Type("another capacity"));
+        }
+        if self.flags() & !found.flags() != 0 {
+            return Err(Error::Type("the pipe was not created with that mode"));
+        }
+        Ok(())
+    }
 }
 
 /// An end of a pipe.
@@ -116,11 +127,108 @@ struct Params {
 }
 
 impl Params {
+    /// As they would have to be asked for.
+    fn options(&self) -> PipeOptions {
+        PipeOptions {
+            object: ObjectOptions::default(),
+            capacity_bytes: self.capacity,
+            one_way: self.flags & ONE_WAY != 0,
+            exclusive: self.flags & EXCLUSIVE != 0,
+            pollable: self.flags & POLLABLE != 0,
+        }
+    }
+
     fn shape(&self) -> Shape {
         let rings = if self.flags & ONE_WAY != 0 { 1 } else { 2 };
         let bells = if self.flags & POLLABLE != 0 { ring::BELLS as u64 } else { 0 };
         let len = header::PAGE as u64 + rings * (bells + self.capacity);
         Shape { rings, ring: self.capacity, ..Shape::plain(len) }
+    }
+}
+
+/// A pipe without having either end: what keeps it while nobody has one.
+pub(crate) struct WholePipe {
+    segment: Segment,
+    params: Params,
+    object: ObjectOptions,
+}
+
+impl WholePipe {
+    /// Creates a pipe, named or anonymous; the flag says whether an existing one was opened.
+    ///
+    /// # Errors
+    /// As [`Pipe::create`].
+    pub(crate) fn create(domain: &Domain, name: Option<&str>, options: &PipeOptions) -> Result<(WholePipe, bool)> {
+        let params = Params { capacity: ring::capacity(options.capacity_bytes)?, flags: options.flags() };
+        create_or_open(
+            name,
+            options.object,
+            || {
+                Segment::create(
+                    domain,
+                    name,
+                    header::Kind::Pipe,
+                    options.object.header_flags(),
+                    params.shape(),
+                    |h| {
+                        h.put_u64(AT_CAPACITY, params.capacity);
+                        h.put_u64(AT_FLAGS, params.flags);
+                    },
+                    |_| Ok(()),
+                )
+            },
+            |name| WholePipe::attach(Source::Name(domain, name), options),
+            |segment| Ok(WholePipe { segment, params, object: options.object }),
+        )
+    }
+
+    /// Opens the pipe that a handle leads to, whatever end it is on.
+    ///
+    /// # Errors
+    /// As [`Pipe::import`].
+    pub(crate) fn import(handle: &Handle, options: &PipeOptions) -> Result<WholePipe> {
+        WholePipe::attach(Source::Handle(handle), options)
+    }
+
+    /// A handle on an end, or on neither, that can travel.
+    ///
+    /// # Errors
+    /// As [`Pipe::export`].
+    pub(crate) fn export(&self, end: Option<End>) -> Result<Handle> {
+        self.segment.export(end.map(End::role))
+    }
+
+    /// Takes an end.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
+    pub(crate) fn end(&self, end: End) -> Result<Pipe> {
+        Pipe::on(&self.segment, self.params, self.object, end)
+    }
+
+    /// Capacity and modes.
+    pub(crate) fn options(&self) -> PipeOptions {
+        self.params.options()
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.params.shape().len
+    }
+
+    fn attach(source: Source, options: &PipeOptions) -> Result<WholePipe> {
+        let mut found = None;
+        let segment = Segment::open(source, header::Kind::Pipe, |h| {
+            let params = Params { capacity: h.u64(AT_CAPACITY), flags: h.u64(AT_FLAGS) };
+            if !ring::is_capacity(params.capacity) || params.flags & !(ONE_WAY | EXCLUSIVE | POLLABLE) != 0 {
+                return Err(Error::Corrupt("impossible bounds of a pipe"));
+            }
+            options.accept(&params.options())?;
+            found = Some(params);
+            Ok(params.shape())
+        })?;
+        let params = found.ok_or(Error::Corrupt("no parameters"))?;
+        Ok(WholePipe { segment, params, object: options.object })
     }
 }
 
@@ -154,28 +262,8 @@ impl Pipe {
         options: &PipeOptions,
         wanted: [bool; 2],
     ) -> Result<([Option<Pipe>; 2], bool)> {
-        let params = Params { capacity: ring::capacity(options.capacity_bytes)?, flags: options.flags() };
-        let ((segment, params), existed) = create_or_open(
-            name,
-            options.object,
-            || {
-                Segment::create(
-                    domain,
-                    name,
-                    header::Kind::Pipe,
-                    options.object.header_flags(),
-                    params.shape(),
-                    |h| {
-                        h.put_u64(AT_CAPACITY, params.capacity);
-                        h.put_u64(AT_FLAGS, params.flags);
-                    },
-                    |_| Ok(()),
-                )
-            },
-            |name| Pipe::attach(Source::Name(domain, name), options),
-            |segment| Ok((segment, params)),
-        )?;
-        let open = |end: End| wanted[end as usize].then(|| Pipe::on(&segment, params, options.object, end)).transpose();
+        let (whole, existed) = WholePipe::create(domain, name, options)?;
+        let open = |end: End| wanted[end as usize].then(|| whole.end(end)).transpose();
         Ok(([open(End::Zero)?, open(End::One)?], existed))
     }
 
@@ -184,8 +272,7 @@ impl Pipe {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Kind`], [`Error::Type`], [`Error::Name`] …
     pub fn open(domain: &Domain, name: &str, end: End, options: &PipeOptions) -> Result<Pipe> {
-        let (segment, params) = Pipe::attach(Source::Name(domain, name), options)?;
-        Pipe::on(&segment, params, options.object, end)
+        WholePipe::attach(Source::Name(domain, name), options)?.end(end)
     }
 
     /// Opens the end that a handle leads to.
@@ -193,9 +280,9 @@ impl Pipe {
     /// # Errors
     /// As [`Pipe::open`], and [`Error::Access`].
     pub fn import(handle: &Handle, options: &PipeOptions) -> Result<Pipe> {
-        let (segment, params) = Pipe::attach(Source::Handle(handle), options)?;
+        let whole = WholePipe::import(handle, options)?;
         let end = End::BOTH.into_iter().find(|end| handle.role() == Some(end.role()));
-        Pipe::on(&segment, params, options.object, end.ok_or(Error::Corrupt("a handle on a pipe without an end"))?)
+        whole.end(end.ok_or(Error::Corrupt("a handle on a pipe without an end"))?)
     }
 
     /// A handle on this end that can travel to other processes, and keeps the end open.
@@ -204,25 +291,6 @@ impl Pipe {
     /// [`Error::NotSupported`] if the file cannot be opened again, [`Error::Sys`].
     pub fn export(&self) -> Result<Handle> {
         self.segment.export(Some(self.end.role()))
-    }
-
-    fn attach(source: Source, options: &PipeOptions) -> Result<(Segment, Params)> {
-        let mut found = None;
-        let segment = Segment::open(source, header::Kind::Pipe, |h| {
-            let params = Params { capacity: h.u64(AT_CAPACITY), flags: h.u64(AT_FLAGS) };
-            if !ring::is_capacity(params.capacity) || params.flags & !(ONE_WAY | EXCLUSIVE | POLLABLE) != 0 {
-                return Err(Error::Corrupt("impossible bounds of a pipe"));
-            }
-            if options.capacity_bytes != 0 && ring::capacity(options.capacity_bytes)? != params.capacity {
-                return Err(Error::Type("another capacity"));
-            }
-            if options.flags() & !params.flags != 0 {
-                return Err(Error::Type("the pipe was not created with that mode"));
-            }
-            found = Some(params);
-            Ok(params.shape())
-        })?;
-        Ok((segment, found.ok_or(Error::Corrupt("no parameters"))?))
     }
 
     fn on(segment: &Segment, params: Params, object: ObjectOptions, end: End) -> Result<Pipe> {
@@ -319,7 +387,15 @@ impl Pipe {
     /// # Errors
     /// As [`Pipe::recv_into`], but for the size.
     pub fn recv(&self, limits: Limits) -> Result<Vec<u8>> {
-        self.incoming()?.get(limits, |_| Ok(()), || self.over())
+        self.recv_up_to(usize::MAX, limits)
+    }
+
+    /// Takes the next message, if it has `most` bytes or less.
+    ///
+    /// # Errors
+    /// As [`Pipe::recv_into`].
+    pub(crate) fn recv_up_to(&self, most: usize, limits: Limits) -> Result<Vec<u8>> {
+        self.incoming()?.get(most, limits, |_| Ok(()), || self.over())
     }
 
     /// Waits until there is a message, and leaves it there.
@@ -395,7 +471,7 @@ impl Pipe {
     /// # Errors
     /// As [`Pipe::recv_into`], but for the size.
     pub fn peek(&self, limits: Limits) -> Result<View> {
-        self.incoming()?.hold(limits, None, || self.over())
+        self.incoming()?.hold(limits, |_, _| Ok(()), || self.over())
     }
 
     /// A message that was read in place is done.

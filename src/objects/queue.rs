@@ -8,7 +8,7 @@ use super::ring::{self, Place, Ring, CLOSED, DRAINING};
 use super::tasks::{self, Tasks};
 use super::view::View;
 use super::Acquired;
-use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source, Word32};
+use crate::shm::{header, Domain, Handle, Holding, Role, Segment, Shape, Source, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{EventCount, Limits, Manner};
 use crate::{Error, Result};
@@ -30,6 +30,8 @@ pub(crate) const AT_PRODUCERS: usize = AT_RING + ring::WORDS;
 pub(crate) const AT_ABANDONED: usize = AT_PRODUCERS + 128;
 pub(crate) const AT_FINISHED: usize = AT_PRODUCERS + 256;
 pub(crate) const AT_DONE: usize = AT_PRODUCERS + 264;
+/// u64: the greatest fencing token with which something was put.
+pub(crate) const AT_FENCE: usize = AT_PRODUCERS + 384;
 /// The table of unfinished messages, if there is one.
 pub(crate) const AT_TABLE: usize = header::PAGE;
 
@@ -53,6 +55,20 @@ pub struct QueueOptions {
 impl QueueOptions {
     fn flags(&self) -> u64 {
         u64::from(self.lease) * LEASE + u64::from(self.joinable) * JOINABLE + u64::from(self.pollable) * POLLABLE
+    }
+
+    /// Whether a queue with these bounds and modes is what is wanted.
+    pub(crate) fn accept(&self, found: &QueueOptions) -> Result<()> {
+        if self.capacity_bytes != 0 && ring::capacity(self.capacity_bytes)? != found.capacity_bytes {
+            return Err(Error::Type("another capacity"));
+        }
+        if self.max_items != 0 && self.max_items != found.max_items {
+            return Err(Error::Type("another bound on items"));
+        }
+        if self.flags() & !found.flags() != 0 {
+            return Err(Error::Type("the queue was not created with that mode"));
+        }
+        Ok(())
     }
 }
 
@@ -104,6 +120,18 @@ impl Params {
         Shape { rings: 1, ring: self.capacity, ..Shape::plain(len) }
     }
 
+    /// As they would have to be asked for.
+    fn options(&self) -> QueueOptions {
+        QueueOptions {
+            object: ObjectOptions::default(),
+            capacity_bytes: self.capacity,
+            max_items: self.max_items,
+            lease: self.flags & LEASE != 0,
+            joinable: self.flags & JOINABLE != 0,
+            pollable: self.flags & POLLABLE != 0,
+        }
+    }
+
     /// Where the bells are, if there are any.
     fn bells_at(&self) -> usize {
         let table = if self.flags & JOINABLE != 0 { tasks::TABLE } else { 0 };
@@ -117,6 +145,7 @@ pub struct Queue {
     params: Params,
     object: ObjectOptions,
     tasks: Option<Tasks>,
+    fence: Word64,
     /// Counts occasions on which everything may have been done.
     finished: Word32,
     done: EventCount,
@@ -193,6 +222,11 @@ impl Queue {
         Ok(queue)
     }
 
+    /// Whether it is a producer's handle.
+    pub(crate) fn is_producing(&self) -> bool {
+        self.producing.is_some()
+    }
+
     fn attach(source: Source, options: &QueueOptions) -> Result<Queue> {
         let mut found = None;
         let segment = Segment::open(source, header::Kind::Queue, |h| {
@@ -200,16 +234,8 @@ impl Queue {
             let possible = ring::is_capacity(capacity) && flags & !(LEASE | JOINABLE | POLLABLE) == 0;
             let max_items = u32::try_from(max_items).ok().filter(|_| possible);
             let max_items = max_items.ok_or(Error::Corrupt("impossible bounds of a queue"))?;
-            if options.capacity_bytes != 0 && ring::capacity(options.capacity_bytes)? != capacity {
-                return Err(Error::Type("another capacity"));
-            }
-            if options.max_items != 0 && options.max_items != max_items {
-                return Err(Error::Type("another bound on items"));
-            }
-            if options.flags() & !flags != 0 {
-                return Err(Error::Type("the queue was not created with that mode"));
-            }
             let params = Params { capacity, max_items, flags };
+            options.accept(&params.options())?;
             found = Some(params);
             Ok(params.shape())
         })?;
@@ -233,6 +259,7 @@ impl Queue {
             params,
             object,
             tasks: joinable.then(|| Tasks::new(segment, AT_TABLE, AT_ABANDONED)).transpose()?,
+            fence: r.word64(AT_FENCE)?,
             finished: r.word32(AT_FINISHED)?,
             done: EventCount::new(r, AT_DONE, manner)?,
             producing: None,
@@ -248,6 +275,18 @@ impl Queue {
     pub fn put(&self, message: &[u8], limits: Limits) -> Result<()> {
         self.ring.pace.forget();
         self.ring.put(message, limits, || self.ring.look_for_room())
+    }
+
+    /// Puts a message at the end, unless something was put with a greater fencing token.
+    ///
+    /// # Errors
+    /// As [`Queue::put`], and [`Error::Fenced`]; [`Error::Invalid`] for token 0.
+    pub fn put_if_token(&self, message: &[u8], token: u64, limits: Limits) -> Result<()> {
+        if token == 0 {
+            return Err(Error::invalid("no lock has ever given out the fencing token 0"));
+        }
+        self.ring.pace.forget();
+        self.ring.put_fenced(message, &self.fence, token, limits, || self.ring.look_for_room())
     }
 
     /// Puts `count` messages, in order; also says how many are in.
@@ -314,8 +353,16 @@ impl Queue {
     /// # Errors
     /// As [`Queue::get_into`], but for the size.
     pub fn get(&self, limits: Limits) -> Result<Vec<u8>> {
+        self.get_up_to(usize::MAX, limits)
+    }
+
+    /// Takes the message at the front, if it has `most` bytes or less.
+    ///
+    /// # Errors
+    /// As [`Queue::get_into`].
+    pub(crate) fn get_up_to(&self, most: usize, limits: Limits) -> Result<Vec<u8>> {
         self.refuse_lease()?;
-        self.ring.get(limits, |n| self.account(n), || self.over())
+        self.ring.get(most, limits, |n| self.account(n), || self.over())
     }
 
     /// Takes the messages at the front, as many as are there, fit and have a place in `lens`: one after the
@@ -333,7 +380,7 @@ impl Queue {
         if lens.is_empty() {
             return Err(Error::invalid("max is 0"));
         }
-        let mut some = || {
+        let some = || {
             let (mut count, mut end) = (0, 0);
             self.ring.try_get(
                 lens.len(),
@@ -350,8 +397,50 @@ impl Queue {
             )?;
             Ok((count > 0).then_some(count))
         };
+        self.get_some(limits, some)
+    }
+
+    /// As [`Queue::get_many_into`], each message into a vector of its own: `max` at most, and as many as have `most`
+    /// bytes together, each rounded up to 8; of those after the first, only what has `enough` bytes with those before.
+    ///
+    /// # Errors
+    /// As [`Queue::get_many_into`].
+    pub(crate) fn get_many_up_to(
+        &self,
+        max: usize,
+        most: usize,
+        enough: usize,
+        limits: Limits,
+    ) -> Result<Vec<Vec<u8>>> {
+        self.refuse_lease()?;
+        if max == 0 {
+            return Err(Error::invalid("max is 0"));
+        }
+        let some = || {
+            let (mut taken, mut end) = (Vec::new(), 0usize);
+            self.ring.try_get(
+                max,
+                |at, len| {
+                    let first = taken.is_empty();
+                    let bound = if first { most } else { most.min(enough) };
+                    if end.saturating_add(len) > bound {
+                        return if first { Err(Error::MessageSize { needed: len }) } else { Ok(false) };
+                    }
+                    taken.push(self.ring.region().read_vec(at, len)?);
+                    end = (end + len).next_multiple_of(8);
+                    Ok(true)
+                },
+                |n| self.account(n),
+            )?;
+            Ok((!taken.is_empty()).then_some(taken))
+        };
+        self.get_some(limits, some)
+    }
+
+    #[inline(always)]
+    fn get_some<T>(&self, limits: Limits, mut some: impl FnMut() -> Result<Option<T>>) -> Result<T> {
         match some()? {
-            Some(count) => Ok(count),
+            Some(taken) => Ok(taken),
             None => self.ring.wait_message(limits, some, || self.over()),
         }
     }
@@ -361,7 +450,7 @@ impl Queue {
     /// # Errors
     /// As [`Queue::get_into`], but for the size and leases.
     pub fn peek(&self, limits: Limits) -> Result<View> {
-        self.ring.hold(limits, None, || self.over())
+        self.ring.hold(limits, |_, _| Ok(()), || self.over())
     }
 
     /// Takes a copy of the message at the front under a lease, until [`Queue::release`].
@@ -369,7 +458,28 @@ impl Queue {
     /// # Errors
     /// As [`Queue::get_into`], but for leases.
     pub fn lease_into(&self, to: &mut [MaybeUninit<u8>], limits: Limits) -> Result<View> {
-        self.ring.hold(limits, Some(to), || self.over())
+        let copy = |at, len| {
+            let to = to.get_mut(..len).ok_or(Error::MessageSize { needed: len })?;
+            self.ring.region().read(at, to)
+        };
+        self.ring.hold(limits, copy, || self.over())
+    }
+
+    /// As [`Queue::lease_into`], into a vector of its length, if that is `most` or less.
+    ///
+    /// # Errors
+    /// As [`Queue::lease_into`].
+    pub(crate) fn lease_up_to(&self, most: usize, limits: Limits) -> Result<(View, Vec<u8>)> {
+        let mut message = Vec::new();
+        let copy = |at, len| {
+            if len > most {
+                return Err(Error::MessageSize { needed: len });
+            }
+            message = self.ring.region().read_vec(at, len)?;
+            Ok(())
+        };
+        let view = self.ring.hold(limits, copy, || self.over())?;
+        Ok((view, message))
     }
 
     /// A message that was read in place or leased is done.
@@ -504,6 +614,21 @@ impl Queue {
     /// Messages that can be taken.
     pub fn len(&self) -> usize {
         self.ring.survey().ready as usize
+    }
+
+    /// Bounds and modes.
+    pub(crate) fn options(&self) -> QueueOptions {
+        self.params.options()
+    }
+
+    /// The longest message that can ever fit.
+    pub(crate) fn max_message(&self) -> usize {
+        self.ring.max_message()
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.params.shape().len
     }
 
     /// Whether there is no message to take.

@@ -234,6 +234,22 @@ impl<const POLLED: bool> Ring<POLLED> {
         self.wait_put(&mut 0, 1, limits, |_| message, look)
     }
 
+    /// Puts a message at the end, unless the fence has seen a greater token; `look` as in [`Ring::put`].
+    pub(super) fn put_fenced(
+        &self,
+        message: &[u8],
+        fence: &Word64,
+        token: u64,
+        limits: Limits,
+        look: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        let units = self.units(message.len())?;
+        self.wait_room(limits, &Cell::new(units), look, || {
+            let done = self.try_put_if(Some((fence, token)), 1, units, |_| message)?;
+            Ok((done == 1).then_some(()))
+        })
+    }
+
     /// Puts messages `*done..count`, waiting for room.
     #[inline(never)]
     pub(super) fn wait_put<'m>(
@@ -291,8 +307,23 @@ impl<const POLLED: bool> Ring<POLLED> {
     /// Puts as many of `count` messages as there is room for, the first of which has `units`.
     #[inline]
     pub(super) fn try_put<'m>(&self, count: usize, units: u32, message: impl Fn(usize) -> &'m [u8]) -> Result<usize> {
+        self.try_put_if(None, count, units, message)
+    }
+
+    /// The same; if a fence and a token are given, only if that has not seen a greater one.
+    #[inline(always)]
+    fn try_put_if<'m>(
+        &self,
+        fence: Option<(&Word64, u64)>,
+        count: usize,
+        units: u32,
+        message: impl Fn(usize) -> &'m [u8],
+    ) -> Result<usize> {
         self.segment.check()?;
         let inside = self.enter_put()?;
+        if fence.is_some_and(|(greatest, token)| greatest.load(Ordering::Relaxed) > token) {
+            return Err(Error::Fenced);
+        }
         let mut tail = self.end()?;
         let mut units = units;
         let mut done = 0;
@@ -306,6 +337,10 @@ impl<const POLLED: bool> Ring<POLLED> {
             units = self.units(message(done).len())?;
         }
         if done > 0 {
+            if let Some((greatest, token)) = fence {
+                // First: whoever is killed in between has fenced off older tokens and put nothing, not the reverse.
+                greatest.store(token, Ordering::Release);
+            }
             // Unless POLLED: the one store that makes them exist.
             self.tail.store(tail.pack(), Ordering::Release);
         }
@@ -461,9 +496,10 @@ impl<const POLLED: bool> Ring<POLLED> {
         }
     }
 
-    /// As [`Ring::get_into`], into a vector of its length.
+    /// As [`Ring::get_into`], into a vector of its length; a message of more than `most` bytes stays.
     pub(super) fn get(
         &self,
+        most: usize,
         limits: Limits,
         account: impl Fn(u32) -> Result<()>,
         over: impl Fn() -> Result<Option<Error>>,
@@ -473,6 +509,9 @@ impl<const POLLED: bool> Ring<POLLED> {
             self.try_get(
                 1,
                 |at, len| {
+                    if len > most {
+                        return Err(Error::MessageSize { needed: len });
+                    }
                     taken = Some(self.region().read_vec(at, len)?);
                     Ok(true)
                 },

@@ -1,7 +1,7 @@
 //! The recursive lock as an object of its own.
 
-use super::options::{counted, create_or_open, ObjectOptions};
-use crate::shm::{header, Domain, Handle, Segment, Shape, Source, Word32};
+use super::options::{counted, create_or_open, next_token, ObjectOptions, AT_FENCING};
+use crate::shm::{header, Domain, Handle, Segment, Shape, Source, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner, RecursiveMutex, Token};
 use crate::{Acquired, Owner, Result};
@@ -11,6 +11,7 @@ use crate::{Acquired, Owner, Result};
 pub struct RLock {
     segment: Segment,
     lock: RecursiveMutex,
+    fencing: Word64,
     options: ObjectOptions,
 }
 
@@ -75,6 +76,7 @@ impl RLock {
     fn on(segment: Segment, options: ObjectOptions) -> Result<RLock> {
         Ok(RLock {
             lock: RecursiveMutex::new(segment.region(), header::AT_USER_LOCK, options.manner())?,
+            fencing: segment.region().word64(AT_FENCING)?,
             segment,
             options,
         })
@@ -126,7 +128,7 @@ impl RLock {
         self.lock_owned(Token::given(token)?, limits)
     }
 
-    pub(super) fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
+    pub(crate) fn lock_owned(&self, token: Token, limits: Limits) -> Result<Acquired> {
         Ok(counted(&self.segment, self.lock.lock(self.segment.domain(), token, limits)?))
     }
 
@@ -136,7 +138,7 @@ impl RLock {
     /// [`crate::Error::NotOwner`].
     #[inline]
     pub fn unlock(&self) -> Result<()> {
-        self.lock.unlock(self.segment.domain(), Token::of_thread())
+        self.unlock_owned(Token::of_thread())
     }
 
     /// As [`RLock::unlock`], for an owner that the caller names.
@@ -144,12 +146,39 @@ impl RLock {
     /// # Errors
     /// [`crate::Error::NotOwner`], [`crate::Error::Invalid`].
     pub fn unlock_as(&self, token: u64) -> Result<()> {
-        self.lock.unlock(self.segment.domain(), Token::given(token)?)
+        self.unlock_owned(Token::given(token)?)
+    }
+
+    #[inline]
+    pub(crate) fn unlock_owned(&self, token: Token) -> Result<()> {
+        self.lock.unlock(self.segment.domain(), token)
+    }
+
+    /// A number greater than every earlier one of this lock, for the calling thread if it has it: see
+    /// [`super::Lock::token`].
+    ///
+    /// # Errors
+    /// [`crate::Error::NotOwner`].
+    pub fn token(&self) -> Result<u64> {
+        self.token_owned(Token::of_thread())
+    }
+
+    /// As [`RLock::token`], for an owner that the caller names.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotOwner`], [`crate::Error::Invalid`].
+    pub fn token_as(&self, token: u64) -> Result<u64> {
+        self.token_owned(Token::given(token)?)
+    }
+
+    pub(crate) fn token_owned(&self, token: Token) -> Result<u64> {
+        self.lock.levels(self.segment.domain(), token)?;
+        next_token(&self.fencing)
     }
 
     /// Takes the lock, which this owner does not have, with so many levels.
-    pub(super) fn lock_levels(&self, token: Token, levels: u32) -> Result<Acquired> {
-        let acquired = self.lock.lock_levels(self.segment.domain(), token, levels, Limits::forever())?;
+    pub(super) fn lock_levels(&self, token: Token, levels: u32, limits: Limits) -> Result<Acquired> {
+        let acquired = self.lock.lock_levels(self.segment.domain(), token, levels, limits)?;
         Ok(counted(&self.segment, acquired))
     }
 

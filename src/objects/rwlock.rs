@@ -1,7 +1,7 @@
 //! The readers-writer lock.
 
-use super::options::{create_or_open, ObjectOptions};
-use crate::shm::{header, Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, SLOTS, TABLE};
+use super::options::{create_or_open, next_token, ObjectOptions};
+use crate::shm::{header, Domain, Handle, Row64, Segment, Shape, Source, Table, Word32, Word64, SLOTS, TABLE};
 use crate::sync::raw::{self, AtOnce, Refused, RwWords};
 use crate::sync::{Limits, Manner, Wait};
 use crate::{Acquired, Error, Owner, Result};
@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicU64;
 pub struct RwLock {
     segment: Segment,
     lock: raw::RwLock<Word32, Table, Row64>,
+    fencing: Word64,
     manner: Manner,
     asked: AtomicU64,
 }
@@ -36,6 +37,8 @@ pub struct RwLockInfo {
 pub(crate) const AT_WRITER: usize = header::AT_HOT;
 pub(crate) const AT_INSIDE: usize = AT_WRITER + 4;
 pub(crate) const AT_GROUPS: usize = AT_WRITER + 8;
+/// u64: fencing tokens that were given out.
+pub(crate) const AT_FENCING: usize = AT_WRITER + 16;
 pub(crate) const AT_GATE: usize = AT_WRITER + 64;
 pub(crate) const AT_DRAINED: usize = AT_WRITER + 128;
 /// A bit for each slot.
@@ -98,7 +101,8 @@ impl RwLock {
             steals: r.word32(header::AT_STEALS)?,
         };
         let lock = raw::RwLock::new(words, r.table(AT_READERS)?, r.row64(AT_SEEN, SLOTS.div_ceil(64))?);
-        Ok(RwLock { lock, manner: options.manner(), asked: AtomicU64::new(0), segment })
+        let fencing = r.word64(AT_FENCING)?;
+        Ok(RwLock { lock, fencing, manner: options.manner(), asked: AtomicU64::new(0), segment })
     }
 
     fn wait<'a>(&'a self, limits: Limits<'a>) -> Wait<'a> {
@@ -174,6 +178,17 @@ impl RwLock {
         } else {
             Err(Error::NotOwner)
         }
+    }
+
+    /// A number greater than every earlier one of this lock, for who writes: see [`super::Lock::token`].
+    ///
+    /// # Errors
+    /// [`crate::Error::NotOwner`] if this process does not hold it for writing.
+    pub fn token(&self) -> Result<u64> {
+        if !self.lock.is_writer(self.segment.domain().tenant()?) {
+            return Err(Error::NotOwner);
+        }
+        next_token(&self.fencing)
     }
 
     /// Who holds it.

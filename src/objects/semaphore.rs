@@ -199,6 +199,16 @@ impl Semaphore {
         })
     }
 
+    /// As it was created: permits at the beginning, whether it is bounded, and whether it is accounting.
+    pub(crate) fn parameters(&self) -> (u32, bool, bool) {
+        (self.initial, self.bounded, self.account.is_some())
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        shape(self.account.is_some()).len
+    }
+
     fn mode(&self) -> u32 {
         mode(self.bounded, self.account.is_some())
     }

@@ -69,6 +69,11 @@ pub enum FetchOp {
 }
 
 impl FetchOp {
+    /// The number in the C ABI.
+    pub(crate) fn code(self) -> i32 {
+        self as i32 + 1
+    }
+
     pub(crate) fn from_code(code: i32) -> Result<FetchOp> {
         use FetchOp::{Add, And, Max, Min, Or, Sub, Xor};
         let index = usize::try_from(code - 1).map_err(|_| Error::invalid("unknown operation"))?;
@@ -249,12 +254,18 @@ impl Value {
         self.segment.steals()
     }
 
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let mode = match &self.storage {
+            Storage::Snapshot(_) => SNAPSHOT,
+            Storage::Raw => RAW,
+            _ => SCALAR,
+        };
+        shape(&self.element, mode).len
+    }
+
     fn check_size(&self, len: usize) -> Result<()> {
-        if len == self.element.size() {
-            Ok(())
-        } else {
-            Err(Error::Type("the value has another size"))
-        }
+        check_size(&self.element, len)
     }
 
     fn check_not_raw(&self) -> Result<()> {
@@ -685,11 +696,21 @@ fn recovered(segment: &Segment) -> Result<()> {
     Ok(())
 }
 
+/// Whether so many bytes can be a value's.
+pub(crate) fn check_size(element: &Element, len: usize) -> Result<()> {
+    if len == element.size() {
+        Ok(())
+    } else {
+        Err(Error::Type("the value has another size"))
+    }
+}
+
 pub(crate) fn copy_len(size: usize) -> usize {
     size.next_multiple_of(64)
 }
 
-fn mode(element: &Element, raw: bool) -> Result<u32> {
+/// [`AT_MODE`] of a value that is to be made.
+pub(crate) fn mode(element: &Element, raw: bool) -> Result<u32> {
     match (element.elem_type() == ElemType::Struct, raw) {
         (false, false) => Ok(SCALAR),
         (false, true) => Err(Error::invalid("MPROC_RAW is for structs: a scalar is in place anyway")),

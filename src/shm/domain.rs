@@ -140,11 +140,6 @@ impl Domain {
         Ok(Domain { words: inner.registry.me.shared(), inner, busy_ns: self.busy_ns })
     }
 
-    /// The same membership, with another bound on how long an internal lock may be held by a living process.
-    pub(crate) fn with_busy_ns(&self, busy_ns: u64) -> Domain {
-        Domain { busy_ns, ..self.clone() }
-    }
-
     /// The name of an object's file in this domain, if it has one that this process can see.
     pub(super) fn name_of(&self, fd: BorrowedFd) -> Option<String> {
         let Place::Directory(path) = &self.inner.place else { return None };

@@ -19,4 +19,4 @@ pub(crate) use limits::Deadline;
 pub use limits::{Limits, Timeout};
 pub(crate) use mutex::{Inside, Mutex};
 pub(crate) use rlock::{RecursiveMutex, Token};
-pub(crate) use wait::{Manner, Wait};
+pub(crate) use wait::{be_brief, most_busy_ns, Manner, Wait};

@@ -127,7 +127,7 @@ impl Mutex {
         ns: u64,
         recover: impl FnOnce() -> Result<()>,
     ) -> Result<Inside<'a>> {
-        let limits = Limits::new(Timeout::Ns(ns), None);
+        let limits = Limits::new(Timeout::Ns(ns.min(super::wait::most_busy_ns())), None);
         let acquired = match self.lock_slow(domain, me.word(), limits) {
             Err(Error::TimedOut) => return Err(Error::Busy),
             other => other?,

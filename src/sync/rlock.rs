@@ -41,6 +41,19 @@ impl Token {
             _ => Ok(Token(token)),
         }
     }
+
+    /// What another process's owner is to the session that stands for that process.
+    pub(crate) fn of_client(bits: u64) -> Result<Token> {
+        match bits {
+            0 => Err(Error::Protocol("no token of an owner")),
+            _ => Ok(Token(bits)),
+        }
+    }
+
+    /// What [`Token::of_client`] makes the same token of.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
 }
 
 /// The lock, in 20 bytes: a word, a count, a token, the token's owner.

@@ -80,6 +80,22 @@ impl Words for Row32 {
     }
 }
 
+thread_local! {
+    /// See [`be_brief`].
+    static MOST_BUSY: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// The calling thread serves others: it gives up on an internal lock that a living process holds after so long,
+/// whatever the domain says.
+pub(crate) fn be_brief(ns: u64) {
+    MOST_BUSY.set(ns);
+}
+
+/// So long the calling thread may be busy with one thing: [`be_brief`]; else without end.
+pub(crate) fn most_busy_ns() -> u64 {
+    MOST_BUSY.get()
+}
+
 /// A dead holder is noticed after at most this long.
 pub(super) const LOCK_SLICE_NS: u64 = 10_000_000;
 /// Everything else is looked at again after at most this long.
@@ -305,7 +321,7 @@ impl Env for Wait<'_> {
     }
 
     fn internal(&self) -> Self {
-        let limits = Limits::new(Timeout::Ns(self.domain.busy_ns()), None);
+        let limits = Limits::new(Timeout::Ns(self.domain.busy_ns().min(most_busy_ns())), None);
         Wait::new(self.domain, limits, LOCK_SLICE_NS, self.manner.internal())
     }
 

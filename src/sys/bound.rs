@@ -1,12 +1,14 @@
 //! A program bound to the life of this process: it is killed when this process dies, and can be left descriptors.
-//! And the signals that the two of them have to agree about.
+//! And the signals that the two of them have to agree about. The other way round: what a process that is bound to the
+//! one that started it has from there.
 
 use super::{errno, last};
 use crate::{Error, Result};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What would end or stop this process, and is of interest to a program it runs.
@@ -29,7 +31,7 @@ pub(crate) struct Signal {
     pub from_terminal: bool,
 }
 
-/// Signals that are kept until they are asked for. Only in a process with one thread.
+/// Signals that are kept until they are asked for. To be made before there are other threads, which inherit that.
 pub(crate) struct Signals {
     kept: libc::sigset_t,
     before: libc::sigset_t,
@@ -79,6 +81,15 @@ impl Signals {
         // Ignored, it would reap the program behind our back.
         default(libc::SIGCHLD);
         let kept = set_of(&[wanted.as_slice(), &[libc::SIGCHLD]].concat());
+        Signals { kept, before: mask(libc::SIG_BLOCK, &kept) }
+    }
+
+    /// The same of these signals only; and of `always`, also if it was ignored.
+    pub(crate) fn keep_these(numbers: &[i32], always: i32) -> Signals {
+        let mut wanted: Vec<i32> = numbers.iter().copied().filter(|&number| !is_ignored(number)).collect();
+        default(always);
+        wanted.push(always);
+        let kept = set_of(&wanted);
         Signals { kept, before: mask(libc::SIG_BLOCK, &kept) }
     }
 
@@ -159,5 +170,60 @@ impl Signals {
             _ if errno() == libc::ESRCH => Ok(()),
             _ => Err(last("kill")),
         }
+    }
+}
+
+/// Has a signal sent to this process whenever the thread ends that started it, or that stands in for that one since.
+/// (Whether the process of that thread has ended, the parent's pid tells.)
+pub(crate) fn tell_of_parent(number: i32) -> Result<()> {
+    // SAFETY: integers only.
+    match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, number) } {
+        0 => Ok(()),
+        _ => Err(last("prctl")),
+    }
+}
+
+/// Takes over descriptors of which only the numbers are known, because whoever started this process said so. Once.
+pub(crate) fn take_over_from(first: i32, count: usize) -> Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Error::invalid("they were taken over before"));
+    }
+    let end = i32::try_from(count).ok().and_then(|count| first.checked_add(count));
+    let numbers = first..end.ok_or(Error::invalid("absurdly many descriptors"))?;
+    // All of them are open, before the first one is owned.
+    for fd in numbers.clone() {
+        // SAFETY: integers only.
+        if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+            return Err(last("fcntl"));
+        }
+    }
+    // SAFETY: they are open. That nobody else owns them is what whoever started this process has promised, and that
+    // they are taken once is looked after above.
+    Ok(numbers.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect())
+}
+
+/// Whether a descriptor is a stream socket that listens.
+pub(crate) fn is_listening(fd: BorrowedFd) -> bool {
+    let option = |name: i32| {
+        let (mut value, mut len) = (0_i32, size_of::<i32>() as libc::socklen_t);
+        // SAFETY: a valid descriptor, and outputs of the length that is said.
+        let result = unsafe {
+            let value = std::ptr::from_mut(&mut value).cast();
+            libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, value, &mut len)
+        };
+        (result == 0).then_some(value)
+    };
+    option(libc::SO_TYPE) == Some(libc::SOCK_STREAM) && option(libc::SO_ACCEPTCONN) == Some(1)
+}
+
+/// Nothing more comes from standard output: whoever reads it sees its end. What is still written goes nowhere.
+pub(crate) fn end_output() -> Result<()> {
+    let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
+    let nowhere = nowhere.map_err(|error| Error::Sys { call: "open", errno: error.raw_os_error().unwrap_or(0) })?;
+    // SAFETY: two numbers; standard output is nobody's in particular.
+    match unsafe { libc::dup2(nowhere.as_raw_fd(), libc::STDOUT_FILENO) } {
+        0.. => Ok(()),
+        _ => Err(last("dup2")),
     }
 }

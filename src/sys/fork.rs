@@ -3,8 +3,9 @@
 use super::last;
 use crate::Result;
 use std::cell::UnsafeCell;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// A POSIX mutex, because only its behaviour across fork() in an atfork handler is specified.
 struct Mutex(UnsafeCell<libc::pthread_mutex_t>);
@@ -26,7 +27,66 @@ extern "C" fn unlock() {
 
 extern "C" fn in_child() {
     super::thread::forked();
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    // Nobody else is in here: whoever uses the list is inside the exclusion, which this fork waited for.
+    if let Ok(mut own) = OWN.try_lock() {
+        for fd in own.drain(..) {
+            super::file::close_number(fd);
+        }
+    }
     unlock();
+}
+
+/// How often this process is a forked child of the one that loaded the library.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Changes with every fork, in the child.
+pub(crate) fn generation() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// Descriptors that forked children do not keep. Only used inside [`exclusive`].
+static OWN: std::sync::Mutex<Vec<i32>> = std::sync::Mutex::new(Vec::new());
+
+/// A descriptor that belongs to this process alone: a forked child closes its copy at once. (A connection whose other
+/// copy lives on in a child does not end when its owner is killed.)
+pub(crate) struct Own {
+    fd: i32,
+    /// Of the process that has it.
+    generation: u32,
+}
+
+impl Own {
+    pub(crate) fn new(fd: OwnedFd) -> Own {
+        exclusive(|| {
+            let fd = fd.into_raw_fd();
+            OWN.lock().unwrap_or_else(|e| e.into_inner()).push(fd);
+            Own { fd, generation: generation() }
+        })
+    }
+
+    /// Its number; -1 in a forked child.
+    pub(crate) fn fd(&self) -> i32 {
+        if self.generation == generation() {
+            self.fd
+        } else {
+            -1
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        exclusive(|| {
+            if self.fd() >= 0 {
+                let mut own = OWN.lock().unwrap_or_else(|e| e.into_inner());
+                if let Some(at) = own.iter().position(|&fd| fd == self.fd) {
+                    own.swap_remove(at);
+                    super::file::close_number(self.fd);
+                }
+            }
+        });
+    }
 }
 
 /// Runs `f` while no other thread of this process is in `exclusive` and none forks. Not recursive.

@@ -9,12 +9,14 @@ pub(crate) mod bound;
 pub(crate) mod child;
 pub(crate) mod clock;
 pub mod crash;
+pub(crate) mod epoll;
 pub(crate) mod fence;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub mod futex;
 pub mod mapping;
 pub(crate) mod memory;
+pub(crate) mod net;
 #[cfg(feature = "tool")]
 pub(crate) mod probe;
 pub(crate) mod process;

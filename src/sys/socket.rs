@@ -50,7 +50,7 @@ pub(crate) fn send(socket: i32, bytes: &[u8], descriptors: &[BorrowedFd]) -> Res
         Ok(n) => Ok(Some(n)),
         Err(_) => match errno {
             libc::EAGAIN | libc::EINTR | libc::ENOBUFS => Ok(None),
-            libc::EPIPE | libc::ECONNRESET | libc::ECONNREFUSED => Err(Error::BrokenPipe),
+            libc::EPIPE | libc::ECONNRESET | libc::ECONNREFUSED | libc::ETIMEDOUT => Err(Error::BrokenPipe),
             _ => Err(Error::Sys { call: "sendmsg", errno }),
         },
     }
@@ -59,6 +59,15 @@ pub(crate) fn send(socket: i32, bytes: &[u8], descriptors: &[BorrowedFd]) -> Res
 /// Receives without waiting: how many bytes (0: end of file), and all descriptors that came with them, all
 /// close-on-exec; `None`: nothing there yet.
 pub(crate) fn recv(socket: i32, to: &mut [u8]) -> Result<Option<(usize, Vec<OwnedFd>)>> {
+    receive(socket, to, libc::MSG_DONTWAIT)
+}
+
+/// As [`recv`], but waits, for as long as the socket's timeout says.
+pub(crate) fn recv_wait(socket: i32, to: &mut [u8]) -> Result<Option<(usize, Vec<OwnedFd>)>> {
+    receive(socket, to, 0)
+}
+
+fn receive(socket: i32, to: &mut [u8], flags: i32) -> Result<Option<(usize, Vec<OwnedFd>)>> {
     let mut iov = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
     let mut control = Control([0; CONTROL]);
     // SAFETY: msghdr is plain old data; zero is valid.
@@ -68,13 +77,13 @@ pub(crate) fn recv(socket: i32, to: &mut [u8]) -> Result<Option<(usize, Vec<Owne
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = CONTROL as _;
     // SAFETY: a message whose parts live until the call returns.
-    let n = unsafe { libc::recvmsg(socket, &mut message, libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC) };
+    let n = unsafe { libc::recvmsg(socket, &mut message, flags | libc::MSG_CMSG_CLOEXEC) };
     let errno = errno();
     crash::point("received");
     let Ok(n) = usize::try_from(n) else {
         return match errno {
             libc::EAGAIN | libc::EINTR => Ok(None),
-            libc::ECONNRESET => Ok(Some((0, Vec::new()))),
+            libc::ECONNRESET | libc::ETIMEDOUT | libc::EPIPE => Ok(Some((0, Vec::new()))),
             _ => Err(Error::Sys { call: "recvmsg", errno }),
         };
     };

@@ -97,3 +97,13 @@ pub(crate) fn number() -> u64 {
     }
     number
 }
+
+/// No signal handler of the program's runs in the calling thread: it is the library's, and has nothing to interrupt.
+pub(crate) fn block_signals() {
+    // SAFETY: a set on the stack, filled before it is used; signals that cannot be blocked are left out by the kernel.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
+}

@@ -2,14 +2,15 @@
 //!
 //! Who holds the lock is this process, and it holds it as long as it is a member of the domain, which is a lock on a
 //! file description. The command inherits that description: so it still counts as the holder when this process is
-//! killed, until the command, which is killed as well, is gone.
+//! killed, until the command, which is killed as well, is gone. A manager's lock is held by the connection.
 
 use super::cli::Context;
 use super::exit::{Failure, Outcome, OTHER};
 use super::output::printable;
 use super::verbs::{about, open_or_create, persistent, Time};
+use crate::manager::{Lock, Site};
 use crate::sys::bound::{Signal, Signals};
-use crate::{Acquired, Domain, Error, Handle, Limits, Lock, ObjectOptions};
+use crate::{Acquired, Error, Handle, Limits, ObjectOptions};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGTSTP};
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -36,7 +37,7 @@ started also those of all commands, as 4: the time was over, or (with -n) somebo
 ///
 /// If the previous holder died while it had the lock, or was a command that was killed by a signal, that is said on
 /// standard error, and the command finds MPROC_RECOVERED=1 in its environment: what the lock protects may be half done.
-/// It also finds MPROC_DOMAIN, so that what it uses is in the same domain.
+/// It also finds MPROC_DOMAIN (or MPROC_MANAGER and MPROC_KEY_FILE), so that what it uses is in the same place.
 ///
 /// Signals: Ctrl-C, Ctrl-\ and Ctrl-Z at the terminal go to the command and to this process, which waits for it. HUP,
 /// INT, QUIT, TERM, USR1, USR2, TSTP and CONT sent to this process are passed on to the command.
@@ -46,6 +47,9 @@ started also those of all commands, as 4: the time was over, or (with -n) somebo
 /// survives and has not closed its descriptors keeps the lock then, as with flock(1). With --close they do not inherit
 /// it: then a command killed together with this process can still be dying when the next one gets the lock. (A command
 /// that is set-user-ID is not killed, says the kernel.)
+///
+/// A lock of a manager's (--manager) is held by the connection to it, and so as with --close: it becomes free, and
+/// counts as one whose holder died, also when the connection is lost, or the manager ends. The command is not told.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -88,31 +92,75 @@ pub(super) struct Held<'a> {
     pub(super) protects: bool,
 }
 
-/// What a command inherits so that it keeps what is held: the membership, and the use of the object.
+/// Where it is held, and what a command inherits of that.
 pub(super) struct Leave<'a> {
-    pub(super) domain: &'a Domain,
-    pub(super) handle: Handle,
+    context: &'a Context,
+    site: &'a Site,
+    /// The use of the object; a manager keeps it by itself.
+    object: Option<Handle>,
 }
 
-impl Leave<'_> {
+impl<'a> Leave<'a> {
+    /// `object`: the use of what is held there.
+    pub(super) fn new(
+        context: &'a Context,
+        site: &'a Site,
+        object: impl FnOnce() -> crate::Result<Handle>,
+    ) -> crate::Result<Leave<'a>> {
+        let object = match site {
+            Site::Domain(_) => Some(object()?),
+            Site::Manager(_) => None,
+        };
+        Ok(Leave { context, site, object })
+    }
+
+    /// What keeps it held until the command is dead: the membership, and the use of the object.
     fn descriptors(&self) -> Result<Vec<BorrowedFd<'_>>, Failure> {
-        let membership = self.domain.membership().ok_or_else(|| Failure::new(OTHER, "the membership was not kept"))?;
-        let [_, object] = self.handle.borrowed();
+        let (Site::Domain(domain), Some(object)) = (self.site, &self.object) else { return Ok(Vec::new()) };
+        let membership = domain.membership().ok_or_else(|| Failure::new(OTHER, "the membership was not kept"))?;
+        let [_, object] = object.borrowed();
         Ok(vec![membership, object])
+    }
+
+    /// So that what the command uses is in the same place.
+    fn tell(&self, command: &mut Command) -> Result<(), Failure> {
+        let link = match self.site {
+            Site::Domain(domain) => {
+                command.env("MPROC_DOMAIN", domain.path()).env_remove("MPROC_MANAGER");
+                return Ok(());
+            }
+            Site::Manager(link) => link,
+        };
+        command.env("MPROC_MANAGER", link.address().to_string());
+        if let Some(file) = self.context.key_file() {
+            // It may work in another directory.
+            let absolute = std::path::absolute(&file);
+            let absolute = absolute.map_err(|error| Failure::new(OTHER, format!("{}: {error}", file.display())))?;
+            command.env("MPROC_KEY_FILE", absolute);
+        }
+        Ok(())
+    }
+
+    /// Nobody holds anything here any more, also where processes in the background have inherited the membership.
+    fn end(&self) -> crate::Result<()> {
+        match self.site {
+            Site::Domain(domain) => domain.resign(),
+            Site::Manager(_) => Ok(()), // the connection, which nobody inherits, ends with this process
+        }
     }
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let name = args.name.as_str();
-    let domain = context.join_to_leave(args.existing)?;
+    let site = context.site_to_leave(args.existing)?;
     let options = ObjectOptions { persist: !args.ephemeral, ..persistent() };
     let (lock, _) = open_or_create(
         name,
         args.existing,
-        || Lock::open(&domain, name, ObjectOptions::default()),
-        || Lock::create(&domain, Some(name), options),
+        || Lock::open(&site, name, &ObjectOptions::default()),
+        || Lock::create(&site, Some(name), &options),
     )?;
-    let leave = Leave { domain: &domain, handle: lock.export().map_err(|error| about(name, &error))? };
+    let leave = Leave::new(context, &site, || lock.export()).map_err(|error| about(name, &error))?;
     let held = Held {
         name,
         recovered: "the lock is recovered: its previous holder died with it, what it protects may be half done",
@@ -140,6 +188,9 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
     // From here on a signal that would end this process waits until there is nothing to be given back.
     let signals = Signals::keep();
     let inherited = if program.close { Vec::new() } else { leave.descriptors()? };
+    let mut command = Command::new(&program.command[0]);
+    command.args(&program.command[1..]).env_remove("MPROC_RECOVERED");
+    leave.tell(&mut command)?;
     let acquired = take(held, &signals, timeout)?;
     if acquired == Acquired::Recovered {
         anstream::eprintln!("mproc: {}: {}", printable(held.name), held.recovered);
@@ -155,8 +206,6 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
         return_untouched();
         signals.die_of(number);
     }
-    let mut command = Command::new(&program.command[0]);
-    command.args(&program.command[1..]).env_remove("MPROC_RECOVERED").env("MPROC_DOMAIN", leave.domain.path());
     if acquired == Acquired::Recovered {
         command.env("MPROC_RECOVERED", "1");
     }
@@ -174,8 +223,7 @@ pub(super) fn run_with(held: &Held, leave: &Leave, timeout: Option<Duration>, pr
     if !(held.protects && was_killed) {
         give(held);
     }
-    // Also where processes that it has left in the background have inherited the membership: nobody lives here any more.
-    if let Err(error) = leave.domain.resign() {
+    if let Err(error) = leave.end() {
         anstream::eprintln!("mproc: {}: {error}", printable(held.name));
     }
     match status {

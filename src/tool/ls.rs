@@ -4,9 +4,11 @@ use super::cli::Context;
 use super::exit::{Failure, Outcome, OK};
 use super::observe::{short_id, Depth, Entry, Hold, Object, Place};
 use super::output::{
-    count, print, print_json, print_line, printable_bytes, size, styled, Align, Cell, Table, BAD, BOLD, DIM, NOTE,
-    PLAIN,
+    count, print, print_json, print_line, printable, printable_bytes, size, styled, Align, Cell, Table, BAD, BOLD, DIM,
+    NOTE, PLAIN,
 };
+use crate::manager::Listed;
+use crate::shm::header::Kind;
 use clap::ValueEnum;
 use serde_json::{json, Map, Value};
 use std::process::ExitCode;
@@ -21,6 +23,9 @@ use std::process::ExitCode;
 /// USERS are open handles as the kernel knows them (a process that opened an object twice counts twice, a forked child
 /// together with its parent, a running `mproc lock` twice: it leaves one to its command). An object that nobody uses
 /// and that is not persistent disappears when somebody next tidies up (`mproc gc`, or the library by itself).
+///
+/// Of a manager's objects (--manager) it shows what the manager says: name, kind, memory, and how many clients refer to
+/// them.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Columns:
@@ -45,7 +50,7 @@ Examples:
   mproc ls --json
 
 With --json: {domain, objects: [...], foreign: [...]}; `state` is one word, `holders` who has
-what.")]
+what. Of a manager: {manager, objects: [{name, kind, clients, size_bytes}, ...]}.")]
 pub(super) struct Args {
     /// Only objects of these kinds (separated by commas, or given several times)
     #[arg(short, long, value_enum, value_delimiter = ',', value_name = "KIND")]
@@ -96,18 +101,27 @@ enum Sort {
 }
 
 impl KindName {
-    fn is(self, object: &Object) -> bool {
-        self.to_possible_value().is_some_and(|value| value.get_name() == object.kind_name())
+    fn is(self, kind: &str) -> bool {
+        self.to_possible_value().is_some_and(|value| value.get_name() == kind)
+    }
+}
+
+impl Args {
+    fn wants(&self, kind: &str) -> bool {
+        self.kind.is_empty() || self.kind.iter().any(|wanted| wanted.is(kind))
     }
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
+    if context.manager()?.is_some() {
+        return at_manager(context, args);
+    }
     let place = Place::open(&context.path())?;
     let (mut objects, mut foreign) = (Vec::new(), Vec::new());
     for entry in place.entries(Depth::BRIEF)? {
         match entry {
             Entry::Object(object) => {
-                if args.kind.is_empty() || args.kind.iter().any(|kind| kind.is(&object)) {
+                if args.wants(object.kind_name()) {
                     objects.push(*object);
                 }
             }
@@ -119,6 +133,43 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
         print_json(&document(&place, &objects, &foreign))?;
     } else {
         show(&place, &objects, &foreign, args)?;
+    }
+    Ok(ExitCode::from(OK))
+}
+
+/// The objects that have names at a manager: what it says of them.
+fn at_manager(context: &Context, args: &Args) -> Outcome {
+    use std::cmp::Reverse;
+    let (address, link) = context.connection()?;
+    let kind = |listed: &Listed| Kind::parse(listed.kind).map_or("?", Kind::name);
+    let mut listed = link.list()?;
+    listed.retain(|one| args.wants(kind(one)));
+    match args.sort {
+        Sort::Name | Sort::Items => {} // as they come: how full they are, only those say who open them
+        Sort::Kind => listed.sort_by_key(kind),
+        Sort::Size => listed.sort_by_key(|one| Reverse(one.bytes)),
+        Sort::Users => listed.sort_by_key(|one| Reverse(one.clients)),
+    }
+    if args.reverse {
+        listed.reverse();
+    }
+    if context.json {
+        let one = |one: &Listed| json!({ "name": one.name, "kind": kind(one), "clients": one.clients, "size_bytes": one.bytes });
+        let objects: Vec<Value> = listed.iter().map(one).collect();
+        print_json(&json!({ "manager": address.to_string(), "objects": objects }))?;
+        return Ok(ExitCode::from(OK));
+    }
+    let columns = [("NAME", Align::Left), ("KIND", Align::Left), ("SIZE", Align::Right), ("CLIENTS", Align::Right)];
+    let mut table = Table::new(&columns);
+    for one in &listed {
+        let cells = [kind(one).to_owned(), size(one.bytes), one.clients.to_string()].map(Cell::plain);
+        table.row(std::iter::once(Cell::new(&one.name, BOLD)).chain(cells).collect());
+    }
+    if table.is_empty() {
+        let which = if args.kind.is_empty() { "no objects" } else { "no such objects" };
+        print_line(&styled(&format!("{}: {which}", printable(&address.to_string())), DIM))?;
+    } else {
+        table.print()?;
     }
     Ok(ExitCode::from(OK))
 }

@@ -1,10 +1,11 @@
 //! `mproc rm`: removes names, and whole domains.
 
 use super::cli::Context;
-use super::exit::{code, Failure, Outcome, BUSY, NOT_FOUND};
+use super::exit::{code, is_not_found, Failure, Outcome, BUSY, NOT_FOUND, USAGE};
 use super::gc::{join_existing, look_into, shown};
 use super::observe::{Depth, Entry, Place};
 use super::output;
+use crate::manager::Site;
 use crate::shm::domain::{check_name, REGISTRY};
 use crate::sys::file;
 use crate::{Domain, Error};
@@ -52,6 +53,9 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &Args) -> Outcome {
+    if context.manager()?.is_some() {
+        return at_manager(context, args);
+    }
     let path = context.path();
     if args.all {
         return all(context, args, &path);
@@ -108,6 +112,37 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     }
     if context.json {
         output::print_json(&json!({ "domain": path.to_string_lossy(), "objects": done }))?;
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Names that a manager has.
+fn at_manager(context: &Context, args: &Args) -> Outcome {
+    if args.all {
+        return Err(Failure::new(USAGE, "--all is for a domain: a manager's objects go with the manager"));
+    }
+    let (address, link) = context.connection()?;
+    let site = Site::Manager(link);
+    let mut worst = None;
+    let mut done = Vec::new();
+    for name in &args.names {
+        match check_name(name).and_then(|()| site.unlink(name)) {
+            Ok(()) => {
+                done.push(json!({ "name": name, "action": "removed" }));
+                if args.verbose && !context.json {
+                    output::print_line(&format!("removed {name}"))?;
+                }
+            }
+            Err(error) if args.force && is_not_found(&error) => done.push(json!({ "name": name, "action": "absent" })),
+            Err(error) => {
+                done.push(json!({ "name": name, "action": "failed", "reason": error.to_string() }));
+                anstream::eprintln!("mproc: {}: {error}", output::printable(name));
+                worst = worst.or(Some(code(&error)));
+            }
+        }
+    }
+    if context.json {
+        output::print_json(&json!({ "manager": address.to_string(), "objects": done }))?;
     }
     Ok(worst.map_or(ExitCode::SUCCESS, ExitCode::from))
 }

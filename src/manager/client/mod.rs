@@ -1,15 +1,17 @@
-//! A client's side of a connection.
+//! A client's side.
+
+mod dial;
+mod link;
+
+pub(super) use link::DESCRIPTORS;
+pub use link::{ConnectOptions, Link, Listed};
 
 use super::wire::{Reader, Writer};
 use super::Class;
-use crate::shm::header::Kind;
-use crate::shm::Handle;
 use crate::sync::Limits;
 use crate::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-
-/// A connection to a manager.
-pub struct Link {}
 
 /// A reference to an object that a manager has; given back when dropped.
 pub struct Proxy {
@@ -17,9 +19,17 @@ pub struct Proxy {
     id: u64,
     class: fn(u8) -> Class,
     facts: Vec<u8>,
+    /// Which process got it, by forks.
+    generation: u32,
+    /// The connection on which something bound to the session was last done.
+    epoch: AtomicU64,
 }
 
 impl Proxy {
+    fn new(link: Arc<Link>, id: u64, class: fn(u8) -> Class, facts: Vec<u8>, generation: u32) -> Proxy {
+        Proxy { epoch: AtomicU64::new(link.epoch()), link, id, class, facts, generation }
+    }
+
     /// Runs an operation that waits for nobody.
     pub(crate) fn ask<R>(
         &self,
@@ -38,11 +48,24 @@ impl Proxy {
         put: impl FnOnce(&mut Writer),
         take: impl FnOnce(i32, &mut Reader) -> Result<R>,
     ) -> Result<R> {
-        let _ = (op, limits, put, take);
-        Err(Error::Connection("not yet"))
+        let class = (self.class)(op);
+        let answered = self.link.request(self.id, op, class, limits, put);
+        if class.bound {
+            let now = self.link.epoch();
+            match &answered {
+                // What the session held that was lost: somebody else may have it by now.
+                Err(Error::NotOwner) if self.epoch.swap(now, Ordering::Relaxed) != now => {
+                    return Err(Error::Connection("it was lost, and with it what was held through it"));
+                }
+                Ok(_) => self.epoch.store(now, Ordering::Relaxed),
+                Err(_) => {}
+            }
+        }
+        let answered = answered?;
+        take(answered.status, &mut answered.reader())
     }
 
-    /// Runs an operation that makes another object there ([`super::served::Reply::made`]); `class` is that one's.
+    /// Runs an operation that makes another object there (`Reply::made`); `class` is that one's.
     pub(crate) fn make<R>(
         &self,
         op: u8,
@@ -50,8 +73,12 @@ impl Proxy {
         put: impl FnOnce(&mut Writer),
         take: impl FnOnce(i32, &mut Reader) -> Result<R>,
     ) -> Result<(R, Proxy)> {
-        let _ = (op, class, put, take);
-        Err(Error::Connection("not yet"))
+        let bound = Class { bound: true, ..(self.class)(op) };
+        let answered = self.link.request(self.id, op, bound, Limits::none(), put)?;
+        let mut body = answered.reader();
+        let result = take(answered.status, &mut body)?;
+        let id = body.u64()?;
+        Ok((result, self.link.proxy(class, id, body.rest())?))
     }
 
     /// Its number in the manager.
@@ -64,42 +91,14 @@ impl Proxy {
         &self.link
     }
 
-    /// What the server says of the object ([`super::served::Served::facts`]).
+    /// What the server says of the object (`Served::facts`).
     pub(crate) fn facts(&self) -> Reader<'_> {
         Reader::new(&self.facts)
     }
 }
 
-impl Link {
-    /// Whether clients get the memory itself.
-    pub(crate) fn gives_memory(&self) -> bool {
-        false
-    }
-
-    pub(crate) fn create(
-        self: &Arc<Self>,
-        kind: Kind,
-        class: fn(u8) -> Class,
-        name: Option<&str>,
-        exist_ok: bool,
-        options: &Writer,
-    ) -> Result<(Proxy, bool)> {
-        let _ = (kind, class, name, exist_ok, options);
-        Err(Error::Connection("not yet"))
-    }
-
-    pub(crate) fn open(self: &Arc<Self>, kind: Kind, class: fn(u8) -> Class, name: &str) -> Result<Proxy> {
-        let _ = (kind, class, name);
-        Err(Error::Connection("not yet"))
-    }
-
-    pub(crate) fn export(&self, proxy: &Proxy, open: &Writer) -> Result<Handle> {
-        let _ = (proxy, open);
-        Err(Error::Connection("not yet"))
-    }
-
-    pub(crate) fn delete(&self, name: &str) -> Result<()> {
-        let _ = name;
-        Err(Error::Connection("not yet"))
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.link.release(self.id, self.generation);
     }
 }

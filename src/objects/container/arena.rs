@@ -9,7 +9,7 @@ use crate::objects::{dict, list};
 use crate::shm::arena::{self, layout, Heap, Tx};
 use crate::shm::header::{self, Header, Kind};
 use crate::shm::{Domain, Handle, Segment, Source};
-use crate::sync::{Inside, Mutex};
+use crate::sync::{most_busy_ns, Inside, Mutex};
 use crate::sys::crash::{self, Mutant};
 use crate::sys::{clock, process};
 use crate::{Error, Result};
@@ -23,7 +23,8 @@ const LIMIT: u64 = 1 << 30;
 const AT_ONCE: usize = 16;
 /// How many changes of that kind another change brings with it at most, so that it stays short.
 const ON_THE_WAY: usize = 4;
-/// So long whoever has left much to be freed frees it, while others add to it, in nanoseconds.
+/// So long whoever has left much to be freed frees it, while others add to it, in nanoseconds; one that serves others
+/// leaves it sooner to whoever comes.
 const PATIENCE: u64 = 10_000_000_000;
 /// How often handles of the dead are looked for where nothing else asks for it, in nanoseconds.
 const SOMETIMES: u64 = 100_000_000;
@@ -177,6 +178,19 @@ impl Operation<'_> {
         };
         self.tidy(before);
         Ok(done)
+    }
+
+    /// Refuses a change with a fencing token that is older than one a change was made with, and keeps a newer one. Within
+    /// the change: so nothing can come between the two, and what is not done in the end leaves no token.
+    pub(in crate::objects) fn fence(&self, tx: &mut Tx, token: u64) -> Result<()> {
+        if token == 0 {
+            return Err(Error::invalid("a fencing token is not 0"));
+        }
+        match tx.get(layout::AT_TOKEN)? {
+            seen if seen > token => Err(Error::Fenced),
+            seen if seen == token => Ok(()),
+            _ => tx.put(layout::AT_TOKEN, token),
+        }
     }
 
     /// One change of an operation that consists of several: see [`Operation::whole`].
@@ -407,7 +421,7 @@ impl Inner {
     /// Frees all that is to be freed, leaving others in between. If it cannot, whoever comes next goes on with it.
     #[cold]
     fn drain(&self) {
-        let end = clock::coarse_ns() + PATIENCE;
+        let end = clock::coarse_ns() + PATIENCE.min(most_busy_ns());
         while self.enter().and_then(|_inside| self.reap(IN_A_ROW)).unwrap_or(false) && clock::coarse_ns() < end {}
     }
 }
@@ -463,6 +477,12 @@ impl Arena {
             steals: inner.heap.segment().steals(),
             rollbacks: inner.heap.segment().rollbacks(),
         })
+    }
+
+    /// Bytes of memory that it has, about: without the lock.
+    pub(crate) fn committed(&self) -> u64 {
+        let chunks = self.0.heap.look().get(layout::AT_COMMITTED).unwrap_or(0);
+        chunks.saturating_mul(layout::CHUNK as u64) + layout::FIXED as u64
     }
 
     /// Walks the whole heap: every block belongs to something, and everything leads to where it should.

@@ -25,12 +25,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(in crate::objects) fn new(what: What) -> Snapshot {
+    pub(crate) fn new(what: What) -> Snapshot {
         Snapshot { keys: what != What::Values, values: what != What::Keys, ..Snapshot::default() }
     }
 
     /// Appends one; what is not wanted is ignored.
-    pub(in crate::objects) fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+    pub(crate) fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let more = key.len() + value.len();
         self.bytes.try_reserve(more).map_err(|_| Error::NoMemory(more as u64))?;
         self.ends.try_reserve(1).map_err(|_| Error::NoMemory(16))?;

@@ -38,6 +38,11 @@ impl Builder {
         Builder { bytes: Vec::new(), open: Vec::new(), most }
     }
 
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.open.is_empty()
+    }
+
     /// As if new. Its memory is kept.
     pub fn reset(&mut self) {
         self.bytes.clear();

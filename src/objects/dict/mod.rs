@@ -146,6 +146,22 @@ impl Dict {
         self.0.leave(op, done)
     }
 
+    /// As [`Dict::set`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] if the arena has seen a greater one: nothing has changed; [`Error::Invalid`] if it is 0; as
+    /// [`Dict::set`].
+    pub fn set_if_token(&self, key: &Encoded, value: &Encoded, token: u64) -> Result<()> {
+        datum::check_key(key)?;
+        let key = Key::new(self.0.seed(), key);
+        let op = self.0.enter()?;
+        let done = op.change(|tx| {
+            op.fence(tx, token)?;
+            set(tx, &op, &key, value)
+        });
+        self.0.leave(op, done)
+    }
+
     /// Sets a key's value if it has none; hands the one that it has then to `f`. The flag: whether it had one.
     ///
     /// # Errors
@@ -192,6 +208,23 @@ impl Dict {
     /// [`Error::NotFound`].
     pub fn delete(&self, key: &Encoded) -> Result<()> {
         self.pop(key, |_| Ok(()))
+    }
+
+    /// As [`Dict::delete`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// As [`Dict::set_if_token`]; [`Error::NotFound`].
+    pub fn delete_if_token(&self, key: &Encoded, token: u64) -> Result<()> {
+        let key = Key::new(self.0.seed(), key);
+        let op = self.0.enter()?;
+        let done = op.change(|tx| {
+            op.fence(tx, token)?;
+            let found = item::find(tx, op.at, &key)?.ok_or(NO_KEY)?;
+            let (at, len) = found.item.value(tx)?;
+            container::release(tx, op.id(), at, len)?;
+            item::remove(tx, op.at, found)
+        });
+        self.0.leave(op, done)
     }
 
     /// Takes a key out, and hands its value to `f` before; if that fails, the key stays.

@@ -137,6 +137,22 @@ impl List {
         self.0.leave(op, done)
     }
 
+    /// As [`List::set`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// As [`dict::Dict::set_if_token`], [`List::set`].
+    pub fn set_if_token(&self, index: i64, value: &Encoded, token: u64) -> Result<()> {
+        let op = self.0.enter()?;
+        let done = op.change(|tx| {
+            op.fence(tx, token)?;
+            let index = within(index, op.at.len(tx)?)?;
+            let at = body::array(op.at).element(tx, index)?;
+            let held = container::hold(tx, op.id(), value)?;
+            slot::replace(tx, op.id(), at, &held)
+        });
+        self.0.leave(op, done)
+    }
+
     /// Appends an element.
     ///
     /// # Errors
@@ -147,13 +163,29 @@ impl List {
         op.change(|tx| body::append(tx, op.id(), op.at, value))
     }
 
+    /// As [`List::append`], for the holder of a lock with that fencing token.
+    ///
+    /// # Errors
+    /// As [`dict::Dict::set_if_token`], [`List::append`].
+    pub fn append_if_token(&self, value: &Encoded, token: u64) -> Result<()> {
+        let op = self.0.enter()?;
+        op.change(|tx| {
+            op.fence(tx, token)?;
+            body::append(tx, op.id(), op.at, value)
+        })
+    }
+
     /// Appends the elements of a plain list, all or none.
     ///
     /// # Errors
     /// As [`List::set`]; [`Error::Invalid`] if it is no list.
     pub fn extend(&self, list: &[u8]) -> Result<()> {
-        let values = elements(list)?;
-        self.whole(|op| body::adopt(op, body::staged(op, &values)?))
+        self.extend_with(&elements(list)?)
+    }
+
+    /// Appends datums, all or none.
+    pub(crate) fn extend_with(&self, values: &[Encoded]) -> Result<()> {
+        self.whole(|op| body::adopt(op, body::staged(op, values)?))
     }
 
     /// Appends the elements of another shared list, or of this one, as they are at one moment; all or none.
@@ -171,7 +203,7 @@ impl List {
             if values.iter().any(is_theirs) {
                 return Err(Error::Type("a container cannot leave its arena"));
             }
-            return self.whole(|op| body::adopt(op, body::staged(op, &values)?));
+            return self.extend_with(&values);
         }
         let theirs = other.reference();
         self.whole(|op| {

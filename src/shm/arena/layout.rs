@@ -42,6 +42,8 @@ pub(crate) const AT_STAMP: usize = header::AT_HOT + 96;
 pub(crate) const AT_SPARE: usize = header::AT_HOT + 104;
 /// u64: how many containers there are.
 pub(crate) const AT_COUNT: usize = header::AT_HOT + 112;
+/// u64: the greatest fencing token that an operation was done with; 0: none was.
+pub(crate) const AT_TOKEN: usize = header::AT_HOT + 120;
 
 /// u64: the chunks below this one have been used at some time.
 pub(crate) const AT_TOP: usize = header::AT_HOT + 128;

@@ -67,9 +67,21 @@ pub struct Barrier<W, T, R> {
 }
 
 /// One who has arrived.
-struct Place {
-    index: usize,
-    mark: u64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which of the places.
+    pub index: usize,
+    /// What stands there as long as nothing is decided.
+    pub mark: u64,
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// All have come: the index.
+    Passed(u32),
+    /// It was the last one, and the round waits for [`Barrier::acted`].
+    Last(Place),
 }
 
 fn mark(round: u32, arrival: u32, state: u64) -> u64 {
@@ -169,17 +181,52 @@ impl<W: Word, T: Places, R: Row> Barrier<W, T, R> {
         due: impl Fn() -> bool,
         action: &mut Option<impl FnOnce() -> Option<bool>>,
     ) -> Result<u32, Fail> {
-        let (place, last) = self.arrive(me, env, is_try, action.is_none())?;
-        if !last {
-            return self.stay(me, env, &place, due);
+        match self.come(me, env, is_try, due, action.is_some())? {
+            Arrival::Passed(index) => Ok(index),
+            // Outside the lock. Meanwhile others may give up, and break it.
+            Arrival::Last(place) => match action.take().and_then(|action| action()) {
+                Some(good) => self.acted(me, env, place, good),
+                None => Err(Fail::Broken),
+            },
         }
-        let Some(action) = action.take() else {
-            self.wake_all(env); // passed already
-            return Ok(arrival_of(place.mark));
+    }
+
+    /// As [`Barrier::wait`], but the last one to come (only if `acts` is set) is told so, runs its action wherever that
+    /// has to be, and goes on with [`Barrier::acted`].
+    pub fn come<E: Env<Word = W>>(
+        &self,
+        me: Tenant,
+        env: &E,
+        is_try: bool,
+        due: impl Fn() -> bool,
+        acts: bool,
+    ) -> Result<Arrival, Fail> {
+        let (place, last) = self.arrive(me, env, is_try, !acts)?;
+        if !last {
+            return self.stay(me, env, &place, due).map(Arrival::Passed);
+        }
+        if acts {
+            return Ok(Arrival::Last(place));
+        }
+        self.wake_all(env); // passed already
+        Ok(Arrival::Passed(arrival_of(place.mark)))
+    }
+
+    /// The last one's action has run, and says whether they may pass. [`Fail::Broken`], too, if `me` is not the last
+    /// one, at that place.
+    pub fn acted<E: Env<Word = W>>(&self, me: Tenant, env: &E, place: Place, good: bool) -> Result<u32, Fail> {
+        let last = || {
+            let seen = self.marks.load(place.index, Ordering::Relaxed);
+            let same = seen & STATE != 0 && seen & !STATE == place.mark & !STATE && place.mark & STATE == WAITING;
+            same && self.owners.load(place.index, Ordering::Relaxed) == me.0
         };
-        // Outside the lock. Meanwhile others may give up, and break it.
-        let Some(good) = action() else { return Err(Fail::Broken) };
+        if place.index >= self.marks.len() || arrival_of(place.mark) + 1 != self.parties || !last() {
+            return Err(Fail::Broken);
+        }
         let passed = self.inside(me, env, || {
+            if !last() {
+                return Err(Fail::Broken); // finished twice
+            }
             let waiting = self.marks.load(place.index, Ordering::Relaxed) == place.mark;
             if waiting {
                 self.decide(if good && !self.has_given_up() { Verdict::Pass } else { Verdict::Break });

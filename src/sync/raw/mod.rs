@@ -12,7 +12,7 @@ mod many;
 mod rwlock;
 mod semaphore;
 
-pub use barrier::{Barrier, BarrierWords, Fail};
+pub use barrier::{Arrival, Barrier, BarrierWords, Fail, Place};
 pub use bells::Bells;
 pub use condition::{Condition, Ticket};
 pub use eventcount::{announce, leave, notify, notify_and, pass_on, sleep, wait_until, Look};

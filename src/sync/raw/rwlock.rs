@@ -245,10 +245,16 @@ impl<W: Word, T: Places, R: Row> RwLock<W, T, R> {
         true
     }
 
+    /// Whether `me` holds it for writing.
+    #[inline]
+    pub fn is_writer(&self, me: Tenant) -> bool {
+        // Another thread of this process may have the word and wait.
+        self.writer.load(Ordering::Relaxed) & !WAITERS == me.word() && self.inside.load(Ordering::Relaxed) != 0
+    }
+
     /// Releases the lock after writing; `false`: `me` does not hold it.
     pub fn write_unlock<E: Env<Word = W>>(&self, me: Tenant, env: &E) -> bool {
-        // Another thread of this process may have the word and wait.
-        if self.writer.load(Ordering::Relaxed) & !WAITERS != me.word() || self.inside.load(Ordering::Relaxed) == 0 {
+        if !self.is_writer(me) {
             return false;
         }
         self.inside.store(0, Ordering::Relaxed);

@@ -3,8 +3,10 @@
 use super::super::cli::Context;
 use super::super::exit::{Failure, Outcome};
 use super::super::output::{print_json, print_raw};
-use super::{about, existing_domain, mismatch, not_there, persistent, scalar};
-use crate::{ArrayOptions, ElemType, Element, Error, ObjectOptions};
+use super::{about, mismatch, not_there, persistent, scalar};
+use crate::manager::array::{ArrayInfo, OpenArray};
+use crate::shm::filled;
+use crate::{manager, ArrayOptions, ElemType, Element, Error, ObjectOptions};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -109,15 +111,16 @@ impl std::str::FromStr for Index {
 
 impl Index {
     /// The first element, and how many.
-    fn resolve(&self, name: &str, array: &crate::Array) -> Result<(usize, usize), Failure> {
+    fn resolve(&self, name: &str, found: &Found) -> Result<(usize, usize), Failure> {
+        let info = &found.info;
         match self {
-            Index::One(indices) if indices.len() != array.shape().len() => {
-                let (given, wanted) = (indices.len(), array.shape().len());
+            Index::One(indices) if indices.len() != info.shape.len() => {
+                let (given, wanted) = (indices.len(), info.shape.len());
                 Err(mismatch(name, format!("the array has {wanted} dimensions, the index {given}")))
             }
-            Index::One(indices) => array.index(indices).map(|at| (at, 1)).map_err(|error| about(name, &error)),
+            Index::One(indices) => found.array.index(indices).map(|at| (at, 1)).map_err(|error| about(name, &error)),
             Index::Range(first, end) => {
-                let (first, end, len) = (first.unwrap_or(0), end.unwrap_or(array.len()), array.len());
+                let (first, end, len) = (first.unwrap_or(0), end.unwrap_or(info.len), info.len);
                 if end > len || first > end {
                     let index = if end > len { end } else { first };
                     return Err(about(name, &Error::Range { index, len }));
@@ -136,7 +139,7 @@ pub(in super::super) fn array(context: &Context, command: &Array) -> Outcome {
         Verb::Create { name, ty, shape, exist_ok } => {
             let object = ObjectOptions { exist_ok: *exist_ok, ..persistent() };
             let options = ArrayOptions { object, element: Element::scalar(*ty), shape: shape.0.clone(), initial: &[] };
-            let created = crate::Array::create(&context.join()?, Some(name), &options);
+            let created = manager::Array::create_as(&context.site(false)?, Some(name), &options);
             let (_, existed) = created.map_err(|error| about(name, &error))?;
             if context.json {
                 let ty = scalar::type_name(*ty);
@@ -144,30 +147,31 @@ pub(in super::super) fn array(context: &Context, command: &Array) -> Outcome {
             }
         }
         Verb::Get { name, index } => {
-            let array = open(context, name)?;
-            let whole = index.is_none() && array.shape().len() > 1;
-            let columns = if whole { array.shape().last().copied().unwrap_or(1) } else { 1 };
+            let found = Found::open(context, name)?;
+            let whole = index.is_none() && found.info.shape.len() > 1;
+            let columns = if whole { found.info.shape.last().copied().unwrap_or(1) } else { 1 };
             let (first, count) = match index {
-                Some(index) => index.resolve(name, &array)?,
-                None => (0, array.len()),
+                Some(index) => index.resolve(name, &found)?,
+                None => (0, found.info.len),
             };
             if context.json {
-                get_json(name, &array, first, count)?;
+                get_json(name, &found, first, count)?;
             } else {
-                get(name, &array, first, count, columns)?;
+                get(name, &found, first, count, columns)?;
             }
         }
         Verb::Set { name, index, values } => {
-            let array = open(context, name)?;
-            let (first, count) = index.resolve(name, &array)?;
+            let found = Found::open(context, name)?;
+            let (first, count) = index.resolve(name, &found)?;
             if matches!(index, Index::Range(..)) && count != values.len() {
                 return Err(mismatch(name, format!("{count} elements in the range, but {} values", values.len())));
             }
-            let mut bytes = Vec::with_capacity(values.len() * array.element().size());
+            let element = &found.info.element;
+            let mut bytes = Vec::with_capacity(values.len() * element.size());
             for value in values {
-                bytes.extend(scalar::parse(array.element(), value).map_err(|why| mismatch(name, why))?);
+                bytes.extend(scalar::parse(element, value).map_err(|why| mismatch(name, why))?);
             }
-            array.write(first, values.len(), &bytes).map_err(|error| about(name, &error))?;
+            found.array.write(first, values.len(), &bytes).map_err(|error| about(name, &error))?;
             if context.json {
                 print_json(&json!({"name": name, "first": first, "count": values.len()}))?;
             }
@@ -176,20 +180,34 @@ pub(in super::super) fn array(context: &Context, command: &Array) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(context: &Context, name: &str) -> Result<crate::Array, Failure> {
-    let domain = existing_domain(context)?;
-    crate::Array::open(&domain, name, ObjectOptions::default(), None, None)
-        .map_err(|error| not_there(name, &error, "mproc array create"))
+/// An array, and what it is.
+struct Found {
+    array: manager::Array,
+    info: ArrayInfo,
+}
+
+impl Found {
+    fn open(context: &Context, name: &str) -> Result<Found, Failure> {
+        let open = OpenArray { object: ObjectOptions::default(), expected: None, shape: None };
+        let found = manager::Array::open(&context.site(true)?, name, &open)
+            .and_then(|array| Ok(Found { info: array.info()?, array }));
+        found.map_err(|error| not_there(name, &error, "mproc array create"))
+    }
+
+    fn read(&self, name: &str, first: usize, count: usize) -> Result<Vec<u8>, Failure> {
+        let len = count.saturating_mul(self.info.element.size());
+        filled(len, |to| self.array.read_into(first, count, to)).map_err(|error| about(name, &error))
+    }
 }
 
 /// Prints elements, `columns` of them on each line.
-fn get(name: &str, array: &crate::Array, first: usize, count: usize, columns: usize) -> Result<(), Failure> {
-    let (element, columns) = (array.element(), columns.max(1));
+fn get(name: &str, found: &Found, first: usize, count: usize, columns: usize) -> Result<(), Failure> {
+    let (element, columns) = (&found.info.element, columns.max(1));
     let at_a_time = (AT_A_TIME / columns).max(1) * columns;
     let mut done = 0;
     while done < count {
         let n = at_a_time.min(count - done);
-        let bytes = array.read(first + done, n).map_err(|error| about(name, &error))?;
+        let bytes = found.read(name, first + done, n)?;
         let mut lines = String::new();
         for (i, one) in bytes.chunks_exact(element.size()).enumerate() {
             lines.push_str(&scalar::text(element, one));
@@ -201,10 +219,10 @@ fn get(name: &str, array: &crate::Array, first: usize, count: usize, columns: us
     Ok(())
 }
 
-fn get_json(name: &str, array: &crate::Array, first: usize, count: usize) -> Result<(), Failure> {
-    let element = array.element();
-    let bytes = array.read(first, count).map_err(|error| about(name, &error))?;
+fn get_json(name: &str, found: &Found, first: usize, count: usize) -> Result<(), Failure> {
+    let (element, shape) = (&found.info.element, &found.info.shape);
+    let bytes = found.read(name, first, count)?;
     let elements: Vec<_> = bytes.chunks_exact(element.size()).map(|one| scalar::json(element, one)).collect();
     let ty = scalar::type_name(element.elem_type());
-    print_json(&json!({"name": name, "type": ty, "shape": array.shape(), "first": first, "elements": elements}))
+    print_json(&json!({"name": name, "type": ty, "shape": shape, "first": first, "elements": elements}))
 }

@@ -2,14 +2,13 @@
 //! printed.
 
 use super::super::cli::Context;
-use super::super::exit::{code, Failure, Outcome, MISMATCH, OTHER};
+use super::super::exit::{code, is_like, Failure, Outcome, MISMATCH, OTHER};
 use super::super::output::{is_terminal, print_line, print_raw, printable, tame};
-use super::{about, bytes, domain, existing_domain, mismatch, open_or_create, persistent};
+use super::{about, bytes, mismatch, open_or_create, persistent};
+use crate::manager::{Arena, Dict, List, Namespace, Site};
 use crate::objects::datum::{decode, to_json, Items};
 use crate::shm::header::Kind;
-use crate::{
-    Arena, Builder, ContainerOptions, Datum, Dict, Domain, Encoded, Error, List, Namespace, ObjectOptions, Reference,
-};
+use crate::{Builder, ContainerOptions, Datum, Encoded, Error, ObjectOptions, Reference};
 use clap::ValueEnum;
 use serde_json::Value;
 use std::io::{ErrorKind, Read};
@@ -228,8 +227,8 @@ pub(super) fn value(text: &str) -> Result<Vec<u8>, String> {
 /// What there is a verb for on its own: a kind of container.
 pub(super) trait Container: Sized {
     const KIND: Kind;
-    fn open(domain: &Domain, name: &str) -> crate::Result<Self>;
-    fn create(domain: &Domain, name: &str, options: ContainerOptions) -> crate::Result<(Self, bool)>;
+    fn open(site: &Site, name: &str) -> crate::Result<Self>;
+    fn create(site: &Site, name: &str, options: &ContainerOptions) -> crate::Result<(Self, bool)>;
     fn follow(arena: &Arena, reference: Reference) -> crate::Result<Self>;
     /// Adds all of it as plain data.
     fn copy(&self, into: &mut Builder) -> crate::Result<()>;
@@ -272,12 +271,12 @@ macro_rules! container {
         impl Container for $kind {
             const KIND: Kind = Kind::$kind;
 
-            fn open(domain: &Domain, name: &str) -> crate::Result<Self> {
-                $kind::open(domain, name, ObjectOptions::default())
+            fn open(site: &Site, name: &str) -> crate::Result<Self> {
+                $kind::open(site, name, &ObjectOptions::default())
             }
 
-            fn create(domain: &Domain, name: &str, options: ContainerOptions) -> crate::Result<(Self, bool)> {
-                $kind::create(domain, Some(name), options)
+            fn create(site: &Site, name: &str, options: &ContainerOptions) -> crate::Result<(Self, bool)> {
+                $kind::create(site, Some(name), options)
             }
 
             fn follow(arena: &Arena, reference: Reference) -> crate::Result<Self> {
@@ -295,9 +294,9 @@ macro_rules! container {
     };
 }
 
-container!(Dict, |dict: &Dict, key: &Key| dict.get(&key.encoded()?, |stored| stored.to_vec()));
-container!(List, |list: &List, key: &Key| list.get(key.index()?, |stored| stored.to_vec()));
-container!(Namespace, |ns: &Namespace, key: &Key| ns.get(key.text, |stored| stored.to_vec()));
+container!(Dict, |dict: &Dict, key: &Key| dict.get(&key.encoded()?));
+container!(List, |list: &List, key: &Key| list.get(key.index()?));
+container!(Namespace, |ns: &Namespace, key: &Key| ns.get(key.text));
 
 /// A container of any kind, on the way to one.
 enum Any {
@@ -308,14 +307,16 @@ enum Any {
 
 impl Any {
     /// Opens an object, whichever container it is.
-    fn open(domain: &Domain, name: &str) -> crate::Result<Any> {
-        let another = |result: &crate::Result<Any>| matches!(result, Err(Error::Kind { .. }));
-        let mut any = <Dict as Container>::open(domain, name).map(Any::Dict);
+    fn open(site: &Site, name: &str) -> crate::Result<Any> {
+        let another = |result: &crate::Result<Any>| {
+            result.as_ref().is_err_and(|error| is_like(error, &Error::Kind { found: "", wanted: "" }))
+        };
+        let mut any = <Dict as Container>::open(site, name).map(Any::Dict);
         if another(&any) {
-            any = <List as Container>::open(domain, name).map(Any::List);
+            any = <List as Container>::open(site, name).map(Any::List);
         }
         if another(&any) {
-            any = <Namespace as Container>::open(domain, name).map(Any::Namespace);
+            any = <Namespace as Container>::open(site, name).map(Any::Namespace);
         }
         match any {
             Err(Error::Kind { found, .. }) => Err(Error::Kind { found, wanted: "container" }),
@@ -323,7 +324,7 @@ impl Any {
         }
     }
 
-    fn arena(&self) -> &Arena {
+    fn arena(&self) -> crate::Result<Arena> {
         match self {
             Any::Dict(dict) => dict.arena(),
             Any::List(list) => list.arena(),
@@ -370,10 +371,10 @@ impl At {
 
     /// Opens the container.
     pub(super) fn open<T: Container>(&self, context: &Context) -> Result<T, Failure> {
-        let domain = existing_domain(context)?;
+        let site = context.site(true)?;
         match self.path.is_empty() {
-            true => T::open(&domain, &self.name).map_err(|error| about(&self.name, &error)),
-            false => self.descend(&domain),
+            true => T::open(&site, &self.name).map_err(|error| about(&self.name, &error)),
+            false => self.descend(&site),
         }
     }
 
@@ -382,28 +383,28 @@ impl At {
         if !self.path.is_empty() {
             return self.open(context).map(|container| (container, false));
         }
-        let (name, domain) = (self.name.as_str(), domain(context, make.existing)?);
+        let (name, site) = (self.name.as_str(), context.site(make.existing)?);
         let options = ContainerOptions { object: persistent(), limit: make.limit.unwrap_or(0) };
-        open_or_create(name, make.existing, || T::open(&domain, name), || T::create(&domain, name, options))
+        open_or_create(name, make.existing, || T::open(&site, name), || T::create(&site, name, &options))
     }
 
     /// The container at the end of the path.
-    fn descend<T: Container>(&self, domain: &Domain) -> Result<T, Failure> {
-        let mut any = Any::open(domain, &self.name).map_err(|error| about(&self.name, &error))?;
+    fn descend<T: Container>(&self, site: &Site) -> Result<T, Failure> {
+        let mut any = Any::open(site, &self.name).map_err(|error| about(&self.name, &error))?;
         for (i, text) in self.path.iter().enumerate() {
             let here = |error: Error| self.deep(i + 1, &error);
             let reference = any.inside(&self.key(text)?).map_err(here)?;
             if i + 1 < self.path.len() {
-                any = Any::follow(any.arena(), reference).map_err(here)?;
+                any = any.arena().and_then(|arena| Any::follow(&arena, reference)).map_err(here)?;
                 continue;
             }
             return match Kind::parse(reference.kind.into()) {
                 Some(kind) if kind != T::KIND => Err(here(Error::Kind { found: kind.name(), wanted: T::KIND.name() })),
-                _ => T::follow(any.arena(), reference).map_err(here),
+                _ => any.arena().and_then(|arena| T::follow(&arena, reference)).map_err(here),
             };
         }
         // The path was not empty.
-        T::open(domain, &self.name).map_err(|error| about(&self.name, &error))
+        T::open(site, &self.name).map_err(|error| about(&self.name, &error))
     }
 }
 
@@ -442,7 +443,7 @@ pub(super) fn fill_dict(dict: &Dict, map: &[u8]) -> crate::Result<()> {
             continue;
         };
         dict.set(&key, &Datum::New(new as u32).encode()?)?;
-        fill(dict.arena(), &dict.get(&key, |stored| stored.to_vec())?, &value)?;
+        fill(&dict.arena()?, &dict.get(&key)?, &value)?;
     }
     Ok(())
 }
@@ -456,7 +457,7 @@ pub(super) fn fill_list(list: &List, elements: &[u8]) -> crate::Result<()> {
             continue;
         };
         list.append(&Datum::New(new as u32).encode()?)?;
-        fill(list.arena(), &list.get(-1, |stored| stored.to_vec())?, &value)?;
+        fill(&list.arena()?, &list.get(-1)?, &value)?;
     }
     Ok(())
 }

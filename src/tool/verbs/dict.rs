@@ -8,7 +8,7 @@ use super::container::{
 };
 use super::mismatch;
 use crate::objects::datum::decode;
-use crate::{Datum, Encoded, Error, What};
+use crate::{manager, Datum, Encoded, Error, What};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -159,23 +159,23 @@ enum Verb {
 pub(in super::super) fn dict(context: &Context, command: &Dict) -> Outcome {
     match &command.verb {
         Verb::Get { at, key, raw } => {
-            let dict: crate::Dict = at.open(context)?;
+            let dict: manager::Dict = at.open(context)?;
             let key = at.key(key)?;
-            let stored = key.encoded().and_then(|key| dict.get(&key, |stored| stored.to_vec()));
+            let stored = key.encoded().and_then(|key| dict.get(&key));
             let stored = stored.map_err(|error| at.about(&error))?;
             let name = key.json().map_err(|error| at.about(&error))?;
             show(context, at, raw, &[("key", name)], ("value", &stored))
         }
         Verb::Set { at, key, value, make } => {
             let (key, value) = (at.key(key)?, value.read(at)?);
-            let (dict, created) = at.make::<crate::Dict>(context, make)?;
+            let (dict, created) = at.make::<manager::Dict>(context, make)?;
             let set = pair(&key, &value).and_then(|(key, value)| dict.set(&key, &value));
             set.map_err(|error| at.about(&error))?;
             let name = key.json().map_err(|error| at.about(&error))?;
             done(context, at, &[("key", name), ("created", created.to_string())])
         }
         Verb::Del { at, key } => {
-            let dict: crate::Dict = at.open(context)?;
+            let dict: manager::Dict = at.open(context)?;
             let key = at.key(key)?;
             key.encoded().and_then(|key| dict.delete(&key)).map_err(|error| at.about(&error))?;
             let name = key.json().map_err(|error| at.about(&error))?;
@@ -184,12 +184,12 @@ pub(in super::super) fn dict(context: &Context, command: &Dict) -> Outcome {
         Verb::Keys { at, raw } => rows(context, at, raw, What::Keys),
         Verb::Items { at, raw } => rows(context, at, raw, What::Items),
         Verb::Len { at } => {
-            let len = at.open::<crate::Dict>(context)?.len().map_err(|error| at.about(&error))?;
+            let len = at.open::<manager::Dict>(context)?.len().map_err(|error| at.about(&error))?;
             show_len(context, at, len)
         }
         Verb::Add { at, key, summand, make } => {
             let (key, summand) = (at.key(key)?, number(at, summand)?);
-            let (dict, _) = at.make::<crate::Dict>(context, make)?;
+            let (dict, _) = at.make::<manager::Dict>(context, make)?;
             let sum = key.encoded().and_then(|key| dict.add(&key, &summand)).and_then(|sum| sum.encode());
             let sum = sum.map_err(|error| at.about(&error))?.to_vec();
             let name = key.json().map_err(|error| at.about(&error))?;
@@ -197,24 +197,24 @@ pub(in super::super) fn dict(context: &Context, command: &Dict) -> Outcome {
         }
         Verb::Append { at, key, value, make } => {
             let (key, value) = (at.key(key)?, value.read(at)?);
-            let (dict, created) = at.make::<crate::Dict>(context, make)?;
+            let (dict, created) = at.make::<manager::Dict>(context, make)?;
             let appended = pair(&key, &value).and_then(|(key, value)| dict.append_to(&key, &value));
             appended.map_err(|error| at.about(&error))?;
             let name = key.json().map_err(|error| at.about(&error))?;
             done(context, at, &[("key", name), ("created", created.to_string())])
         }
-        Verb::Dump { at } => dump(context, at, &at.open::<crate::Dict>(context)?),
+        Verb::Dump { at } => dump(context, at, &at.open::<manager::Dict>(context)?),
         Verb::Load { at, source, make } => {
             let document = source.read(at)?;
             let Ok(Datum::Map(map)) = decode(&document) else {
                 return Err(mismatch(&at.name, "the document is not a map"));
             };
-            let (dict, created) = at.make::<crate::Dict>(context, make)?;
+            let (dict, created) = at.make::<manager::Dict>(context, make)?;
             load(&dict, map, source).map_err(|error| at.about(&error))?;
             done(context, at, &[("created", created.to_string())])
         }
         Verb::Clear { at } => {
-            at.open::<crate::Dict>(context)?.clear().map_err(|error| at.about(&error))?;
+            at.open::<manager::Dict>(context)?.clear().map_err(|error| at.about(&error))?;
             done(context, at, &[])
         }
     }
@@ -225,7 +225,7 @@ fn pair<'a>(key: &'a Key, value: &'a Given) -> crate::Result<(Encoded<'a>, Encod
     Ok((key.encoded()?, value.encoded()?))
 }
 
-fn load(dict: &crate::Dict, map: &[u8], source: &Source) -> crate::Result<()> {
+fn load(dict: &manager::Dict, map: &[u8], source: &Source) -> crate::Result<()> {
     if source.replace {
         dict.clear()?;
     }
@@ -250,7 +250,7 @@ fn number(at: &At, text: &str) -> Result<Datum<'static>, Failure> {
 /// Keys, or pairs.
 fn rows(context: &Context, at: &At, raw: &Raw, what: What) -> Outcome {
     let failed = |error: Error| at.about(&error);
-    let seen = at.open::<crate::Dict>(context)?.snapshot(what).map_err(failed)?;
+    let seen = at.open::<manager::Dict>(context)?.snapshot(what).map_err(failed)?;
     let text = |bytes: Option<&[u8]>| match bytes {
         Some(bytes) if context.json => line(bytes),
         Some(bytes) => raw.text(bytes),

@@ -3,8 +3,8 @@
 use super::super::cli::Context;
 use super::super::exit::{Failure, Outcome, NO};
 use super::super::output::print_json;
-use super::{about, domain, existing_domain, not_there, open_or_create, persistent, Time};
-use crate::ObjectOptions;
+use super::{about, not_there, open_or_create, persistent, Time};
+use crate::{manager, ObjectOptions};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -62,18 +62,18 @@ enum Verb {
 pub(in super::super) fn event(context: &Context, command: &Event) -> Outcome {
     let (name, set) = match &command.verb {
         Verb::Set { name, existing } => {
-            make(context, name, *existing)?.set();
+            make(context, name, *existing)?.set().map_err(|error| about(name, &error))?;
             (name, true)
         }
         Verb::Clear { name, existing } => {
-            make(context, name, *existing)?.clear();
+            make(context, name, *existing)?.clear().map_err(|error| about(name, &error))?;
             (name, false)
         }
         Verb::Wait { name, time } => {
             open(context, name)?.wait(time.limits()).map_err(|error| about(name, &error))?;
             (name, true)
         }
-        Verb::IsSet { name } => (name, open(context, name)?.is_set()),
+        Verb::IsSet { name } => (name, open(context, name)?.is_set().map_err(|error| about(name, &error))?),
     };
     if context.json {
         print_json(&json!({"name": name, "set": set}))?;
@@ -82,18 +82,18 @@ pub(in super::super) fn event(context: &Context, command: &Event) -> Outcome {
     Ok(if no { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
-fn make(context: &Context, name: &str, existing: bool) -> Result<crate::Event, Failure> {
-    let domain = domain(context, existing)?;
+fn make(context: &Context, name: &str, existing: bool) -> Result<manager::Event, Failure> {
+    let site = context.site(existing)?;
     let (event, _) = open_or_create(
         name,
         existing,
-        || crate::Event::open(&domain, name, ObjectOptions::default()),
-        || crate::Event::create(&domain, Some(name), persistent()),
+        || manager::Event::open(&site, name, &ObjectOptions::default()),
+        || manager::Event::create(&site, Some(name), &persistent()),
     )?;
     Ok(event)
 }
 
-fn open(context: &Context, name: &str) -> Result<crate::Event, Failure> {
-    crate::Event::open(&existing_domain(context)?, name, ObjectOptions::default())
+fn open(context: &Context, name: &str) -> Result<manager::Event, Failure> {
+    manager::Event::open(&context.site(true)?, name, &ObjectOptions::default())
         .map_err(|error| not_there(name, &error, "mproc event clear"))
 }

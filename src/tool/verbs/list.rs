@@ -7,7 +7,7 @@ use super::container::{
 };
 use super::mismatch;
 use crate::objects::datum::decode;
-use crate::{Datum, Error};
+use crate::{manager, Datum, Error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -189,71 +189,71 @@ fn step(text: &str) -> Result<i64, String> {
 pub(in super::super) fn list(context: &Context, command: &List) -> Outcome {
     match &command.verb {
         Verb::Get { at, index, raw } => {
-            let list: crate::List = at.open(context)?;
-            let stored = list.get(*index, |stored| stored.to_vec()).map_err(|error| at.about(&error))?;
+            let list: manager::List = at.open(context)?;
+            let stored = list.get(*index).map_err(|error| at.about(&error))?;
             show(context, at, raw, &[("index", index.to_string())], ("value", &stored))
         }
         Verb::Set { at, index, value } => {
             let value = value.read(at)?;
-            let list: crate::List = at.open(context)?;
+            let list: manager::List = at.open(context)?;
             let set = value.encoded().and_then(|value| list.set(*index, &value));
             set.map_err(|error| at.about(&error))?;
             done(context, at, &[("index", index.to_string())])
         }
         Verb::Append { at, values, make } => {
             let values = values.read(at)?;
-            let (list, created) = at.make::<crate::List>(context, make)?;
+            let (list, created) = at.make::<manager::List>(context, make)?;
             append(&list, &values).map_err(|error| at.about(&error))?;
             done(context, at, &[("appended", values.len().to_string()), ("created", created.to_string())])
         }
         Verb::Insert { at, index, value, make } => {
             let value = value.read(at)?;
-            let (list, created) = at.make::<crate::List>(context, make)?;
+            let (list, created) = at.make::<manager::List>(context, make)?;
             let inserted = value.encoded().and_then(|value| list.insert(*index, &value));
             inserted.map_err(|error| at.about(&error))?;
             done(context, at, &[("created", created.to_string())])
         }
         Verb::Pop { at, index, raw } => {
-            let list: crate::List = at.open(context)?;
-            let popped = list.pop(*index, |stored| stored.to_vec()).map_err(|error| at.about(&error))?;
+            let list: manager::List = at.open(context)?;
+            let popped = list.pop(*index).map_err(|error| at.about(&error))?;
             show(context, at, raw, &[("index", index.to_string())], ("value", &popped))
         }
         Verb::Del { at, index } => {
-            at.open::<crate::List>(context)?.delete(*index).map_err(|error| at.about(&error))?;
+            at.open::<manager::List>(context)?.delete(*index).map_err(|error| at.about(&error))?;
             done(context, at, &[("index", index.to_string())])
         }
         Verb::Len { at } => {
-            let len = at.open::<crate::List>(context)?.len().map_err(|error| at.about(&error))?;
+            let len = at.open::<manager::List>(context)?.len().map_err(|error| at.about(&error))?;
             show_len(context, at, len)
         }
         Verb::Slice { at, start, stop, step, raw } => elements(context, at, (*start, *stop, *step), raw),
         Verb::Sort { at, descending } => {
-            at.open::<crate::List>(context)?.sort(*descending).map_err(|error| at.about(&error))?;
+            at.open::<manager::List>(context)?.sort(*descending).map_err(|error| at.about(&error))?;
             done(context, at, &[])
         }
         Verb::Reverse { at } => {
-            at.open::<crate::List>(context)?.reverse().map_err(|error| at.about(&error))?;
+            at.open::<manager::List>(context)?.reverse().map_err(|error| at.about(&error))?;
             done(context, at, &[])
         }
-        Verb::Dump { at } => dump(context, at, &at.open::<crate::List>(context)?),
+        Verb::Dump { at } => dump(context, at, &at.open::<manager::List>(context)?),
         Verb::Load { at, source, make } => {
             let document = source.read(at)?;
             let Ok(Datum::List(elements)) = decode(&document) else {
                 return Err(mismatch(&at.name, "the document is not a list"));
             };
-            let (list, created) = at.make::<crate::List>(context, make)?;
+            let (list, created) = at.make::<manager::List>(context, make)?;
             load(&list, elements, source).map_err(|error| at.about(&error))?;
             done(context, at, &[("created", created.to_string())])
         }
         Verb::Clear { at } => {
-            at.open::<crate::List>(context)?.clear().map_err(|error| at.about(&error))?;
+            at.open::<manager::List>(context)?.clear().map_err(|error| at.about(&error))?;
             done(context, at, &[])
         }
     }
 }
 
 /// All of them, or none.
-fn append(list: &crate::List, values: &[Given]) -> crate::Result<()> {
+fn append(list: &manager::List, values: &[Given]) -> crate::Result<()> {
     if let [one] = values {
         return list.append(&one.encoded()?);
     }
@@ -266,7 +266,7 @@ fn append(list: &crate::List, values: &[Given]) -> crate::Result<()> {
     list.extend(all.finish()?)
 }
 
-fn load(list: &crate::List, elements: &[u8], source: &Source) -> crate::Result<()> {
+fn load(list: &manager::List, elements: &[u8], source: &Source) -> crate::Result<()> {
     match (source.nested(), source.replace) {
         (false, false) => list.extend(elements),
         (false, true) => list.slice_set(None, None, 1, elements),
@@ -281,7 +281,7 @@ fn load(list: &crate::List, elements: &[u8], source: &Source) -> crate::Result<(
 
 fn elements(context: &Context, at: &At, (start, stop, step): (Option<i64>, Option<i64>, i64), raw: &Raw) -> Outcome {
     let failed = |error: Error| at.about(&error);
-    let list: crate::List = at.open(context)?;
+    let list: manager::List = at.open(context)?;
     let seen = list.slice(start, stop, step).map_err(failed)?;
     let row = |i: usize| match seen.get(i).1 {
         Some(bytes) if context.json => line(bytes),

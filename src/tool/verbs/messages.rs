@@ -2,9 +2,12 @@
 
 use super::super::exit::{Failure, CLOSED, OTHER};
 use super::super::output::{is_terminal, printable_bytes, tame};
+use crate::shm::filled;
+use crate::Error;
 use serde_json::{json, Value};
 use std::ffi::OsString;
 use std::io::{BufRead, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 
 /// Where messages come from.
@@ -91,6 +94,28 @@ fn json(message: &[u8]) -> Value {
     match std::str::from_utf8(message) {
         Ok(text) => json!({"text": text}),
         Err(_) => json!({"hex": message.iter().map(|byte| format!("{byte:02x}")).collect::<String>()}),
+    }
+}
+
+/// Takes a message by copying it into room that grows until it fits: what does not fit stays where it is. Gives what
+/// `take` says of it, too; `len` is how long that says that it is.
+pub(super) fn take_whole<T>(
+    mut take: impl FnMut(&mut [MaybeUninit<u8>]) -> crate::Result<T>,
+    len: impl Fn(&T) -> usize,
+) -> crate::Result<(Vec<u8>, T)> {
+    let mut room = 4096;
+    loop {
+        let mut taken = None;
+        match filled(room, |to| take(to).map(|said| taken = Some(said))) {
+            Ok(mut message) => {
+                let taken = taken.ok_or(Error::Corrupt("a message that is none"))?;
+                message.truncate(len(&taken));
+                return Ok((message, taken));
+            }
+            // Another one may be there next time.
+            Err(Error::MessageSize { needed }) if needed > room => room = needed,
+            Err(other) => return Err(other),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! What sets creates what is not there, persistent, because a script's processes come and go; what gets never does.
 
 mod array;
+mod call;
 mod container;
 mod dict;
 mod event;
@@ -17,6 +18,7 @@ mod sem;
 mod value;
 
 pub(super) use array::{array, Array};
+pub(super) use call::{call, Call};
 pub(super) use dict::{dict, Dict};
 pub(super) use event::{event, Event};
 pub(super) use list::{list, List};
@@ -26,10 +28,9 @@ pub(super) use queue::{queue, Queue};
 pub(super) use sem::{sem, Sem};
 pub(super) use value::{value, Value};
 
-use super::cli::Context;
-use super::exit::{Failure, MISMATCH, NOT_FOUND};
+use super::exit::{is_not_found, Failure, MISMATCH, NOT_FOUND};
 use super::output::printable;
-use crate::{Domain, DomainOptions, Error, Limits, ObjectOptions};
+use crate::{Error, Limits, ObjectOptions};
 use std::time::Duration;
 
 /// How long a command may wait.
@@ -47,13 +48,13 @@ impl Time {
 }
 
 /// Seconds, as people write them.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|_| "not a time span: 0 or more seconds, and not absurdly many".into())
 }
 
 /// Bytes, as people write them: `65536`, `64K`, `64KiB`, `1M`, `2G`, `1T` (powers of 1024).
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let shift = match unit {
@@ -79,20 +80,6 @@ fn mismatch(name: &str, why: impl std::fmt::Display) -> Failure {
     Failure::new(MISMATCH, format!("{}: {why}", printable(name)))
 }
 
-/// The domain for a command that creates nothing.
-pub(super) fn existing_domain(context: &Context) -> Result<Domain, Failure> {
-    context.open(DomainOptions { existing: true, ..DomainOptions::default() })
-}
-
-/// The domain for a command that sets something: created if need be, but with `existing`.
-pub(super) fn domain(context: &Context, existing: bool) -> Result<Domain, Failure> {
-    if existing {
-        existing_domain(context)
-    } else {
-        context.join()
-    }
-}
-
 /// Options of an object that a script makes or finds: it stays when the script's processes are gone.
 pub(super) fn persistent() -> ObjectOptions {
     ObjectOptions { persist: true, exist_ok: true, ..ObjectOptions::default() }
@@ -106,7 +93,7 @@ pub(super) fn open_or_create<T>(
     create: impl FnOnce() -> crate::Result<(T, bool)>,
 ) -> Result<(T, bool), Failure> {
     match open() {
-        Err(Error::NotFound(_)) if !existing => {
+        Err(error) if !existing && is_not_found(&error) => {
             create().map(|(object, existed)| (object, !existed)).map_err(|error| about(name, &error))
         }
         other => other.map(|object| (object, false)).map_err(|error| about(name, &error)),
@@ -115,8 +102,8 @@ pub(super) fn open_or_create<T>(
 
 /// Where only one way leads to an object, and it is not there: how to make it.
 fn not_there(name: &str, error: &Error, how: &str) -> Failure {
-    match error {
-        Error::NotFound(_) => Failure::new(NOT_FOUND, format!("{}: {error} (make it with {how})", printable(name))),
-        _ => about(name, error),
+    match is_not_found(error) {
+        true => Failure::new(NOT_FOUND, format!("{}: {error} (make it with {how})", printable(name))),
+        false => about(name, error),
     }
 }

@@ -4,6 +4,7 @@ use super::super::cli::Context;
 use super::super::exit::Outcome;
 use super::super::output::tame;
 use super::container::{done, dump, show, At, Make, One, Raw, HELP};
+use crate::manager;
 use serde_json::Value;
 
 const EXAMPLES: &str = "\
@@ -76,21 +77,21 @@ pub(in super::super) fn namespace(context: &Context, command: &Namespace) -> Out
     let quoted = |attribute: &str| tame(&Value::from(attribute).to_string());
     match &command.verb {
         Verb::Get { at, attribute, raw } => {
-            let ns: crate::Namespace = at.open(context)?;
-            let stored = ns.get(attribute, |stored| stored.to_vec()).map_err(|error| at.about(&error))?;
+            let ns: manager::Namespace = at.open(context)?;
+            let stored = ns.get(attribute).map_err(|error| at.about(&error))?;
             show(context, at, raw, &[("attribute", quoted(attribute))], ("value", &stored))
         }
         Verb::Set { at, attribute, value, make } => {
             let value = value.read(at)?;
-            let (ns, created) = at.make::<crate::Namespace>(context, make)?;
+            let (ns, created) = at.make::<manager::Namespace>(context, make)?;
             let set = value.encoded().and_then(|value| ns.set(attribute, &value));
             set.map_err(|error| at.about(&error))?;
             done(context, at, &[("attribute", quoted(attribute)), ("created", created.to_string())])
         }
         Verb::Del { at, attribute } => {
-            at.open::<crate::Namespace>(context)?.delete(attribute).map_err(|error| at.about(&error))?;
+            at.open::<manager::Namespace>(context)?.delete(attribute).map_err(|error| at.about(&error))?;
             done(context, at, &[("attribute", quoted(attribute))])
         }
-        Verb::Dump { at } => dump(context, at, &at.open::<crate::Namespace>(context)?),
+        Verb::Dump { at } => dump(context, at, &at.open::<manager::Namespace>(context)?),
     }
 }

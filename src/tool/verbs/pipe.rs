@@ -3,9 +3,9 @@
 use super::super::cli::Context;
 use super::super::exit::{Failure, Outcome};
 use super::super::output::print_json;
-use super::messages::{lost_reader, Amount, Input, Output};
-use super::{about, bytes, domain, existing_domain, not_there, open_or_create, persistent, Time};
-use crate::{End, Error, ObjectOptions, PipeOptions};
+use super::messages::{lost_reader, take_whole, Amount, Input, Output};
+use super::{about, bytes, not_there, open_or_create, persistent, Time};
+use crate::{manager, End, Error, ObjectOptions, PipeOptions};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -107,23 +107,23 @@ pub(in super::super) fn pipe(context: &Context, command: &Pipe) -> Outcome {
                 exclusive: false,
             };
             // Without opening an end: whoever had one would be gone at once.
-            let created = crate::Pipe::create(&context.join()?, Some(name), &options, [false, false]);
+            let created = manager::Pipe::create(&context.site(false)?, Some(name), &options, [false, false]);
             let (_, existed) = created.map_err(|error| about(name, &error))?;
             if context.json {
                 print_json(&json!({"name": name, "one_way": one_way, "created": !existed}))?;
             }
         }
         Verb::Send { name, input, end, time, existing } => {
-            let domain = domain(context, *existing)?;
+            let site = context.site(*existing)?;
             let end = End::from_number(*end)?;
             let options = PipeOptions { object: persistent(), ..PipeOptions::default() };
             let (pipe, created) = open_or_create(
                 name,
                 *existing,
-                || crate::Pipe::open(&domain, name, end, &PipeOptions::default()),
+                || manager::Pipe::open(&site, name, end, &PipeOptions::default()),
                 || {
-                    let (_, existed) = crate::Pipe::create(&domain, Some(name), &options, [false, false])?;
-                    Ok((crate::Pipe::open(&domain, name, end, &PipeOptions::default())?, existed))
+                    let (_, existed) = manager::Pipe::create(&site, Some(name), &options, [false, false])?;
+                    Ok((manager::Pipe::open(&site, name, end, &PipeOptions::default())?, existed))
                 },
             )?;
             let count = input.each(|message| pipe.send(message, time.limits()).map_err(|error| about(name, &error)))?;
@@ -135,7 +135,8 @@ pub(in super::super) fn pipe(context: &Context, command: &Pipe) -> Outcome {
             let pipe = open(context, name, End::from_number(*end)?)?;
             let mut received = 0;
             while amount.wants(received) {
-                let message = match pipe.recv(time.limits()) {
+                let taken = take_whole(|to| pipe.recv_into(to, time.limits()), |len| *len);
+                let (message, _) = match taken {
                     Err(Error::EndOfFile) if amount.follow => break,
                     other => other.map_err(|error| about(name, &error))?,
                 };
@@ -148,7 +149,7 @@ pub(in super::super) fn pipe(context: &Context, command: &Pipe) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(context: &Context, name: &str, end: End) -> Result<crate::Pipe, Failure> {
-    crate::Pipe::open(&existing_domain(context)?, name, end, &PipeOptions::default())
+fn open(context: &Context, name: &str, end: End) -> Result<manager::Pipe, Failure> {
+    manager::Pipe::open(&context.site(true)?, name, end, &PipeOptions::default())
         .map_err(|error| not_there(name, &error, "mproc pipe create"))
 }

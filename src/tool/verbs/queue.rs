@@ -3,10 +3,9 @@
 use super::super::cli::Context;
 use super::super::exit::{Failure, Outcome};
 use super::super::output::{print_json, print_line};
-use super::messages::{lost_reader, Amount, Input, Output};
-use super::{about, bytes, domain, existing_domain, not_there, open_or_create, persistent, Time};
-use crate::shm::filled;
-use crate::{Error, Limits, ObjectOptions, QueueOptions};
+use super::messages::{lost_reader, take_whole, Amount, Input, Output};
+use super::{about, bytes, not_there, open_or_create, persistent, Time};
+use crate::{manager, Error, Limits, ObjectOptions, QueueOptions};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -118,7 +117,7 @@ pub(in super::super) fn queue(context: &Context, command: &Queue) -> Outcome {
                 joinable: *joinable,
                 pollable: *pollable,
             };
-            let created = crate::Queue::create(&context.join()?, Some(name), &options);
+            let created = manager::Queue::create(&context.site(false)?, Some(name), &options);
             let (queue, existed) = created.map_err(|error| about(name, &error))?;
             if context.json {
                 let info = queue.info().map_err(|error| about(name, &error))?;
@@ -127,12 +126,12 @@ pub(in super::super) fn queue(context: &Context, command: &Queue) -> Outcome {
             }
         }
         Verb::Put { name, input, time, existing } => {
-            let domain = domain(context, *existing)?;
+            let site = context.site(*existing)?;
             let (queue, created) = open_or_create(
                 name,
                 *existing,
-                || crate::Queue::open(&domain, name, &QueueOptions::default()),
-                || crate::Queue::create(&domain, Some(name), &made()),
+                || manager::Queue::open(&site, name, &QueueOptions::default()),
+                || manager::Queue::create(&site, Some(name), &made()),
             )?;
             let count = input.each(|message| queue.put(message, time.limits()).map_err(|error| about(name, &error)))?;
             if context.json {
@@ -152,7 +151,7 @@ pub(in super::super) fn queue(context: &Context, command: &Queue) -> Outcome {
             }
         }
         Verb::Len { name } => {
-            let len = open(context, name)?.len();
+            let len = open(context, name)?.size().map_err(|error| about(name, &error))?;
             if context.json {
                 print_json(&json!({"name": name, "len": len}))?;
             } else {
@@ -173,31 +172,19 @@ fn made() -> QueueOptions {
     QueueOptions { object: persistent(), ..QueueOptions::default() }
 }
 
-fn open(context: &Context, name: &str) -> Result<crate::Queue, Failure> {
-    crate::Queue::open(&existing_domain(context)?, name, &QueueOptions::default())
+fn open(context: &Context, name: &str) -> Result<manager::Queue, Failure> {
+    manager::Queue::open(&context.site(true)?, name, &QueueOptions::default())
         .map_err(|error| not_there(name, &error, "mproc queue create"))
 }
 
 /// Takes the message at the front, to be acknowledged: also where the queue does not ask for that.
-fn lease(queue: &crate::Queue, limits: Limits) -> crate::Result<(u64, Vec<u8>)> {
-    let mut room = 4096;
-    loop {
-        let mut view = None;
-        match filled(room, |to| queue.lease_into(to, limits).map(|leased| view = Some(leased))) {
-            Ok(mut message) => {
-                let leased = view.ok_or(Error::Corrupt("a lease without a message"))?;
-                message.truncate(leased.len());
-                return Ok((leased.id(), message));
-            }
-            // It stayed where it is; another one may be there next time.
-            Err(Error::MessageSize { needed }) => room = needed,
-            Err(other) => return Err(other),
-        }
-    }
+fn lease(queue: &manager::Queue, limits: Limits) -> crate::Result<(u64, Vec<u8>)> {
+    let (message, leased) = take_whole(|to| queue.lease_into(to, limits), |leased| leased.len)?;
+    Ok((leased.id, message))
 }
 
 /// The message is done if it was written, else it goes back to the front.
-fn deliver(name: &str, queue: &crate::Queue, id: u64, written: std::io::Result<()>) -> Result<(), Failure> {
+fn deliver(name: &str, queue: &manager::Queue, id: u64, written: std::io::Result<()>) -> Result<(), Failure> {
     let failed = |error: Error| about(name, &error);
     match written {
         Ok(()) => queue.release(id).map_err(failed),

@@ -1,12 +1,13 @@
 //! `mproc sem`.
 
 use super::super::cli::Context;
-use super::super::exit::{Failure, Outcome, MISMATCH};
+use super::super::exit::{is_like, Failure, Outcome, MISMATCH};
 use super::super::lock::{run_with, Held, Leave, Program};
 use super::super::output::{print_json, print_line, printable};
-use super::{about, existing_domain, mismatch, not_there, open_or_create, persistent, Time};
+use super::{about, mismatch, not_there, open_or_create, persistent, Time};
+use crate::manager::Semaphore;
 use crate::sync::Timeout;
-use crate::{Error, Limits, ObjectOptions, Semaphore, SemaphoreOptions};
+use crate::{Error, Limits, ObjectOptions, SemaphoreOptions};
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -105,7 +106,7 @@ pub(in super::super) fn sem(context: &Context, command: &Sem) -> Outcome {
         Verb::Create { name, value, bounded, accounting, exist_ok } => {
             let object = ObjectOptions { exist_ok: *exist_ok, ..persistent() };
             let options = SemaphoreOptions { object, initial: *value, bounded: *bounded, accounting: *accounting };
-            let created = Semaphore::create(&context.join()?, Some(name), options);
+            let created = Semaphore::create(&context.site(false)?, Some(name), &options);
             let (_, existed) = created.map_err(|error| about(name, &error))?;
             if context.json {
                 print_json(&json!({"name": name, "initial": value, "created": !existed}))?;
@@ -128,7 +129,7 @@ pub(in super::super) fn sem(context: &Context, command: &Sem) -> Outcome {
 }
 
 fn open(context: &Context, name: &str) -> Result<Semaphore, Failure> {
-    Semaphore::open(&existing_domain(context)?, name, ObjectOptions::default())
+    Semaphore::open(&context.site(true)?, name, &ObjectOptions::default())
         .map_err(|error| not_there(name, &error, "mproc sem create"))
 }
 
@@ -172,20 +173,20 @@ fn show(context: &Context, name: &str, semaphore: &Semaphore, asked: bool) -> Re
 }
 
 fn run(context: &Context, name: &str, create: Option<u32>, time: &Time, program: &Program) -> Outcome {
-    let domain = context.join_to_leave(create.is_none())?;
+    let site = context.site_to_leave(create.is_none())?;
     let made =
         SemaphoreOptions { object: persistent(), initial: create.unwrap_or(1), bounded: false, accounting: true };
-    let opened = || Semaphore::open(&domain, name, ObjectOptions::default());
+    let opened = || Semaphore::open(&site, name, &ObjectOptions::default());
     let (semaphore, _) =
-        open_or_create(name, create.is_none(), opened, || Semaphore::create(&domain, Some(name), made))?;
-    let leave = Leave { domain: &domain, handle: semaphore.export().map_err(|error| about(name, &error))? };
+        open_or_create(name, create.is_none(), opened, || Semaphore::create(&site, Some(name), &made))?;
+    let leave = Leave::new(context, &site, || semaphore.export()).map_err(|error| about(name, &error))?;
     let held = Held {
         name,
         recovered: "a process died with permits, which came back",
         take: &|limits| semaphore.acquire(limits),
         give: &|| match semaphore.release(1) {
             // Somebody else gave back more than was taken; this permit is one of them.
-            Err(Error::Overflow(_)) => {
+            Err(error) if is_like(&error, &Error::Overflow("")) => {
                 Err(Failure::new(MISMATCH, format!("{}: all permits were back already", printable(name))))
             }
             other => other.map_err(|error| about(name, &error)),

@@ -1,10 +1,13 @@
 //! `mproc value`.
 
 use super::super::cli::Context;
-use super::super::exit::{Failure, Outcome};
+use super::super::exit::{is_not_found, Failure, Outcome};
 use super::super::output::{print_json, print_line};
-use super::{about, domain, existing_domain, mismatch, persistent, scalar, Time};
-use crate::{Domain, ElemType, Element, Error, FetchOp, ObjectOptions, ValueOptions};
+use super::{about, mismatch, persistent, scalar, Time};
+use crate::manager::value::OpenValue;
+use crate::manager::{self, Site};
+use crate::shm::filled;
+use crate::{ElemType, Element, FetchOp, ObjectOptions, ValueOptions};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -98,61 +101,96 @@ impl Make {
         context: &Context,
         name: &str,
         fits: impl Fn(&Element) -> Result<T, String>,
-    ) -> Result<(crate::Value, bool, T), Failure> {
+    ) -> Result<(Found, bool, T), Failure> {
         let wrong = |why: String| mismatch(name, why);
-        let domain = domain(context, self.existing)?;
+        let site = context.site(self.existing)?;
         let element = Element::scalar(self.ty.unwrap_or(ElemType::I64));
-        let (value, created) = match open(&domain, name) {
-            Err(Error::NotFound(_)) if !self.existing => {
+        let (found, created) = match Found::open(&site, name) {
+            Err(error) if !self.existing && is_not_found(&error) => {
                 fits(&element).map_err(wrong)?;
                 let options = ValueOptions { object: persistent(), element, initial: None };
-                crate::Value::create(&domain, Some(name), &options).map(|(value, existed)| (value, !existed))
+                let made = manager::Value::create_as(&site, Some(name), &options);
+                made.and_then(|(value, existed)| Ok((Found::new(value)?, !existed)))
             }
-            other => other.map(|value| (value, false)),
+            other => other.map(|found| (found, false)),
         }
         .map_err(|error| about(name, &error))?;
-        let found = value.element().elem_type();
-        if self.ty.is_some_and(|ty| ty != found) {
-            let (found, wanted) = (scalar::type_name(found), scalar::type_name(element.elem_type()));
+        let ty = found.element.elem_type();
+        if self.ty.is_some_and(|wanted| wanted != ty) {
+            let (found, wanted) = (scalar::type_name(ty), scalar::type_name(element.elem_type()));
             return Err(mismatch(name, format!("the value's type is {found}, not {wanted}")));
         }
-        let fitting = fits(value.element()).map_err(wrong)?;
-        Ok((value, created, fitting))
+        let fitting = fits(&found.element).map_err(wrong)?;
+        Ok((found, created, fitting))
     }
 }
 
-fn open(domain: &Domain, name: &str) -> crate::Result<crate::Value> {
-    crate::Value::open(domain, name, ObjectOptions::default(), None)
+/// A value, and what it is.
+struct Found {
+    value: manager::Value,
+    element: Element,
+}
+
+impl Found {
+    fn new(value: manager::Value) -> crate::Result<Found> {
+        let element = value.info()?.element;
+        Ok(Found { value, element })
+    }
+
+    fn open(site: &Site, name: &str) -> crate::Result<Found> {
+        let open = OpenValue { object: ObjectOptions::default(), expected: None };
+        Found::new(manager::Value::open(site, name, &open)?)
+    }
+
+    /// One that is there.
+    fn existing(context: &Context, name: &str) -> Result<Found, Failure> {
+        Found::open(&context.site(true)?, name).map_err(|error| about(name, &error))
+    }
+
+    fn load(&self) -> crate::Result<Vec<u8>> {
+        filled(self.element.size(), |to| self.value.load_into(to))
+    }
+
+    fn show(&self, context: &Context, name: &str, bytes: &[u8]) -> Outcome {
+        let element = &self.element;
+        if context.json {
+            let ty = scalar::type_name(element.elem_type());
+            print_json(&json!({"name": name, "type": ty, "value": scalar::json(element, bytes)}))?;
+        } else {
+            print_line(&scalar::text(element, bytes))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 pub(in super::super) fn value(context: &Context, command: &Value) -> Outcome {
     match &command.verb {
         Verb::Get { name } => {
-            let value = open(&existing_domain(context)?, name).map_err(|error| about(name, &error))?;
-            show(context, name, &value, &value.load().map_err(|error| about(name, &error))?)
+            let found = Found::existing(context, name)?;
+            found.show(context, name, &found.load().map_err(|error| about(name, &error))?)
         }
         Verb::Set { name, value: text, make } => {
-            let (value, created, bytes) = make.open(context, name, |element| scalar::parse(element, text))?;
-            value.store(&bytes).map_err(|error| about(name, &error))?;
-            value.notify(u32::MAX);
+            let (found, created, bytes) = make.open(context, name, |element| scalar::parse(element, text))?;
+            let stored = found.value.store(&bytes).and_then(|()| found.value.notify(u32::MAX));
+            stored.map_err(|error| about(name, &error))?;
             if context.json {
-                let (element, ty) = (value.element(), scalar::type_name(value.element().elem_type()));
-                let number = scalar::json(element, &bytes);
+                let ty = scalar::type_name(found.element.elem_type());
+                let number = scalar::json(&found.element, &bytes);
                 print_json(&json!({"name": name, "type": ty, "value": number, "created": created}))?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Verb::Add { name, summand, old, make } => {
-            let (value, _, summand) = make.open(context, name, |element| Summand::parse(element, summand))?;
-            let [before, after] = add(&value, summand).map_err(|error| about(name, &error))?;
-            value.notify(u32::MAX);
-            show(context, name, &value, if *old { &before } else { &after })
+            let (found, _, summand) = make.open(context, name, |element| Summand::parse(element, summand))?;
+            let [before, after] = add(&found, summand).map_err(|error| about(name, &error))?;
+            found.value.notify(u32::MAX).map_err(|error| about(name, &error))?;
+            found.show(context, name, if *old { &before } else { &after })
         }
         Verb::Wait { name, expected, time } => {
-            let value = open(&existing_domain(context)?, name).map_err(|error| about(name, &error))?;
-            let expected = scalar::parse(value.element(), expected).map_err(|why| mismatch(name, why))?;
-            value.wait(Some(&expected), time.limits()).map_err(|error| about(name, &error))?;
-            show(context, name, &value, &value.load().map_err(|error| about(name, &error))?)
+            let found = Found::existing(context, name)?;
+            let expected = scalar::parse(&found.element, expected).map_err(|why| mismatch(name, why))?;
+            found.value.wait(Some(&expected), time.limits()).map_err(|error| about(name, &error))?;
+            found.show(context, name, &found.load().map_err(|error| about(name, &error))?)
         }
     }
 }
@@ -175,8 +213,8 @@ impl Summand {
 }
 
 /// Adds; what it was and what it is.
-fn add(value: &crate::Value, summand: Summand) -> crate::Result<[Vec<u8>; 2]> {
-    let element = value.element();
+fn add(found: &Found, summand: Summand) -> crate::Result<[Vec<u8>; 2]> {
+    let (value, element) = (&found.value, &found.element);
     Ok(match summand {
         Summand::Integer(summand) => {
             let before = value.fetch_i64(FetchOp::Add, summand)?;
@@ -187,15 +225,4 @@ fn add(value: &crate::Value, summand: Summand) -> crate::Result<[Vec<u8>; 2]> {
             [scalar::float_bytes(element, before), scalar::float_bytes(element, before + summand)]
         }
     })
-}
-
-fn show(context: &Context, name: &str, value: &crate::Value, bytes: &[u8]) -> Outcome {
-    let element = value.element();
-    if context.json {
-        let ty = scalar::type_name(element.elem_type());
-        print_json(&json!({"name": name, "type": ty, "value": scalar::json(element, bytes)}))?;
-    } else {
-        print_line(&scalar::text(element, bytes))?;
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,554 @@
+//! What dicts, lists and namespaces have in common: their arena, what travels in pieces, and iterators.
+
+use super::served::{no_such, Class, Reply, Served};
+use super::wire::{Reader, Writer};
+use super::{options, Kindred, Place, Proxy};
+use crate::objects::datum::{self, Head};
+use crate::objects::{ArenaInfo, Builder, ContainerOptions, Datum, Encoded, Reference, Snapshot, What};
+use crate::shm::header::Kind;
+use crate::shm::{Handle, Stored};
+use crate::sync::Limits;
+use crate::{objects, Error, Result};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An arena, here or there.
+pub type Arena = Place<objects::Arena>;
+
+const INFO: u8 = 0;
+const CHECK: u8 = 1;
+const COLLECT: u8 = 2;
+const FOLLOW: u8 = 3;
+
+/// The one operation of an iterator: some more.
+const NEXT: u8 = 0;
+/// The one operation of what travels in pieces: the piece from a place on.
+const PIECE: u8 = 0;
+
+/// Bytes of the first piece: no message may be so short that it does not fit.
+const FIRST_PIECE: usize = 32 << 10;
+/// The longest of the others.
+const PIECE_LEN: usize = 1 << 20;
+/// What an iterator fetches ahead at most,
+const AHEAD: usize = 64;
+/// or as soon as it is so many bytes.
+const AHEAD_BYTES: usize = 64 << 10;
+
+/// The room for a value where there is no bound.
+pub(super) const ANY: usize = usize::MAX;
+const NONSENSE: Error = Error::Protocol("what came is not what was asked for");
+
+impl Arena {
+    /// What it is like.
+    ///
+    /// # Errors
+    /// As [`objects::Arena::info`]; far: what the connection says. So can all that follow.
+    pub fn info(&self) -> Result<ArenaInfo> {
+        match self {
+            Place::Near(arena, _) => arena.info(),
+            Place::Far(proxy) => proxy.ask(INFO, |_| (), take_info),
+        }
+    }
+
+    /// Walks the whole heap: see [`objects::Arena::check`].
+    ///
+    /// # Errors
+    /// As [`objects::Arena::check`].
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Place::Near(arena, _) => arena.check(),
+            Place::Far(proxy) => proxy.ask(CHECK, |_| (), |_| Ok(())),
+        }
+    }
+
+    /// Frees containers that only refer to each other: see [`objects::Arena::collect`].
+    ///
+    /// # Errors
+    /// As [`objects::Arena::collect`].
+    pub fn collect(&self) -> Result<u64> {
+        match self {
+            Place::Near(arena, _) => arena.collect(),
+            Place::Far(proxy) => proxy.ask(COLLECT, |_| (), |r| r.u64()),
+        }
+    }
+
+    /// A handle on an inner container.
+    pub(super) fn follow<T: Kindred>(
+        &self,
+        reference: Reference,
+        near: impl FnOnce(&objects::Arena, Reference) -> Result<T>,
+    ) -> Result<Place<T>> {
+        match self {
+            Place::Near(arena, _) => near(arena, reference).map(Place::from),
+            Place::Far(proxy) => {
+                let put = |w: &mut Writer| {
+                    w.u32(T::KIND as u32);
+                    w.reference(reference);
+                };
+                let ((), inner) = proxy.make(FOLLOW, T::class, put, |_, _| Ok(()))?;
+                Ok(Place::Far(inner))
+            }
+        }
+    }
+}
+
+/// What kind of operation one is.
+fn class(op: u8) -> Class {
+    match op {
+        FOLLOW => Class::QUICK,
+        _ => Class::LONG,
+    }
+}
+
+/// The arena of a far container, by that one's operation for it.
+pub(super) fn reached(proxy: &Proxy, op: u8) -> Result<Arena> {
+    let ((), arena) = proxy.make(op, class, |_| (), |_, _| Ok(()))?;
+    Ok(Place::Far(arena))
+}
+
+impl Served for objects::Arena {
+    fn kind(&self) -> Kind {
+        // It has no kind of its own; nobody opens it by a name.
+        Kind::Dict
+    }
+
+    fn class(&self, op: u8) -> Class {
+        class(op)
+    }
+
+    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+        if op == FOLLOW {
+            let (kind, reference) = (args.u32()?, args.reference()?);
+            args.end()?;
+            reply.made = Some(match Kind::parse(kind) {
+                Some(Kind::Dict) => Arc::new(objects::Dict::follow(self, reference)?),
+                Some(Kind::List) => Arc::new(objects::List::follow(self, reference)?),
+                Some(Kind::Namespace) => Arc::new(objects::Namespace::follow(self, reference)?),
+                _ => return Err(Error::Protocol("not a kind of container")),
+            });
+            return Ok(0);
+        }
+        args.end()?;
+        match op {
+            INFO => put_info(&self.info()?, &mut reply.out),
+            CHECK => self.check()?,
+            COLLECT => reply.out.u64(self.collect()?),
+            _ => return no_such(),
+        }
+        Ok(0)
+    }
+
+    fn export(&self, _open: &mut Reader) -> Result<Handle> {
+        no_handle()
+    }
+
+    fn matches(&self, _options: &mut Reader) -> Result<()> {
+        no_such()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn put_info(info: &ArenaInfo, w: &mut Writer) {
+    let ArenaInfo { limit, used, committed, blocks, containers, handles, doomed, persist, steals, rollbacks } = *info;
+    for n in [limit, used, committed, blocks, containers, handles, doomed] {
+        w.u64(n);
+    }
+    w.bool(persist);
+    w.u32(steals);
+    w.u32(rollbacks);
+}
+
+fn take_info(r: &mut Reader) -> Result<ArenaInfo> {
+    Ok(ArenaInfo {
+        limit: r.u64()?,
+        used: r.u64()?,
+        committed: r.u64()?,
+        blocks: r.u64()?,
+        containers: r.u64()?,
+        handles: r.u64()?,
+        doomed: r.u64()?,
+        persist: r.bool()?,
+        steals: r.u32()?,
+        rollbacks: r.u32()?,
+    })
+}
+
+fn no_handle() -> Result<Handle> {
+    Err(Error::NotSupported("only a whole object has a handle"))
+}
+
+/// For the server: how a container is made.
+pub(super) fn put_options(options: &ContainerOptions, w: &mut Writer) {
+    w.u64(options.limit);
+}
+
+/// As [`put_options`] has put them.
+pub(super) fn take_options(r: &mut Reader) -> Result<ContainerOptions> {
+    let limit = r.u64()?;
+    r.end()?;
+    Ok(ContainerOptions { object: options::served(), limit })
+}
+
+/// A stored value, if whoever asks has room for it; else [`Error::MessageSize`].
+pub(super) fn put_stored(stored: &Stored, cap: usize, w: &mut Writer) -> Result<()> {
+    match room_for(stored)? {
+        needed if needed > cap => Err(Error::MessageSize { needed }),
+        _ => {
+            w.bytes(&stored.to_vec()?);
+            Ok(())
+        }
+    }
+}
+
+/// How large a buffer a stored datum needs: as much as its body has.
+pub(super) fn room_for(stored: &Stored) -> Result<usize> {
+    let mut first = [0; Head::LEN];
+    let first = &mut first[..stored.len().min(Head::LEN)];
+    for (i, byte) in first.iter_mut().enumerate() {
+        *byte = stored.byte(i)?;
+    }
+    match Head::parse(first, stored.len())? {
+        Head::Whole(_) => Ok(0),
+        Head::Body { len, .. } => Ok(len),
+    }
+}
+
+/// Far: asks for a value that `cap` bytes have room for, and that fits a message.
+pub(super) fn within<R>(proxy: &Proxy, cap: usize, ask: impl FnOnce(usize) -> Result<R>) -> Result<R> {
+    let max = proxy.link().most();
+    match ask(cap.min(max)) {
+        Err(Error::MessageSize { needed }) if needed > max && needed <= cap => Err(Error::TooBig { len: needed, max }),
+        other => other,
+    }
+}
+
+/// What came as a stored datum, for whoever asked.
+pub(super) fn handed<R>(r: &mut Reader, f: impl FnOnce(&[u8]) -> Result<R>) -> Result<R> {
+    f(r.bytes()?).map_err(as_nonsense)
+}
+
+/// What would be damage in memory is another's mistake when it came through a connection.
+pub(super) fn as_nonsense(error: Error) -> Error {
+    match error {
+        Error::Corrupt(_) => NONSENSE,
+        other => other,
+    }
+}
+
+/// The encoding of a number.
+pub(super) fn put_number(number: &Datum, w: &mut Writer) -> Result<()> {
+    w.encoded(&number.encode()?);
+    Ok(())
+}
+
+/// A number, which borrows nothing.
+pub(super) fn take_number(r: &mut Reader) -> Result<Datum<'static>> {
+    match r.datum()? {
+        Datum::Int(n) => Ok(Datum::Int(n)),
+        Datum::UInt(n) => Ok(Datum::UInt(n)),
+        Datum::Float(n) => Ok(Datum::Float(n)),
+        _ => Err(NONSENSE),
+    }
+}
+
+/// A copy of something, at the client's disposal until it has all pieces.
+struct Pieces {
+    bytes: Vec<u8>,
+    kind: Kind,
+}
+
+/// Hands bytes out that may be more than a message can have: the first piece of them now.
+pub(super) fn put_pieces(bytes: Vec<u8>, kind: Kind, reply: &mut Reply) {
+    reply.out.u64(bytes.len() as u64);
+    let pieces = Pieces { bytes, kind };
+    reply.out.bytes(pieces.from(0, FIRST_PIECE));
+    reply.made = Some(Arc::new(pieces));
+}
+
+/// Takes all of what an operation hands out in pieces.
+pub(super) fn take_pieces(proxy: &Proxy, op: u8, put: impl FnOnce(&mut Writer)) -> Result<Vec<u8>> {
+    let begin = |_: i32, r: &mut Reader| Ok((r.size()?, r.bytes()?.to_vec()));
+    let ((len, mut all), pieces) = proxy.make(op, |_| Class::QUICK, put, begin)?;
+    while all.len() < len {
+        let put = |w: &mut Writer| {
+            w.u64(all.len() as u64);
+            w.u64(proxy.link().most().min(PIECE_LEN) as u64);
+        };
+        let piece = pieces.ask(PIECE, put, |r| Ok(r.bytes()?.to_vec()))?;
+        if piece.is_empty() {
+            return Err(NONSENSE);
+        }
+        all.try_reserve(piece.len()).map_err(|_| Error::NoMemory(piece.len() as u64))?;
+        all.extend_from_slice(&piece);
+    }
+    match all.len() == len {
+        true => Ok(all),
+        false => Err(NONSENSE),
+    }
+}
+
+impl Pieces {
+    fn from(&self, at: usize, most: usize) -> &[u8] {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        &rest[..rest.len().min(most)]
+    }
+}
+
+impl Served for Pieces {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn class(&self, _op: u8) -> Class {
+        Class::QUICK
+    }
+
+    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+        let (at, most) = (args.size()?, args.size()?);
+        args.end()?;
+        match op {
+            PIECE => reply.out.bytes(self.from(at, most.min(PIECE_LEN))),
+            _ => return no_such(),
+        }
+        Ok(0)
+    }
+
+    fn export(&self, _open: &mut Reader) -> Result<Handle> {
+        no_handle()
+    }
+
+    fn matches(&self, _options: &mut Reader) -> Result<()> {
+        no_such()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A copy, as a builder has made it.
+pub(super) fn put_copy(copy: impl FnOnce(&mut Builder) -> Result<()>, kind: Kind, reply: &mut Reply) -> Result<()> {
+    let mut whole = Builder::new();
+    copy(&mut whole)?;
+    put_pieces(whole.finish()?.to_vec(), kind, reply);
+    Ok(())
+}
+
+/// Adds a copy that came in pieces to a builder.
+pub(super) fn add_copy(bytes: &[u8], into: &mut Builder) -> Result<()> {
+    datum::decode(bytes).map_err(|_| NONSENSE)?;
+    into.add_encoded(bytes)
+}
+
+/// What a dict or a namespace is asked for.
+pub(super) fn put_what(what: What, w: &mut Writer) {
+    w.u8(match what {
+        What::Keys => 0,
+        What::Values => 1,
+        What::Items => 2,
+    });
+}
+
+pub(super) fn take_what(r: &mut Reader) -> Result<What> {
+    match r.u8()? {
+        0 => Ok(What::Keys),
+        1 => Ok(What::Values),
+        2 => Ok(What::Items),
+        _ => Err(Error::Protocol("neither keys nor values nor both")),
+    }
+}
+
+/// A snapshot, in pieces.
+pub(super) fn put_snapshot(snapshot: &Snapshot, kind: Kind, reply: &mut Reply) {
+    let mut all = Writer::default();
+    for i in 0..snapshot.len() {
+        let (key, value) = snapshot.get(i);
+        for bytes in [key, value].into_iter().flatten() {
+            all.bytes(bytes);
+        }
+    }
+    put_pieces(all.0, kind, reply);
+}
+
+/// As [`put_snapshot`] has put it.
+pub(super) fn take_snapshot(bytes: &[u8], what: What) -> Result<Snapshot> {
+    let (mut r, mut snapshot) = (Reader::new(bytes), Snapshot::new(what));
+    while !r.is_empty() {
+        let key = if what == What::Values { &[][..] } else { r.bytes()? };
+        let value = if what == What::Keys { &[][..] } else { r.bytes()? };
+        snapshot.push(key, value)?;
+    }
+    Ok(snapshot)
+}
+
+/// What goes through a living container for a client.
+struct Going<T> {
+    state: Mutex<State<T>>,
+    kind: Kind,
+}
+
+struct State<T> {
+    iter: T,
+    /// One that had no place in the message before.
+    held: Option<Writer>,
+}
+
+/// The next one: key (or index, in 8 bytes) and value.
+pub(super) trait Next: Send + Any {
+    /// Hands it to `f`; `false` at the end.
+    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool>;
+}
+
+impl Next for objects::DictIter {
+    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
+        Ok(self.next()?.map(|(key, value)| f(key, value)).is_some())
+    }
+}
+
+impl Next for objects::ListIter {
+    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
+        Ok(self.next()?.map(|(index, value)| f(&index.to_le_bytes(), value)).is_some())
+    }
+}
+
+/// Hands an iterator out.
+pub(super) fn put_iter<T: Next>(iter: T, kind: Kind, reply: &mut Reply) {
+    reply.made = Some(Arc::new(Going { state: Mutex::new(State { iter, held: None }), kind }));
+}
+
+impl<T: Next> Going<T> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        // A panic leaves nothing half done in there: it fetches first, and then goes on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Some more of them, in so many bytes.
+    fn some_more(&self, max: usize, w: &mut Writer) -> Result<()> {
+        let (mut state, mut count, begun) = (self.state(), 0, w.begin());
+        while count < AHEAD && w.len() - begun < AHEAD_BYTES {
+            let mut pair = match state.next() {
+                Ok(Some(pair)) => pair,
+                Ok(None) => break,
+                // It comes again with the next request, when these have arrived.
+                Err(_) if count > 0 => break,
+                Err(error) => return Err(error),
+            };
+            let len = pair.len();
+            if len > max.saturating_sub(w.len() - begun) {
+                state.held = Some(pair);
+                match count {
+                    0 => return Err(Error::TooBig { len, max }),
+                    _ => break,
+                }
+            }
+            w.0.append(&mut pair.0);
+            count += 1;
+        }
+        w.end(begun);
+        Ok(())
+    }
+}
+
+impl<T: Next> State<T> {
+    fn next(&mut self) -> Result<Option<Writer>> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        let mut pair = Writer::default();
+        let more = self.iter.next(&mut |key, value| {
+            pair.bytes(key);
+            pair.bytes(value);
+        })?;
+        Ok(more.then_some(pair))
+    }
+}
+
+impl<T: Next> Served for Going<T> {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn class(&self, _op: u8) -> Class {
+        Class::QUICK
+    }
+
+    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+        let max = args.size()?;
+        args.end()?;
+        match op {
+            NEXT => self.some_more(max, &mut reply.out)?,
+            _ => return no_such(),
+        }
+        Ok(0)
+    }
+
+    fn export(&self, _open: &mut Reader) -> Result<Handle> {
+        no_handle()
+    }
+
+    fn matches(&self, _options: &mut Reader) -> Result<()> {
+        no_such()
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// An iterator over a far container, and what it has fetched ahead.
+pub struct Ahead {
+    proxy: Proxy,
+    batch: Snapshot,
+    next: usize,
+}
+
+impl Ahead {
+    /// By a container's operation for it.
+    pub(super) fn new(proxy: &Proxy, op: u8) -> Result<Ahead> {
+        let ((), proxy) = proxy.make(op, |_| Class::QUICK, |_| (), |_, _| Ok(()))?;
+        Ok(Ahead { proxy, batch: Snapshot::default(), next: 0 })
+    }
+
+    /// The next one's key (or index) and value; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        if self.next == self.batch.len() {
+            let max = self.proxy.link().most() as u64;
+            self.batch = self.proxy.ask(NEXT, |w| w.u64(max), |r| take_snapshot(r.bytes()?, What::Items))?;
+            self.next = 0;
+        }
+        match self.batch.get(self.next) {
+            (Some(key), Some(value)) => {
+                self.next += 1;
+                Ok(Some((key, value)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The datums of a list of them.
+pub(super) fn put_many(values: &[Encoded], w: &mut Writer) {
+    w.u32(u32::try_from(values.len()).unwrap_or(u32::MAX));
+    values.iter().for_each(|value| w.encoded(value));
+}
+
+/// As [`put_many`] has put them.
+pub(super) fn take_many<'a>(r: &mut Reader<'a>) -> Result<Vec<Encoded<'a>>> {
+    // Not room for so many at once: it is only what somebody says.
+    (0..r.u32()?).map(|_| r.encoded()).collect()
+}

@@ -1,0 +1,808 @@
+//! A connection to a manager, shared by the threads of a process.
+//!
+//! There is no thread of its own. Whoever waits for an answer and finds nobody reading reads, hands other threads
+//! their answers, and leaves the reading to one of them when it has its own.
+//!
+//! When the connection is lost, requests that are bound to the session fail. The others are sent again, with their
+//! numbers, over a new connection to the same instance; which knows by the numbers what it has done already.
+
+use super::dial::{self, Dialed};
+use super::Proxy;
+use crate::manager::channel::{Incoming, Sealer};
+use crate::manager::protocol::{self, op, ServerInfo};
+use crate::manager::served::Class;
+use crate::manager::wire::{self, Reader, Writer};
+use crate::manager::{Address, Key};
+use crate::shm::header::Kind;
+use crate::shm::Handle;
+use crate::sync::{Cancel, Limits, Timeout};
+use crate::sys::fork::{self, Own};
+use crate::sys::socket::{self, Ready};
+use crate::sys::{clock, net, process};
+use crate::{Error, Result};
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// Proxies, also where the memory could be had.
+    pub proxies: bool,
+    /// For connecting, and for answers beyond an operation's own timeout.
+    pub timeout: Duration,
+    /// How long a lost connection is tried anew; zero: never. At most 30 s.
+    pub reconnect: Duration,
+    /// TCP: a manager whose machine is silent for so long is gone.
+    pub keepalive: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> ConnectOptions {
+        ConnectOptions {
+            proxies: false,
+            timeout: Duration::from_secs(10),
+            reconnect: Duration::from_secs(2),
+            keepalive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The number of a connection's first request; 1 is that of its greeting.
+const FIRST: u64 = 2;
+/// The longest that a server remembers what it answered is twice this.
+const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
+/// Between two attempts.
+const PAUSE_NS: u64 = 20_000_000;
+/// The longest wait between two looks.
+const SLICE: Duration = Duration::from_millis(100);
+/// The same with a cancel token, which does not wake us.
+const SHORT_SLICE: Duration = Duration::from_millis(10);
+
+/// A connection to a manager.
+pub struct Link {
+    address: Address,
+    key: Option<Key>,
+    options: ConnectOptions,
+    /// What the manager said first: with another one this has nothing to do.
+    instance: [u8; 16],
+    gives_memory: bool,
+    most: usize,
+    /// For each process that uses it, by forks: the parent's first.
+    live: Live,
+}
+
+/// What one process has of it.
+struct Live {
+    generation: u32,
+    /// Who this client is, for the manager.
+    client: [u8; 16],
+    state: Mutex<State>,
+    changed: Condvar,
+    /// A forked child's.
+    next: OnceLock<Box<Live>>,
+}
+
+struct State {
+    connection: Option<Arc<Connection>>,
+    /// How many connections there have been.
+    epoch: u32,
+    /// Somebody is making a new connection.
+    dialing: bool,
+    /// No more connections: why.
+    ended: Option<Error>,
+    next_id: u64,
+    pending: HashMap<u64, Arc<Pending>>,
+    /// How many proxies there are of each object.
+    proxies: HashMap<u64, u32>,
+}
+
+struct Connection {
+    socket: Own,
+    /// What goes out: one frame after the other.
+    out: Mutex<Out>,
+    /// What comes in: whoever has this reads.
+    reader: Mutex<Input>,
+}
+
+struct Out {
+    sealer: Sealer,
+    frame: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+struct Input {
+    incoming: Incoming,
+    descriptors: VecDeque<OwnedFd>,
+    scratch: Vec<u8>,
+}
+
+/// A request that waits for its answer.
+struct Pending {
+    bound: bool,
+    /// As it was sent.
+    message: Vec<u8>,
+    state: Mutex<Answer>,
+    changed: Condvar,
+}
+
+enum Answer {
+    Awaited,
+    /// As `Awaited`, and the reading is this one's.
+    Lead,
+    Here { status: i32, body: Vec<u8>, descriptors: Vec<OwnedFd> },
+    Failed(Error),
+}
+
+/// An answer that came.
+pub(crate) struct Answered {
+    pub(crate) status: i32,
+    body: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+impl Answered {
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.body)
+    }
+}
+
+const LOST: Error = Error::Connection("it is lost");
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Reading that takes descriptors with it.
+const SCRATCH: usize = 64 << 10;
+
+impl Connection {
+    fn new(dialed: Dialed) -> Connection {
+        Connection {
+            socket: dialed.socket,
+            out: Mutex::new(Out { sealer: dialed.sealer, frame: Vec::new(), bytes: Vec::new() }),
+            reader: Mutex::new(Input {
+                incoming: dialed.incoming,
+                descriptors: VecDeque::new(),
+                scratch: vec![0; SCRATCH],
+            }),
+        }
+    }
+
+    /// Sends a frame. Waits for the manager to take it.
+    fn send(&self, answered: u64, messages: &[&[u8]], timeout: Duration) -> Result<()> {
+        let mut out = guard(&self.out);
+        let Out { sealer, frame, bytes } = &mut *out;
+        frame.clear();
+        bytes.clear();
+        let len: usize = messages.iter().map(|m| m.len()).sum();
+        frame.extend_from_slice(&(len as u32 + 8).to_le_bytes());
+        frame.extend_from_slice(&answered.to_le_bytes());
+        for message in messages {
+            frame.extend_from_slice(message);
+        }
+        sealer.seal(frame, bytes)?;
+        let deadline = clock::now_ns().saturating_add(timeout.as_nanos() as u64);
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match socket::send(self.socket.fd(), &bytes[sent..], &[]) {
+                Ok(Some(n)) => sent += n,
+                Ok(None) if clock::now_ns() < deadline => {
+                    socket::poll(self.socket.fd(), Ready::Write, SLICE.as_nanos() as u64)?;
+                }
+                // Half a frame is out: nothing can follow it.
+                Ok(None) | Err(Error::BrokenPipe) => {
+                    net::shutdown(self.socket.fd());
+                    return Err(LOST);
+                }
+                Err(other) => {
+                    net::shutdown(self.socket.fd());
+                    return Err(other);
+                }
+            }
+        }
+        if bytes.capacity() > 4 * SCRATCH {
+            (*bytes, *frame) = (Vec::new(), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Waits for something to read, for a slice at most, and takes it in; `false`: nothing came.
+    fn receive(&self, input: &mut Input, brief: bool) -> Result<bool> {
+        let fd = self.socket.fd();
+        let got = if brief {
+            socket::poll(fd, Ready::Read, SHORT_SLICE.as_nanos() as u64)?;
+            socket::recv(fd, &mut input.scratch)
+        } else {
+            socket::recv_wait(fd, &mut input.scratch)
+        };
+        match got? {
+            None => Ok(false),
+            Some((0, _)) => Err(LOST),
+            Some((n, descriptors)) => {
+                input.descriptors.extend(descriptors);
+                input.incoming.push(&input.scratch[..n])?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn set(&self, answer: Answer) {
+        let mut state = guard(&self.state);
+        if matches!(*state, Answer::Awaited | Answer::Lead) {
+            *state = answer;
+            self.changed.notify_one();
+        }
+    }
+}
+
+impl Live {
+    fn new() -> Result<Live> {
+        Ok(Live {
+            generation: fork::generation(),
+            client: process::random_id()?,
+            state: Mutex::new(State {
+                connection: None,
+                epoch: 0,
+                dialing: false,
+                ended: None,
+                next_id: FIRST,
+                pending: HashMap::new(),
+                proxies: HashMap::new(),
+            }),
+            changed: Condvar::new(),
+            next: OnceLock::new(),
+        })
+    }
+}
+
+impl Link {
+    /// Connects to a manager.
+    ///
+    /// # Errors
+    /// [`Error::Connection`] (nobody there), [`Error::Refused`] (key, user), [`Error::Protocol`], [`Error::Quota`],
+    /// [`Error::Invalid`], [`Error::Sys`].
+    pub fn connect(address: Address, key: Option<Key>, options: ConnectOptions) -> Result<Arc<Link>> {
+        let reconnect = options.reconnect.min(LONGEST_RECONNECT);
+        let wants = matches!(&address, Address::Unix { proxies, .. } if !proxies && !options.proxies);
+        let live = Live::new()?;
+        let mut link = Link {
+            address,
+            key,
+            options: ConnectOptions { reconnect, proxies: !wants, ..options },
+            instance: [0; 16],
+            gives_memory: false,
+            most: 0,
+            live,
+        };
+        let client = link.live.client;
+        let (connection, hello) = link.dial(&client, link.options.timeout)?;
+        (link.instance, link.gives_memory, link.most) = (hello.instance, hello.gives_memory, hello.most);
+        guard(&link.live.state).connection = Some(Arc::new(connection));
+        Ok(Arc::new(link))
+    }
+
+    /// Which instance it belongs to.
+    pub fn instance(&self) -> [u8; 16] {
+        self.instance
+    }
+
+    /// Which connection this is: another number after each one that was lost, and in a forked child.
+    pub(super) fn epoch(&self) -> u64 {
+        let epoch = self.live().map_or(0, |live| guard(&live.state).epoch);
+        u64::from(fork::generation()) << 32 | u64::from(epoch)
+    }
+
+    /// Where the manager is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether clients get the memory itself.
+    pub fn gives_memory(&self) -> bool {
+        self.gives_memory
+    }
+
+    /// The longest request, about.
+    pub(crate) fn most(&self) -> usize {
+        self.most - 1024
+    }
+
+    /// A connection on which the manager has said what it is.
+    fn dial(&self, client: &[u8; 16], timeout: Duration) -> Result<(Connection, Hello)> {
+        let dialed = dial::dial(&self.address, self.key.as_ref(), timeout, self.options.keepalive)?;
+        let connection = Connection::new(dialed);
+        let mut w = Writer::default();
+        let begun = protocol::begin_request(&mut w, 1, 0, op::HELLO, Timeout::Ns(0));
+        w.bytes(client);
+        w.bytes(&self.instance);
+        w.bool(!self.options.proxies);
+        w.end(begun);
+        connection.send(0, &[&w.0], timeout)?;
+        let deadline = clock::now_ns().saturating_add(timeout.as_nanos() as u64);
+        let mut input = guard(&connection.reader);
+        let hello = loop {
+            if let Some(frame) = input.incoming.frame()? {
+                let (_, status, mut body) =
+                    protocol::next_answer(&mut Reader::new(frame))?.ok_or(Error::Protocol("an empty answer"))?;
+                if status < 0 {
+                    return Err(wire::take_error(status, &mut body)?);
+                }
+                break Hello {
+                    instance: protocol::id(&mut body)?,
+                    gives_memory: body.bool()?,
+                    most: body.size()?.clamp(64 << 10, 1 << 30),
+                };
+            }
+            if clock::now_ns() >= deadline {
+                return Err(Error::Connection("the manager does not answer"));
+            }
+            match connection.receive(&mut input, false) {
+                // It hangs up on a client that does not have its key.
+                Err(LOST) if self.key.is_some() => return Err(Error::Refused("the manager hung up: another key?")),
+                other => other?,
+            };
+        };
+        input.incoming.set_most(hello.most);
+        drop(input);
+        Ok((connection, hello))
+    }
+
+    /// This process's part: a forked child begins with nothing, and connects when it needs to.
+    fn live(&self) -> Result<&Live> {
+        let generation = fork::generation();
+        let mut live = &self.live;
+        while live.generation != generation {
+            if live.next.get().is_none() {
+                // Not while another thread forks: its child would find it half made.
+                let fresh = Box::new(Live::new()?);
+                fork::exclusive(|| {
+                    let _ = live.next.set(fresh); // another thread may have been faster
+                });
+            }
+            live = live.next.get().ok_or(LOST)?;
+        }
+        Ok(live)
+    }
+
+    /// The connection; a new one if there is none.
+    fn connection(&self, live: &Live) -> Result<Arc<Connection>> {
+        let mut state = guard(&live.state);
+        loop {
+            if let Some(error) = &state.ended {
+                return Err(error.clone());
+            }
+            if let Some(connection) = &state.connection {
+                return Ok(connection.clone());
+            }
+            if !state.dialing {
+                state.dialing = true;
+                drop(state);
+                let result = self.redial(live);
+                state = guard(&live.state);
+                state.dialing = false;
+                live.changed.notify_all();
+                result?;
+            } else {
+                state = live.changed.wait_timeout(state, SLICE).unwrap_or_else(|e| e.into_inner()).0;
+            }
+        }
+    }
+
+    /// A new connection to the same instance, and on it all that is still to be answered.
+    fn redial(&self, live: &Live) -> Result<()> {
+        let patience = self.options.reconnect.max(Duration::from_millis(1));
+        let deadline = clock::now_ns().saturating_add(patience.as_nanos() as u64);
+        let (connection, hello) = loop {
+            match self.dial(&live.client, self.options.timeout.min(patience)) {
+                Ok(dialed) => break dialed,
+                // Nobody there at all: on this machine that is final.
+                Err(error @ Error::Connection(_)) if matches!(self.address, Address::Unix { .. }) => return Err(error),
+                Err(error) if clock::now_ns() >= deadline => return Err(error),
+                Err(Error::Connection(_) | Error::Refused(_) | Error::Sys { .. } | Error::Quota(_)) => {
+                    clock::sleep_ns(PAUSE_NS);
+                }
+                Err(other) => return Err(other),
+            }
+        };
+        if hello.instance != self.instance {
+            let mut state = guard(&live.state);
+            state.ended = Some(Error::Stale);
+            return Err(Error::Stale);
+        }
+        let connection = Arc::new(connection);
+        let mut state = guard(&live.state);
+        let mut again = Writer::default();
+        if !state.proxies.is_empty() {
+            // Not waited for: what is gone says so when it is used.
+            let begun = protocol::begin_request(&mut again, 0, 0, op::ATTACH, Timeout::Ns(0));
+            again.u32(state.proxies.len() as u32);
+            for (&id, &count) in &state.proxies {
+                again.u64(id);
+                again.u32(count);
+            }
+            again.end(begun);
+        }
+        let mut pending: Vec<_> = state.pending.iter().collect();
+        pending.sort_unstable_by_key(|(id, _)| **id);
+        let mut messages: Vec<&[u8]> = vec![&again.0];
+        messages.extend(pending.iter().map(|(_, p)| p.message.as_slice()));
+        let answered = pending.first().map_or(state.next_id, |(id, _)| **id);
+        // One frame each: together they may be longer than a frame may be.
+        for message in messages.into_iter().filter(|m| !m.is_empty()) {
+            connection.send(answered, &[message], self.options.timeout)?;
+        }
+        state.connection = Some(connection);
+        state.epoch += 1;
+        // Somebody has to read.
+        if let Some(pending) = state.pending.values().next() {
+            pending.set(Answer::Lead);
+        }
+        Ok(())
+    }
+
+    /// The connection is lost: what belongs to its session fails, and the rest is sent again if that can be.
+    fn lost(&self, live: &Live, connection: &Arc<Connection>, why: &Error) {
+        net::shutdown(connection.socket.fd());
+        let mut state = guard(&live.state);
+        if !state.connection.as_ref().is_some_and(|c| Arc::ptr_eq(c, connection)) {
+            return; // seen to already
+        }
+        state.connection = None;
+        let again = !self.options.reconnect.is_zero() && !matches!(why, Error::Protocol(_));
+        let fails = |p: &Pending| p.bound || !again;
+        for pending in state.pending.values().filter(|p| fails(p)) {
+            pending.set(Answer::Failed(why.clone()));
+        }
+        state.pending.retain(|_, p| !fails(p));
+        if state.pending.is_empty() {
+            return; // the next request connects
+        }
+        drop(state);
+        if let Err(error) = self.connection(live) {
+            let mut state = guard(&live.state);
+            for (_, pending) in state.pending.drain() {
+                pending.set(Answer::Failed(error.clone()));
+            }
+        }
+    }
+
+    /// One request and its answer.
+    pub(crate) fn request(
+        &self,
+        object: u64,
+        op: u8,
+        class: Class,
+        limits: Limits,
+        put: impl FnOnce(&mut Writer),
+    ) -> Result<Answered> {
+        let mut answers = self.requests(class.bound, limits, |ids, w| {
+            let begun = protocol::begin_request(w, ids, object, op, limits.timeout);
+            put(w);
+            w.end(begun);
+            1
+        })?;
+        answers.pop().ok_or(LOST)?
+    }
+
+    /// Several requests in one message: `put` writes them, with numbers from the one it is given on, and says how many.
+    /// Their answers, in order.
+    pub(crate) fn requests(
+        &self,
+        bound: bool,
+        limits: Limits,
+        put: impl FnOnce(u64, &mut Writer) -> u64,
+    ) -> Result<Vec<Result<Answered>>> {
+        let live = self.live()?;
+        let connection = self.connection(live)?;
+        let mut w = Writer(Vec::with_capacity(256));
+        let mut state = guard(&live.state);
+        let first = state.next_id;
+        let count = put(first, &mut w);
+        if w.len() + 8 > self.most {
+            return Err(Error::TooBig { len: w.len(), max: self.most() });
+        }
+        state.next_id += count;
+        let mut all = Vec::with_capacity(count as usize);
+        let mut rest = w.0.as_slice();
+        for id in first..first + count {
+            // Each has its own bytes, in case it is sent again.
+            let len = Reader::new(rest).u32().map_or(0, |len| len as usize + 4);
+            let (message, after) = rest.split_at_checked(len).ok_or(Error::invalid("a batch is not whole"))?;
+            rest = after;
+            let message = if bound || self.options.reconnect.is_zero() { Vec::new() } else { message.to_vec() };
+            let (mutex, changed) = (Mutex::new(Answer::Awaited), Condvar::new());
+            let pending = Arc::new(Pending { bound, message, state: mutex, changed });
+            state.pending.insert(id, pending.clone());
+            all.push((id, pending));
+        }
+        let answered = state.pending.keys().copied().min().unwrap_or(first);
+        // It may have been lost since, and all that waited been sent again: then this goes with the next one.
+        let connection = match &state.connection {
+            Some(current) => current.clone(),
+            None => connection,
+        };
+        drop(state);
+        if let Err(error) = connection.send(answered, &[&w.0], self.options.timeout) {
+            self.lost(live, &connection, &error);
+        }
+        Ok(all.into_iter().map(|(id, pending)| self.await_answer(live, id, &pending, limits)).collect())
+    }
+
+    /// Waits for an answer, and reads if nobody else does.
+    fn await_answer(&self, live: &Live, id: u64, pending: &Pending, limits: Limits) -> Result<Answered> {
+        let began = clock::now_ns();
+        let patience = match limits.timeout {
+            Timeout::Forever => u64::MAX,
+            Timeout::Ns(ns) => ns.saturating_add(self.options.timeout.as_nanos() as u64),
+        };
+        let mut deadline = began.saturating_add(patience);
+        let mut canceled = false;
+        loop {
+            match std::mem::replace(&mut *guard(&pending.state), Answer::Awaited) {
+                Answer::Here { status, body, descriptors } => {
+                    let answered = Answered { status, body, descriptors };
+                    return match status {
+                        0.. => Ok(answered),
+                        _ => Err(wire::take_error(status, &mut answered.reader())?),
+                    };
+                }
+                Answer::Failed(error) => return Err(error),
+                Answer::Awaited | Answer::Lead => {}
+            }
+            if !canceled && limits.cancel.is_some_and(Cancel::is_set) {
+                // The manager decides: it was done, or it will not be.
+                canceled = true;
+                deadline = clock::now_ns().saturating_add(self.options.timeout.as_nanos() as u64);
+                self.tell(live, op::CANCEL, |w| w.u64(id));
+            }
+            let connection = match self.connection(live) {
+                Ok(connection) => connection,
+                Err(error) => {
+                    // Whoever found out may have told us why: that comes first.
+                    guard(&live.state).pending.remove(&id);
+                    pending.set(Answer::Failed(error));
+                    continue;
+                }
+            };
+            if clock::now_ns() >= deadline {
+                let error = Error::Connection("the manager does not answer");
+                self.lost_for(live, id, &connection, &error);
+                return Err(error);
+            }
+            let brief = limits.cancel.is_some() && !canceled;
+            // Whoever has the input reads; a lock that is only tried.
+            let Ok(mut input) = connection.reader.try_lock() else {
+                let state = guard(&pending.state);
+                if matches!(*state, Answer::Awaited) {
+                    let slice = if brief { SHORT_SLICE } else { SLICE };
+                    drop(pending.changed.wait_timeout(state, slice));
+                }
+                continue;
+            };
+            let result = self.read(live, &connection, &mut input, pending, brief);
+            drop(input);
+            match result {
+                Err(error) => self.lost(live, &connection, &error),
+                Ok(()) => {
+                    // Somebody else, if this one is through.
+                    if matches!(*guard(&pending.state), Answer::Here { .. }) {
+                        if let Some(next) = guard(&live.state).pending.values().next() {
+                            next.set(Answer::Lead);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads answers for everybody, until `own` is there or a slice is over.
+    fn read(&self, live: &Live, c: &Arc<Connection>, input: &mut Input, own: &Pending, brief: bool) -> Result<()> {
+        loop {
+            // Also what an earlier reader took in without looking.
+            while let Some(frame) = input.incoming.frame()? {
+                let mut frame = Reader::new(frame);
+                while let Some((id, status, mut body)) = protocol::next_answer(&mut frame)? {
+                    let Some(pending) = guard(&live.state).pending.remove(&id) else { continue };
+                    let descriptors = match status {
+                        DESCRIPTORS => input.descriptors.drain(..input.descriptors.len().min(2)).collect(),
+                        _ => Vec::new(),
+                    };
+                    let body = body.rest().to_vec();
+                    pending.set(Answer::Here { status, body, descriptors });
+                }
+            }
+            input.incoming.tidy();
+            if !matches!(*guard(&own.state), Answer::Awaited | Answer::Lead) || !c.receive(input, brief)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives up on a manager that does not answer.
+    fn lost_for(&self, live: &Live, id: u64, connection: &Arc<Connection>, why: &Error) {
+        guard(&live.state).pending.remove(&id);
+        self.lost(live, connection, why);
+    }
+
+    /// Something that has no answer. If it cannot be said, the manager finds out by the end of the connection.
+    fn tell(&self, live: &Live, op: u8, put: impl FnOnce(&mut Writer)) {
+        let mut w = Writer::default();
+        let begun = protocol::begin_request(&mut w, 0, 0, op, Timeout::Ns(0));
+        put(&mut w);
+        w.end(begun);
+        let state = guard(&live.state);
+        let answered = state.pending.keys().copied().min().unwrap_or(state.next_id);
+        if let Some(connection) = state.connection.clone() {
+            drop(state);
+            let _ = connection.send(answered, &[&w.0], self.options.timeout);
+        }
+    }
+
+    /// A request to the manager itself.
+    pub(crate) fn ask<R>(
+        &self,
+        op: u8,
+        limits: Limits,
+        put: impl FnOnce(&mut Writer),
+        take: impl FnOnce(i32, &mut Reader) -> Result<R>,
+    ) -> Result<R> {
+        let answered = self.request(0, op, protocol::class(op), limits, put)?;
+        take(answered.status, &mut answered.reader())
+    }
+
+    /// Makes a proxy of what an answer names.
+    pub(super) fn proxy(self: &Arc<Self>, class: fn(u8) -> Class, id: u64, facts: &[u8]) -> Result<Proxy> {
+        let live = self.live()?;
+        *guard(&live.state).proxies.entry(id).or_default() += 1;
+        Ok(Proxy::new(self.clone(), id, class, facts.to_vec(), live.generation))
+    }
+
+    /// A proxy is gone. A parent's that a forked child closes is still the parent's.
+    pub(super) fn release(&self, id: u64, generation: u32) {
+        if generation != fork::generation() {
+            return;
+        }
+        let Ok(live) = self.live() else { return };
+        let mut state = guard(&live.state);
+        if let Some(count) = state.proxies.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                state.proxies.remove(&id);
+            }
+        }
+        drop(state);
+        self.tell(live, op::RELEASE, |w| w.u64(id));
+    }
+
+    pub(crate) fn create(
+        self: &Arc<Self>,
+        kind: Kind,
+        class: fn(u8) -> Class,
+        name: Option<&str>,
+        exist_ok: bool,
+        options: &Writer,
+    ) -> Result<(Proxy, bool)> {
+        let put = |w: &mut Writer| {
+            w.u8(kind as u8);
+            w.bool(exist_ok);
+            w.opt(name, Writer::str);
+            w.0.extend_from_slice(&options.0);
+        };
+        self.ask(op::CREATE, Limits::none(), put, |status, body| {
+            let proxy = self.proxy(class, body.u64()?, body.rest())?;
+            Ok((proxy, status == EXISTED))
+        })
+    }
+
+    pub(crate) fn open(self: &Arc<Self>, kind: Kind, class: fn(u8) -> Class, name: &str) -> Result<Proxy> {
+        let put = |w: &mut Writer| {
+            w.u8(kind as u8);
+            w.str(name);
+        };
+        self.ask(op::OPEN, Limits::none(), put, |_, body| self.proxy(class, body.u64()?, body.rest()))
+    }
+
+    /// A handle on the object's memory.
+    pub(crate) fn export(&self, proxy: &Proxy, open: &Writer) -> Result<Handle> {
+        let put = |w: &mut Writer| {
+            w.u64(proxy.id());
+            w.0.extend_from_slice(&open.0);
+        };
+        let answered = self.request(0, op::EXPORT, protocol::class(op::EXPORT), Limits::none(), put)?;
+        let letter = answered.body.as_slice().try_into().map_err(|_| Error::Protocol("not a handle"))?;
+        Handle::from_letter(letter, answered.descriptors)
+    }
+
+    pub(crate) fn delete(&self, name: &str) -> Result<()> {
+        self.ask(op::DELETE, Limits::none(), |w| w.str(name), |_, _| Ok(()))
+    }
+
+    /// What the manager says of itself.
+    ///
+    /// # Errors
+    /// What the connection says.
+    pub fn info(&self) -> Result<ServerInfo> {
+        self.ask(op::INFO, Limits::none(), |_| (), |_, body| ServerInfo::take(body))
+    }
+
+    /// Whether the manager answers, within the time.
+    ///
+    /// # Errors
+    /// What the connection says.
+    pub fn ping(&self, limits: Limits) -> Result<()> {
+        self.ask(op::PING, limits, |_| (), |_, _| Ok(()))
+    }
+
+    /// The objects that have names, in the order of their names.
+    ///
+    /// # Errors
+    /// What the connection says.
+    pub fn list(&self) -> Result<Vec<Listed>> {
+        let mut all: Vec<Listed> = Vec::new();
+        loop {
+            let after = all.last().map(|l| l.name.clone());
+            let put = |w: &mut Writer| w.opt(after.as_deref(), Writer::str);
+            let whole = self.ask(op::LIST, Limits::none(), put, |_, body| {
+                for _ in 0..body.u32()? {
+                    let (name, kind) = (body.str()?.to_owned(), body.u32()?);
+                    all.push(Listed { name, kind, clients: body.u32()?, bytes: body.u64()? });
+                }
+                body.bool()
+            })?;
+            if whole {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Runs a procedure that the server registered; its result is in `take`'s hands as an encoded datum.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], what the procedure says, what the connection says.
+    pub fn call<R>(
+        &self,
+        name: &str,
+        argument: &crate::Encoded,
+        limits: Limits,
+        take: impl FnOnce(&[u8]) -> Result<R>,
+    ) -> Result<R> {
+        let put = |w: &mut Writer| {
+            w.str(name);
+            w.encoded(argument);
+        };
+        self.ask(op::CALL, limits, put, |_, body| take(&body.plain()?))
+    }
+
+    /// The name of an object; `#` and a number if it has none.
+    pub(crate) fn name_of(&self, proxy: &Proxy) -> Result<String> {
+        self.ask(op::NAME, Limits::none(), |w| w.u64(proxy.id()), |_, body| body.str().map(str::to_owned))
+    }
+}
+
+/// A status that says: descriptors came along.
+pub(crate) const DESCRIPTORS: i32 = 101;
+const EXISTED: i32 = 2;
+
+/// What the manager says first.
+struct Hello {
+    instance: [u8; 16],
+    gives_memory: bool,
+    most: usize,
+}
+
+/// An object that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// The number of its kind.
+    pub kind: u32,
+    /// How many clients refer to it.
+    pub clients: u32,
+    /// Bytes of memory that it may take.
+    pub bytes: u64,
+}

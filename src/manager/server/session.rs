@@ -1,0 +1,202 @@
+//! A client's session: what it has, and what it has asked for.
+
+use super::conn::Wire;
+use super::objects::Entry;
+use super::{guard, Shared};
+use crate::manager::served::{self, Making, Served};
+use crate::manager::wire::Reader;
+use crate::shm::Domain;
+use crate::sync::Cancel;
+use crate::{Error, Result};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A client, from its first connection until some time after its last: so that what it asks for again, because the
+/// answer was lost, is not done again.
+pub(super) struct Client {
+    /// For what it makes.
+    pub(super) number: u64,
+    pub(super) past: Mutex<Past>,
+    pub(super) session: Mutex<Option<Arc<Session>>>,
+}
+
+/// What it was answered and may not know yet.
+#[derive(Default)]
+pub(super) struct Past {
+    answers: VecDeque<(u64, Vec<u8>)>,
+    bytes: usize,
+    /// What is being done and goes on when the connection is lost.
+    pub(super) running: HashSet<u64>,
+    /// When its connection ended.
+    pub(super) left: u64,
+}
+
+impl Past {
+    /// The client has these answers.
+    pub(super) fn forget_below(&mut self, id: u64) {
+        while self.answers.front().is_some_and(|(first, _)| *first < id) {
+            if let Some((_, answer)) = self.answers.pop_front() {
+                self.bytes -= answer.len();
+            }
+        }
+        // What waited is answered out of order.
+        if self.answers.len() > 1 && self.answers.iter().any(|(other, _)| *other < id) {
+            let mut kept = 0;
+            self.answers.retain(|(other, answer)| {
+                let keep = *other >= id;
+                kept += if keep { answer.len() } else { 0 };
+                keep
+            });
+            self.bytes = kept;
+        }
+    }
+
+    pub(super) fn find(&self, id: u64) -> Option<&[u8]> {
+        self.answers.iter().find(|(other, _)| *other == id).map(|(_, answer)| answer.as_slice())
+    }
+
+    pub(super) fn remember(&mut self, id: u64, answer: &[u8]) {
+        self.bytes += answer.len();
+        self.answers.push_back((id, answer.to_vec()));
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.running.is_empty()
+    }
+}
+
+/// A session: as long as a connection.
+pub(super) struct Session {
+    /// Which connection of the server's.
+    pub(super) number: u64,
+    pub(super) wire: Arc<Wire>,
+    pub(super) client: Arc<Client>,
+    pub(super) gives_memory: bool,
+    gone: AtomicBool,
+    /// Set when it is gone, for what nothing else ends.
+    pub(super) ended: Cancel,
+    /// How many references it has to each object.
+    refs: Mutex<HashMap<u64, u64>>,
+    /// Its own member of the domain, with its own handles, from its first operation that needs it.
+    member: Mutex<Option<Member>>,
+    /// What waits or takes long, and how to end it.
+    pub(super) jobs: Mutex<HashMap<u64, Cancel>>,
+}
+
+struct Member {
+    domain: Domain,
+    objects: HashMap<u64, Arc<dyn Served>>,
+}
+
+impl Session {
+    pub(super) fn new(number: u64, wire: Arc<Wire>, client: Arc<Client>, gives_memory: bool) -> Session {
+        Session {
+            number,
+            wire,
+            client,
+            gives_memory,
+            gone: AtomicBool::new(false),
+            ended: Cancel::new(),
+            refs: Mutex::new(HashMap::new()),
+            member: Mutex::new(None),
+            jobs: Mutex::new(HashMap::new()),
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Adds references to an object.
+    pub(super) fn refer(&self, shared: &Shared, id: u64, count: u64) -> Result<()> {
+        let mut refs = guard(&self.refs);
+        // Decided inside: who ends the session takes all references after it has said that it is gone.
+        if self.is_gone() {
+            return Err(Error::Connection("it is lost"));
+        }
+        let had = refs.get(&id).copied().unwrap_or(0);
+        guard(&shared.objects).refer(id, count, had == 0)?;
+        refs.insert(id, had + count);
+        Ok(())
+    }
+
+    /// Gives one back.
+    pub(super) fn release(&self, shared: &Shared, id: u64) {
+        let mut refs = guard(&self.refs);
+        let Some(count) = refs.get_mut(&id) else { return };
+        *count -= 1;
+        let last = *count == 0;
+        if last {
+            refs.remove(&id);
+        }
+        let unused = guard(&shared.objects).release(id, 1, last);
+        drop(refs);
+        if last {
+            let own = guard(&self.member).as_mut().and_then(|member| member.objects.remove(&id));
+            drop(own);
+        }
+        drop(unused);
+    }
+
+    /// The object as this session's own member has it.
+    pub(super) fn own(&self, shared: &Arc<Shared>, entry: &Entry) -> Result<Arc<dyn Served>> {
+        let mut member = guard(&self.member);
+        if self.is_gone() {
+            return Err(Error::Connection("it is lost"));
+        }
+        if member.is_none() {
+            *member = Some(Member { domain: shared.domain.another_member()?, objects: HashMap::new() });
+        }
+        match &mut *member {
+            Some(member) => own(shared, &member.domain, &mut member.objects, entry),
+            None => Err(Error::Stale),
+        }
+    }
+
+    /// Ends it: what it holds goes on as if a process had died, and what waits is not waited for any more.
+    pub(super) fn end(&self, shared: &Shared) {
+        self.gone.store(true, Ordering::Release);
+        self.ended.set();
+        for cancel in guard(&self.jobs).values() {
+            cancel.set();
+        }
+        let member = guard(&self.member).take();
+        drop(member);
+        let refs = std::mem::take(&mut *guard(&self.refs));
+        for (id, count) in refs {
+            let unused = guard(&shared.objects).release(id, count, true);
+            drop(unused);
+        }
+    }
+}
+
+/// An entry's object for a member: joined when it is first needed. What it is made of, before it.
+fn own(
+    shared: &Shared,
+    domain: &Domain,
+    objects: &mut HashMap<u64, Arc<dyn Served>>,
+    entry: &Entry,
+) -> Result<Arc<dyn Served>> {
+    if let Some(object) = objects.get(&entry.id) {
+        return Ok(object.clone());
+    }
+    if entry.inner {
+        return Ok(entry.object.clone()); // it is this session's alone
+    }
+    for other in &entry.others {
+        own(shared, domain, objects, other)?;
+    }
+    let handle = entry.object.export(&mut Reader::new(&[]))?.for_member(domain);
+    let object = {
+        let other = |id: u64| objects.get(&id).cloned().ok_or(Error::NotFound("the object"));
+        let making = Making { domain, other: &other };
+        served::join(entry.kind, &making, &handle, &mut Reader::new(&entry.options))?
+    };
+    objects.insert(entry.id, object.clone());
+    Ok(object)
+}
