@@ -822,6 +822,15 @@ typedef struct mproc_array_t mproc_array_t;
 typedef struct mproc_barrier_t mproc_barrier_t;
 
 /**
+ * Operations on objects of one manager that are done together: far in as few messages as possible, near one after the
+ * other in memory. Each is atomic by itself; the batch is not: others' operations may come in between, and one that
+ * fails does not keep the next ones from being done. None of them waits.
+ *
+ * Used by one thread at a time. The handles of the objects must stay open until the batch has run.
+ */
+typedef struct mproc_batch_t mproc_batch_t;
+
+/**
  * Makes a datum of others: lists and maps. It owns its memory. One thread at a time.
  */
 typedef struct mproc_builder_t mproc_builder_t;
@@ -947,7 +956,8 @@ typedef struct mproc_namespace_t mproc_namespace_t;
  * One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
  *
  * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it is
- * lost, or the handle closed, the other side sees that. A message then has to fit one of the manager's (max_message):
+ * lost, or the handle closed, the other side sees that. A forked child does not inherit it: it opens the end anew, by
+ * its name (mproc_object_name()). A message then has to fit one of the manager's (max_message):
  * sending a longer one gives MPROC_E2BIG, and so does receiving one, which stays. Messages in place (reserve and commit,
  * peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): send and receive.
  * MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither end.
@@ -964,7 +974,8 @@ typedef struct mproc_process_t mproc_process_t;
  *
  * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection is what counts as a
  * process: when it is lost, its leases go back to the front, its share of unfinished messages is subtracted, and its
- * producers' handles are gone. A message then has to fit one of the manager's (max_message): putting a longer one gives
+ * producers' handles are gone. Its handles on one queue share what is leased, until the last of them is closed; a
+ * producer's handle is not inherited by a forked child. A message then has to fit one of the manager's (max_message): putting a longer one gives
  * MPROC_E2BIG, and so does taking one, which stays. Batches go in parts of about 1 MiB. Messages in place (reserve and
  * commit, peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): put, get, or lease and acknowledge.
  * MPROC_RETURN_ON_SIGNAL has no effect.
@@ -2496,6 +2507,204 @@ int mproc_barrier_export(const mproc_barrier_t *barrier, mproc_handle_t **handle
 int mproc_barrier_import(const mproc_handle_t *handle,
                          const mproc_barrier_options_t *options,
                          mproc_barrier_t **barrier_out);
+
+/**
+ * Creates a batch, empty.
+ *
+ * @param manager         whose objects it is for; may be closed before the batch
+ * @param[out] batch_out  close it with mproc_batch_close()
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: any.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_create(const mproc_manager_t *manager, mproc_batch_t **batch_out);
+
+/**
+ * Ends a batch. What was added and has not run is not done. NULL does nothing.
+ */
+void mproc_batch_close(mproc_batch_t *batch);
+
+/**
+ * The value of a key. Result: the value; MPROC_ENOENT: no such key.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_dict_get(mproc_batch_t *batch,
+                         const mproc_dict_t *dict,
+                         mproc_datum_t key);
+
+/**
+ * Sets the value of a key: as mproc_dict_set().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_dict_set(mproc_batch_t *batch,
+                         const mproc_dict_t *dict,
+                         mproc_datum_t key,
+                         mproc_datum_t value);
+
+/**
+ * Removes a key: as mproc_dict_delete().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_dict_delete(mproc_batch_t *batch,
+                            const mproc_dict_t *dict,
+                            mproc_datum_t key);
+
+/**
+ * Adds to the value of a key: as mproc_dict_add(). Result: the sum.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_dict_add(mproc_batch_t *batch,
+                         const mproc_dict_t *dict,
+                         mproc_datum_t key,
+                         mproc_datum_t delta);
+
+/**
+ * An element. Result: the element; MPROC_ERANGE: there are not so many.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_list_get(mproc_batch_t *batch,
+                         const mproc_list_t *list,
+                         int64_t index);
+
+/**
+ * Sets an element: as mproc_list_set().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_list_set(mproc_batch_t *batch,
+                         const mproc_list_t *list,
+                         int64_t index,
+                         mproc_datum_t value);
+
+/**
+ * Appends: as mproc_list_append().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_list_append(mproc_batch_t *batch,
+                            const mproc_list_t *list,
+                            mproc_datum_t value);
+
+/**
+ * The value of a name. Result: the value; MPROC_ENOENT: no such name.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_namespace_get(mproc_batch_t *batch,
+                              const mproc_namespace_t *namespace_,
+                              const char *name);
+
+/**
+ * Sets the value of a name: as mproc_namespace_set().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_namespace_set(mproc_batch_t *batch,
+                              const mproc_namespace_t *namespace_,
+                              const char *name,
+                              mproc_datum_t value);
+
+/**
+ * Puts a message if there is room: as mproc_queue_put() with timeout 0. Result: nil; MPROC_ETIMEDOUT: there was
+ * none.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_queue_put(mproc_batch_t *batch,
+                          const mproc_queue_t *queue,
+                          const void *data,
+                          size_t len);
+
+/**
+ * Takes a message if there is one: as mproc_queue_get() with timeout 0. Result: its bytes; MPROC_ETIMEDOUT: there
+ * was none.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_queue_get(mproc_batch_t *batch,
+                          const mproc_queue_t *queue);
+
+/**
+ * Atomic read-modify-write: as mproc_value_fetch_i64(). Result: the value before.
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_value_fetch_i64(mproc_batch_t *batch,
+                                const mproc_value_t *value,
+                                int32_t op,
+                                int64_t operand);
+
+/**
+ * Sets an event: as mproc_event_set().
+ *
+ * @retval MPROC_OK  added; its index is how many there were before    @retval MPROC_EINVAL  NULL, bad arguments, or
+ *                   the batch has run: mproc_batch_reset()   @retval MPROC_ENOMEM
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_event_set(mproc_batch_t *batch,
+                          const mproc_event_t *event);
+
+/**
+ * Runs what was added, in its order. The results are there until the batch is reset or closed.
+ *
+ * @retval MPROC_OK  all have run; each has a status of its own: mproc_batch_result()
+ * @retval MPROC_EINVAL  NULL, the batch has run already, or an object is another manager's
+ * @retval MPROC_ECONNECTION  the connection was lost, and the batch had something bound to the session (a get from a
+ *                   joinable queue), or could not be made anew: nobody knows what was done   @retval MPROC_ENOMEM
+ * @retval others  see mproc_manager_t
+ * Blocks: for the answer.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_run(mproc_batch_t *batch);
+
+/**
+ * What one of the operations came to.
+ *
+ * @param index            0, 1 …: in the order in which they were added
+ * @param[out] result_out  its result, nil if it has none; it points into the batch until that is reset or closed. May
+ *                         be NULL.
+ * @retval MPROC_OK  it was done   @retval MPROC_ERANGE  there are not so many, or the batch has not run
+ * @retval MPROC_EINVAL  NULL   @retval others  the operation's own status
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_result(const mproc_batch_t *batch,
+                       size_t index,
+                       mproc_datum_t *result_out);
+
+/**
+ * Makes a batch empty again, for the next operations.
+ *
+ * @retval MPROC_OK  @retval MPROC_EINVAL  NULL
+ * Blocks: no.  Threads: one at a time.  Fork: yes.  Signals: no.
+ */
+int mproc_batch_reset(mproc_batch_t *batch);
 
 /**
  * Copies the details of the calling thread's last failed call. Calls that succeed leave it alone.

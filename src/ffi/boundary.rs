@@ -3,8 +3,8 @@
 
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_site};
-use crate::manager::Site;
 use super::status::{MPROC_EINVAL, MPROC_EPANIC, MPROC_EXISTED, MPROC_RECOVERED};
+use crate::manager::Site;
 use crate::objects::Acquired;
 use crate::shm::Owner;
 use crate::sync::{Cancel, Limits, Timeout};

@@ -13,6 +13,7 @@
 mod arena;
 mod array;
 mod barrier;
+mod batch;
 mod boundary;
 mod cancel;
 mod condition;
@@ -41,6 +42,7 @@ mod wait;
 pub use arena::*;
 pub use array::*;
 pub use barrier::*;
+pub use batch::*;
 pub use boundary::{mproc_error_t, mproc_last_error};
 pub use cancel::*;
 pub use condition::*;

@@ -1,8 +1,8 @@
 //! The queue.
 
 use super::boundary::{
-    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out,
-    run, slice, slice_mut, wait,
+    borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out, run,
+    slice, slice_mut, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::datum::{mproc_datum_t, receive, send};

@@ -1,8 +1,8 @@
 //! The value.
 
 use super::boundary::{
-    apart, borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out,
-    out, run, wait,
+    apart, borrow, bytes, bytes_mut, c_name, copy_options, copy_struct_out, create, free, get_lock, give, opt_out, out,
+    run, wait,
 };
 use super::cancel::mproc_cancel_t;
 use super::domain::{mproc_domain_t, mproc_owner_t, with_site};

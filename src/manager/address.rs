@@ -91,7 +91,9 @@ mod tests {
         for text in ["unix:/run/m", "unix:/run/m?memory=never", "tcp:localhost:7", "tcp:[::1]:0", "tcp::80"] {
             assert_eq!(Address::parse(text).map(|a| a.to_string()).as_deref(), Ok(text));
         }
-        for text in ["", "unix", "unix:", "unix:run/m", "unix:/m?x", "tcp:", "tcp:1", "tcp:h:", "tcp:h:65536", "udp:h:1"] {
+        for text in
+            ["", "unix", "unix:", "unix:run/m", "unix:/m?x", "tcp:", "tcp:1", "tcp:h:", "tcp:h:65536", "udp:h:1"]
+        {
             assert!(matches!(Address::parse(text), Err(Error::Invalid(_))), "{text}");
         }
         assert_eq!(Address::parse_all("unix:/a, tcp:h:1").map(|all| all.len()), Ok(2));

@@ -29,10 +29,8 @@ const PIECE: u8 = 0;
 const FIRST_PIECE: usize = 32 << 10;
 /// The longest of the others.
 const PIECE_LEN: usize = 1 << 20;
-/// What an iterator fetches ahead at most,
-const AHEAD: usize = 64;
-/// or as soon as it is so many bytes.
-const AHEAD_BYTES: usize = 64 << 10;
+/// So many bytes of what an iterator has fetched go in one message, or one of them.
+const AHEAD: usize = 64 << 10;
 
 /// The room for a value where there is no bound.
 pub(super) const ANY: usize = usize::MAX;
@@ -408,17 +406,27 @@ struct State<T> {
 pub(super) trait Next: Send + Any {
     /// Hands it to `f`; `false` at the end.
     fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool>;
+    /// Whether the next one after that has been fetched already.
+    fn is_ahead(&self) -> bool;
 }
 
 impl Next for objects::DictIter {
     fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
         Ok(self.next()?.map(|(key, value)| f(key, value)).is_some())
     }
+
+    fn is_ahead(&self) -> bool {
+        self.is_ahead()
+    }
 }
 
 impl Next for objects::ListIter {
     fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
         Ok(self.next()?.map(|(index, value)| f(&index.to_le_bytes(), value)).is_some())
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.is_ahead()
     }
 }
 
@@ -433,27 +441,23 @@ impl<T: Next> Going<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Some more of them, in so many bytes.
+    /// Some more of them, in so many bytes: those that it fetches at a time. Fetching more would be to look ahead further
+    /// than near, and then the end of a dict that changes would be another one.
     fn some_more(&self, max: usize, w: &mut Writer) -> Result<()> {
-        let (mut state, mut count, begun) = (self.state(), 0, w.begin());
-        while count < AHEAD && w.len() - begun < AHEAD_BYTES {
-            let mut pair = match state.next() {
-                Ok(Some(pair)) => pair,
-                Ok(None) => break,
-                // It comes again with the next request, when these have arrived.
-                Err(_) if count > 0 => break,
-                Err(error) => return Err(error),
-            };
-            let len = pair.len();
-            if len > max.saturating_sub(w.len() - begun) {
+        let (mut state, begun) = (self.state(), w.begin());
+        while let Some(mut pair) = state.next()? {
+            let (before, len) = (w.len() - begun, pair.len());
+            if len > max.saturating_sub(before) {
                 state.held = Some(pair);
-                match count {
-                    0 => return Err(Error::TooBig { len, max }),
-                    _ => break,
+                if before == 0 {
+                    return Err(Error::TooBig { len, max });
                 }
+                break;
             }
             w.0.append(&mut pair.0);
-            count += 1;
+            if before + len >= AHEAD || !state.iter.is_ahead() {
+                break;
+            }
         }
         w.end(begun);
         Ok(())
@@ -480,7 +484,8 @@ impl<T: Next> Served for Going<T> {
     }
 
     fn class(&self, _op: u8) -> Class {
-        Class::QUICK
+        // Another request may be in there, and wait for the arena.
+        Class::LONG
     }
 
     fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
@@ -520,7 +525,7 @@ pub struct Ahead {
 impl Ahead {
     /// By a container's operation for it.
     pub(super) fn new(proxy: &Proxy, op: u8) -> Result<Ahead> {
-        let ((), proxy) = proxy.make(op, |_| Class::QUICK, |_| (), |_, _| Ok(()))?;
+        let ((), proxy) = proxy.make(op, |_| Class::LONG, |_| (), |_, _| Ok(()))?;
         Ok(Ahead { proxy, batch: Snapshot::default(), next: 0 })
     }
 
@@ -551,4 +556,118 @@ pub(super) fn put_many(values: &[Encoded], w: &mut Writer) {
 pub(super) fn take_many<'a>(r: &mut Reader<'a>) -> Result<Vec<Encoded<'a>>> {
     // Not room for so many at once: it is only what somebody says.
     (0..r.u32()?).map(|_| r.encoded()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::{Domain, DomainOptions};
+
+    /// A generator that is the same each time (Steele and Vigna's SplitMix64).
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ mixed >> 31
+        }
+
+        fn below(&mut self, n: u64) -> u64 {
+            self.next() % n
+        }
+
+        fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+            from[self.below(from.len() as u64) as usize]
+        }
+
+        /// Arguments that an operation could have, and that are cut off or damaged now and then.
+        fn arguments(&mut self, references: &[Reference]) -> Vec<u8> {
+            let mut w = Writer::default();
+            match self.below(4) {
+                0 => self.datum(references, &mut w),
+                1 => w.str(self.pick(&["a", "name", "_no", ""])),
+                2 => w.i64(self.below(9) as i64 - 4),
+                _ => {}
+            }
+            for _ in 0..self.below(4) {
+                match self.below(9) {
+                    0..5 => self.datum(references, &mut w),
+                    5 => w.u64(self.below(100)),
+                    6 => w.u64(self.next()),
+                    7 => w.u8(self.below(3) as u8),
+                    _ => {
+                        w.u32(self.below(17) as u32);
+                        w.reference(self.pick(references));
+                    }
+                }
+            }
+            let mut bytes = w.0;
+            let at = self.below(bytes.len() as u64 + 1) as usize;
+            match self.below(16) {
+                0 => bytes.truncate(at),
+                1 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                _ => {}
+            }
+            bytes
+        }
+
+        fn datum(&mut self, references: &[Reference], w: &mut Writer) {
+            let reference = Datum::Ref(self.pick(references));
+            let datum = self.pick(&[
+                Datum::New(Kind::Dict as u32),
+                Datum::New(Kind::List as u32),
+                Datum::New(Kind::Namespace as u32),
+                Datum::Absent,
+                Datum::List(&[0x92, 1, 0xa1, b'x']),
+                Datum::Map(&[0x81, 0xa1, b'a', 2]),
+                Datum::Str("name"),
+                Datum::Int(1),
+                Datum::Float(0.5),
+                reference,
+            ]);
+            w.encoded(&datum.encode().expect("a datum"));
+        }
+    }
+
+    /// Whatever a client sends: an answer or an error, and an arena in which nothing is wrong.
+    #[test]
+    fn requests_that_anybody_could_send() {
+        let domain = Domain::open(&DomainOptions { anonymous: true, ..Default::default() }).expect("domain");
+        let options = ContainerOptions { limit: 2 << 20, ..Default::default() };
+        let (dict, _) = objects::Dict::create(&domain, None, options).expect("dict");
+        let (list, _) = objects::List::create(&domain, None, options).expect("list");
+        let (namespace, _) = objects::Namespace::create(&domain, None, options).expect("namespace");
+        let arenas = [dict.arena().clone(), list.arena().clone(), namespace.arena().clone()];
+        let references = [dict.reference(), list.reference(), namespace.reference()];
+        let mut there: Vec<Arc<dyn Served>> = vec![Arc::new(dict), Arc::new(list), Arc::new(namespace)];
+        let (mut random, mut done, mut refused) = (Random(7), 0, 0);
+        for _ in 0..60_000 {
+            // The containers themselves mostly; what came of them (iterators, inner ones) now and then.
+            let among = if random.below(4) == 0 { there.len() } else { 3 };
+            let object = there[random.below(among as u64) as usize].clone();
+            let (op, arguments) = (random.below(32) as u8, random.arguments(&references));
+            let mut reply = Reply::default();
+            match object.serve(op, &mut Reader::new(&arguments), Limits::none(), &mut reply) {
+                Ok(status) => {
+                    assert_eq!(status, 0, "no operation of theirs has news");
+                    done += 1;
+                }
+                Err(Error::Corrupt(why)) => panic!("operation {op} {arguments:02x?}: {why}"),
+                Err(_) => refused += 1,
+            }
+            if let Some(made) = reply.made {
+                let at = 3 + random.below(24) as usize;
+                match there.get_mut(at) {
+                    Some(place) => *place = made,
+                    None => there.push(made),
+                }
+            }
+        }
+        for arena in arenas {
+            arena.check().expect("sound");
+        }
+        assert!(done > 2000 && refused > 2000, "{done} done and {refused} refused: not much of a test");
+    }
 }

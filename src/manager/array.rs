@@ -271,7 +271,7 @@ fn far_write(proxy: &Proxy, start: usize, count: usize, bytes: &[u8]) -> Result<
 }
 
 /// How to create an array.
-pub(crate) struct NewArray {
+pub struct NewArray {
     object: ObjectOptions,
     element: Element,
     shape: Vec<usize>,
@@ -292,7 +292,7 @@ impl NewArray {
 }
 
 /// How to open an array, and what is expected of it.
-pub(crate) struct OpenArray {
+pub struct OpenArray {
     pub(crate) object: ObjectOptions,
     /// What an element has to be; `None`: anything.
     pub(crate) expected: Option<Element>,

@@ -243,6 +243,10 @@ impl Served for objects::Barrier {
         self.bytes()
     }
 
+    fn abandon(&self) {
+        self.abandon();
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// An event, here or there.
 pub type Event = Place<objects::Event>;
 
-const SET: u8 = 0;
+pub(super) const SET: u8 = 0;
 const CLEAR: u8 = 1;
 const IS_SET: u8 = 2;
 const WAIT: u8 = 3;

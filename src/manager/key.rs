@@ -49,17 +49,19 @@ impl Key {
     /// [`Error::NotFound`], [`Error::Access`], [`Error::Invalid`], [`Error::Sys`].
     pub fn load(path: &Path) -> Result<Key> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags)
-            .open(path)
-            .map_err(|error| failed("open", &error))?;
+        let mut file =
+            OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| failed("open", &error))?;
         let stat = file::stat(file.as_fd())?;
         if !stat.is_regular() || (stat.uid != process::euid() && stat.uid != 0) || stat.mode & 0o077 != 0 {
-            return Err(Error::Access("a key file is a regular file of this user's (or root's) that nobody else can read"));
+            return Err(Error::Access(
+                "a key file is a regular file of this user's (or root's) that nobody else can read",
+            ));
         }
         let mut text = Vec::with_capacity(DIGITS + 2);
-        Read::by_ref(&mut file).take(DIGITS as u64 + 2).read_to_end(&mut text).map_err(|error| failed("read", &error))?;
+        Read::by_ref(&mut file)
+            .take(DIGITS as u64 + 2)
+            .read_to_end(&mut text)
+            .map_err(|error| failed("read", &error))?;
         Key::parse(text.strip_suffix(b"\n").unwrap_or(&text))
     }
 
@@ -69,7 +71,8 @@ impl Key {
             return Err(Error::invalid("a key file has 64 hexadecimal digits"));
         }
         for (to, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |c: u8| char::from(c).to_digit(16).ok_or(Error::invalid("a key file has 64 hexadecimal digits"));
+            let digit =
+                |c: u8| char::from(c).to_digit(16).ok_or(Error::invalid("a key file has 64 hexadecimal digits"));
             *to = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
         }
         Ok(Key(bytes))

@@ -17,9 +17,9 @@ use std::sync::Arc;
 pub type List = Place<objects::List>;
 
 const LEN: u8 = 0;
-const GET: u8 = 1;
-const SET: u8 = 2;
-const APPEND: u8 = 3;
+pub(super) const GET: u8 = 1;
+pub(super) const SET: u8 = 2;
+pub(super) const APPEND: u8 = 3;
 const EXTEND: u8 = 4;
 const EXTEND_WITH: u8 = 5;
 const EXTEND_FROM: u8 = 6;

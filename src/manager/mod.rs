@@ -1,11 +1,13 @@
 //! The manager: a server that has objects, and clients that get their memory (near) or proxies of them (far).
+#![allow(private_interfaces)] // `Kindred` is implemented here only
 
 pub(crate) mod address;
 pub(crate) mod arena;
 pub(crate) mod array;
+pub(crate) mod barrier;
+pub(crate) mod batch;
 mod channel;
 pub mod client;
-pub(crate) mod barrier;
 pub(crate) mod condition;
 pub(crate) mod dict;
 pub(crate) mod event;
@@ -29,8 +31,8 @@ pub(crate) mod wire;
 pub use address::Address;
 pub use arena::{Ahead, Arena};
 pub use array::{Array, ArrayInfo};
-pub use client::{ConnectOptions, Link, Listed, Proxy};
 pub use barrier::Barrier;
+pub use client::{ConnectOptions, Link, Listed, Proxy};
 pub use condition::{Condition, ConditionOptions};
 pub use dict::{Dict, DictIter};
 pub use event::Event;
@@ -38,14 +40,13 @@ pub use key::Key;
 pub use list::{List, ListIter};
 pub use lock::Lock;
 pub use namespace::Namespace;
-pub use protocol::ServerInfo;
-pub use server::{Observer, Procedure, Server, ServerEvent, ServerOptions};
-pub(crate) use place::Kindred;
 pub use pipe::Pipe;
-pub use place::{Place, Site};
+pub use place::{Kindred, Place, Site};
+pub use protocol::ServerInfo;
 pub use queue::{Leased, Queue};
 pub use rlock::RLock;
 pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub(crate) use served::Class;
+pub use server::{Observer, Procedure, Server, ServerEvent, ServerOptions};
 pub use value::{Value, ValueInfo};

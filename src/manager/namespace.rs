@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub type Namespace = Place<objects::Namespace>;
 
 const LEN: u8 = 0;
-const GET: u8 = 1;
-const SET: u8 = 2;
+pub(super) const GET: u8 = 1;
+pub(super) const SET: u8 = 2;
 const CONTAINS: u8 = 3;
 const DELETE: u8 = 4;
 const ADD: u8 = 5;

@@ -98,10 +98,10 @@ impl Pipe {
     fn reach(whole: Proxy, end: End, options: &PipeOptions) -> Result<Pipe> {
         options.accept(&take_options(&mut whole.facts())?)?;
         let end = if whole.link().gives_memory() {
-            let mut which = Writer::default();
-            put_end(&mut which, end);
-            let handle = whole.link().export(&whole, &which)?;
-            Place::from(objects::Pipe::import(&handle, options)?)
+            // The handle is on neither end: so whoever closes the end at once does not find that it is still held by
+            // one on its way.
+            let handle = whole.link().export(&whole, &Writer::default())?;
+            Place::from(WholePipe::import(&handle, options)?.end(end)?)
         } else {
             let ((), end) = whole.make(END, ends, |w| put_end(w, end), |_, _| Ok(()))?;
             Place::Far(end)
@@ -254,13 +254,8 @@ impl Served for WholePipe {
         Ok(0)
     }
 
-    fn export(&self, open: &mut Reader) -> Result<Handle> {
-        if open.is_empty() {
-            return self.export(None);
-        }
-        let end = take_end(open)?;
-        open.end()?;
-        self.export(Some(end))
+    fn export(&self, _open: &mut Reader) -> Result<Handle> {
+        self.export()
     }
 
     fn matches(&self, options: &mut Reader) -> Result<()> {

@@ -49,7 +49,7 @@ pub enum Place<T> {
 }
 
 /// A kind of object as a client makes and opens it: implemented by `objects::X` in the module of that kind.
-pub(crate) trait Kindred: Sized {
+pub trait Kindred: Sized {
     /// Its number.
     const KIND: Kind;
     /// How to create one.
@@ -116,7 +116,6 @@ impl<T> From<T> for Place<T> {
     }
 }
 
-#[allow(private_bounds, private_interfaces)] // which kinds there are is the library's own
 impl<T: Kindred> Place<T> {
     /// Creates an object, named or anonymous; the flag says whether an existing one was opened.
     ///

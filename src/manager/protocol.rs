@@ -53,6 +53,8 @@ pub(super) fn class(op: u8) -> Class {
     }
 }
 
+/// Bytes of a request before its arguments, with its length.
+pub(super) const HEAD: usize = 4 + 8 + 8 + 1 + 8;
 
 /// A request as it came.
 pub(super) struct Request<'a> {

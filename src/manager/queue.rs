@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub type Queue = Place<objects::Queue>;
 
 /// With this bit an operation belongs to the session.
-const BOUND: u8 = 0x80;
+pub(super) const BOUND: u8 = 0x80;
 
 pub(super) const PUT: u8 = 0;
 const PUT_MANY: u8 = 1;
@@ -85,6 +85,11 @@ impl Facts {
             op
         }
     }
+}
+
+/// The operation that takes something from a queue, for the session if that matters.
+pub(super) fn taking(proxy: &Proxy, op: u8) -> Result<u8> {
+    Ok(Facts::of(proxy)?.taking(op))
 }
 
 impl Queue {

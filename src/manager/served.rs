@@ -73,6 +73,10 @@ pub(crate) trait Served: Any + Send + Sync {
     /// Bytes of memory that it may take, for quotas.
     fn bytes(&self) -> u64;
 
+    /// Of a session's own: the session ends as a process dies. What closing a handle in peace would take back is not
+    /// taken back when this is dropped.
+    fn abandon(&self) {}
+
     /// For those that are made of another one.
     fn as_any(&self) -> &dyn Any;
 }

@@ -348,7 +348,7 @@ impl Value {
 }
 
 /// How to create a value.
-pub(crate) struct NewValue {
+pub struct NewValue {
     object: ObjectOptions,
     element: Element,
     initial: Option<Vec<u8>>,

@@ -254,12 +254,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// In place of a number: the text is what counts.
+const TEXT: usize = usize::MAX;
+
 /// An error, as a reply carries it.
 pub(super) fn put_error(w: &mut Writer, error: &Error) {
     let (a, b) = match *error {
         Error::MessageSize { needed } => (needed, 0),
         Error::TooBig { len, max } => (len, max),
         Error::Range { index, len } => (index, len),
+        Error::Far { .. } => (TEXT, 0),
         _ => (0, 0),
     };
     w.i32(error.errno());
@@ -271,6 +275,9 @@ pub(super) fn put_error(w: &mut Writer, error: &Error) {
 /// The error that a reply with this status carries.
 pub(super) fn take_error(status: i32, r: &mut Reader) -> Result<Error> {
     let (errno, a, b, text) = (r.i32()?, r.size()?, r.size()?, r.str()?);
+    if a == TEXT {
+        return Ok(Error::Far { status, errno, text: text.to_owned() });
+    }
     let known = [
         Error::TimedOut,
         Error::Canceled,

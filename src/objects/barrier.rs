@@ -278,6 +278,11 @@ impl Barrier {
         Ok(())
     }
 
+    /// From here on the end of this handle takes no registration back: they are missed as those of the dead.
+    pub(crate) fn abandon(&self) {
+        self.mine.store(0, Ordering::Relaxed);
+    }
+
     /// How many have to come.
     pub(crate) fn parties(&self) -> u32 {
         self.parties

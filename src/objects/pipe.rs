@@ -190,12 +190,12 @@ impl WholePipe {
         WholePipe::attach(Source::Handle(handle), options)
     }
 
-    /// A handle on an end, or on neither, that can travel.
+    /// A handle on neither end.
     ///
     /// # Errors
     /// As [`Pipe::export`].
-    pub(crate) fn export(&self, end: Option<End>) -> Result<Handle> {
-        self.segment.export(end.map(End::role))
+    pub(crate) fn export(&self) -> Result<Handle> {
+        self.segment.export(None)
     }
 
     /// Takes an end.

@@ -102,14 +102,16 @@ pub(crate) fn set_nonblocking(fd: i32) -> Result<()> {
 fn nobody(call: &'static str, errno: i32) -> Error {
     match errno {
         libc::ECONNREFUSED | libc::ENOENT | libc::ENOTDIR | libc::ENXIO => Error::Connection("nobody listens there"),
-        libc::ETIMEDOUT | libc::EAGAIN | libc::EINPROGRESS => Error::Connection("the connection was not accepted in time"),
+        libc::ETIMEDOUT | libc::EAGAIN | libc::EINPROGRESS => {
+            Error::Connection("the connection was not accepted in time")
+        }
         libc::EHOSTUNREACH | libc::ENETUNREACH => Error::Connection("there is no way to that host"),
         libc::EACCES | libc::EPERM => Error::Access("the manager's socket"),
         _ => Error::Sys { call, errno },
     }
 }
 
-/// Connects to a path. Reads block for at most 100 ms ([`recv`]).
+/// Connects to a path. Reads block for at most a second.
 pub(crate) fn connect_unix(path: &Path, timeout: Duration) -> Result<Own> {
     let (address, len) = unix_address(path)?;
     let socket = unix_socket()?;
@@ -123,7 +125,7 @@ pub(crate) fn connect_unix(path: &Path, timeout: Duration) -> Result<Own> {
     Ok(Own::new(socket))
 }
 
-/// Connects to a host. Reads block for at most 100 ms ([`recv`]).
+/// Connects to a host. Reads block for at most a second.
 pub(crate) fn connect_tcp(address: &SocketAddr, timeout: Duration) -> Result<Own> {
     let stream = TcpStream::connect_timeout(address, timeout).map_err(|error| match error.kind() {
         std::io::ErrorKind::TimedOut => nobody("connect", libc::ETIMEDOUT),
@@ -135,7 +137,7 @@ pub(crate) fn connect_tcp(address: &SocketAddr, timeout: Duration) -> Result<Own
 }
 
 /// How long a read on a client's socket blocks at most.
-const SLICE: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_secs(1);
 
 fn set_timeout(socket: &OwnedFd, option: i32, timeout: Duration) -> Result<()> {
     // Zero would mean for ever.
@@ -187,9 +189,8 @@ pub(crate) fn peer(socket: i32) -> Result<(u32, i32)> {
     let mut who = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: room for what is asked for, of the size that is said.
-    let result = unsafe {
-        libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut who).cast(), &mut len)
-    };
+    let result =
+        unsafe { libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_PEERCRED, (&raw mut who).cast(), &mut len) };
     match result {
         0 => Ok((who.uid, who.pid)),
         _ => Err(last("getsockopt(SO_PEERCRED)")),

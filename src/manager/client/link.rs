@@ -20,7 +20,7 @@ use crate::sys::fork::{self, Own};
 use crate::sys::socket::{self, Ready};
 use crate::sys::{clock, net, process};
 use crate::{Error, Result};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -93,7 +93,7 @@ struct State {
     /// No more connections: why.
     ended: Option<Error>,
     next_id: u64,
-    pending: HashMap<u64, Arc<Pending>>,
+    pending: BTreeMap<u64, Arc<Pending>>,
     /// How many proxies there are of each object.
     proxies: HashMap<u64, u32>,
 }
@@ -131,7 +131,11 @@ enum Answer {
     Awaited,
     /// As `Awaited`, and the reading is this one's.
     Lead,
-    Here { status: i32, body: Vec<u8>, descriptors: Vec<OwnedFd> },
+    Here {
+        status: i32,
+        body: Vec<u8>,
+        descriptors: Vec<OwnedFd>,
+    },
     Failed(Error),
 }
 
@@ -250,7 +254,7 @@ impl Live {
                 dialing: false,
                 ended: None,
                 next_id: FIRST,
-                pending: HashMap::new(),
+                pending: BTreeMap::new(),
                 proxies: HashMap::new(),
             }),
             changed: Condvar::new(),
@@ -426,11 +430,9 @@ impl Link {
             }
             again.end(begun);
         }
-        let mut pending: Vec<_> = state.pending.iter().collect();
-        pending.sort_unstable_by_key(|(id, _)| **id);
         let mut messages: Vec<&[u8]> = vec![&again.0];
-        messages.extend(pending.iter().map(|(_, p)| p.message.as_slice()));
-        let answered = pending.first().map_or(state.next_id, |(id, _)| **id);
+        messages.extend(state.pending.values().map(|p| p.message.as_slice()));
+        let answered = state.pending.keys().next().copied().unwrap_or(state.next_id);
         // One frame each: together they may be longer than a frame may be.
         for message in messages.into_iter().filter(|m| !m.is_empty()) {
             connection.send(answered, &[message], self.options.timeout)?;
@@ -464,7 +466,7 @@ impl Link {
         drop(state);
         if let Err(error) = self.connection(live) {
             let mut state = guard(&live.state);
-            for (_, pending) in state.pending.drain() {
+            for pending in std::mem::take(&mut state.pending).into_values() {
                 pending.set(Answer::Failed(error.clone()));
             }
         }
@@ -479,8 +481,9 @@ impl Link {
         limits: Limits,
         put: impl FnOnce(&mut Writer),
     ) -> Result<Answered> {
-        let mut answers = self.requests(class.bound, limits, |ids, w| {
-            let begun = protocol::begin_request(w, ids, object, op, limits.timeout);
+        let gives_up = object == 0 && op == op::CALL;
+        let mut answers = self.requests(class.bound, limits, gives_up, |id, w| {
+            let begun = protocol::begin_request(w, id, object, op, limits.timeout);
             put(w);
             w.end(begun);
             1
@@ -489,11 +492,12 @@ impl Link {
     }
 
     /// Several requests in one message: `put` writes them, with numbers from the one it is given on, and says how many.
-    /// Their answers, in order.
+    /// Their answers, in order. `gives_up`: the limits are this side's alone; what was asked for goes on there.
     pub(crate) fn requests(
         &self,
         bound: bool,
         limits: Limits,
+        gives_up: bool,
         put: impl FnOnce(u64, &mut Writer) -> u64,
     ) -> Result<Vec<Result<Answered>>> {
         let live = self.live()?;
@@ -519,7 +523,7 @@ impl Link {
             state.pending.insert(id, pending.clone());
             all.push((id, pending));
         }
-        let answered = state.pending.keys().copied().min().unwrap_or(first);
+        let answered = state.pending.keys().next().copied().unwrap_or(first);
         // It may have been lost since, and all that waited been sent again: then this goes with the next one.
         let connection = match &state.connection {
             Some(current) => current.clone(),
@@ -529,17 +533,24 @@ impl Link {
         if let Err(error) = connection.send(answered, &[&w.0], self.options.timeout) {
             self.lost(live, &connection, &error);
         }
-        Ok(all.into_iter().map(|(id, pending)| self.await_answer(live, id, &pending, limits)).collect())
+        Ok(all.into_iter().map(|(id, pending)| self.await_answer(live, id, &pending, limits, gives_up)).collect())
     }
 
     /// Waits for an answer, and reads if nobody else does.
-    fn await_answer(&self, live: &Live, id: u64, pending: &Pending, limits: Limits) -> Result<Answered> {
-        let began = clock::now_ns();
+    fn await_answer(
+        &self,
+        live: &Live,
+        id: u64,
+        pending: &Pending,
+        limits: Limits,
+        gives_up: bool,
+    ) -> Result<Answered> {
+        let more = if gives_up { 0 } else { self.options.timeout.as_nanos() as u64 };
         let patience = match limits.timeout {
             Timeout::Forever => u64::MAX,
-            Timeout::Ns(ns) => ns.saturating_add(self.options.timeout.as_nanos() as u64),
+            Timeout::Ns(ns) => ns.saturating_add(more),
         };
-        let mut deadline = began.saturating_add(patience);
+        let mut deadline = clock::now_ns().saturating_add(patience);
         let mut canceled = false;
         loop {
             match std::mem::replace(&mut *guard(&pending.state), Answer::Awaited) {
@@ -552,6 +563,15 @@ impl Link {
                 }
                 Answer::Failed(error) => return Err(error),
                 Answer::Awaited | Answer::Lead => {}
+            }
+            if gives_up {
+                let over = clock::now_ns() >= deadline;
+                let set = limits.cancel.is_some_and(Cancel::is_set);
+                if over || set {
+                    guard(&live.state).pending.remove(&id);
+                    self.hand_over(live);
+                    return Err(if set { Error::Canceled } else { Error::TimedOut });
+                }
             }
             if !canceled && limits.cancel.is_some_and(Cancel::is_set) {
                 // The manager decides: it was done, or it will not be.
@@ -573,7 +593,7 @@ impl Link {
                 self.lost_for(live, id, &connection, &error);
                 return Err(error);
             }
-            let brief = limits.cancel.is_some() && !canceled;
+            let brief = gives_up || limits.cancel.is_some() && !canceled;
             // Whoever has the input reads; a lock that is only tried.
             let Ok(mut input) = connection.reader.try_lock() else {
                 let state = guard(&pending.state);
@@ -590,12 +610,17 @@ impl Link {
                 Ok(()) => {
                     // Somebody else, if this one is through.
                     if matches!(*guard(&pending.state), Answer::Here { .. }) {
-                        if let Some(next) = guard(&live.state).pending.values().next() {
-                            next.set(Answer::Lead);
-                        }
+                        self.hand_over(live);
                     }
                 }
             }
+        }
+    }
+
+    /// Leaves the reading to somebody who waits.
+    fn hand_over(&self, live: &Live) {
+        if let Some(next) = guard(&live.state).pending.values().next() {
+            next.set(Answer::Lead);
         }
     }
 
@@ -635,7 +660,7 @@ impl Link {
         put(&mut w);
         w.end(begun);
         let state = guard(&live.state);
-        let answered = state.pending.keys().copied().min().unwrap_or(state.next_id);
+        let answered = state.pending.keys().next().copied().unwrap_or(state.next_id);
         if let Some(connection) = state.connection.clone() {
             drop(state);
             let _ = connection.send(answered, &[&w.0], self.options.timeout);
@@ -661,11 +686,25 @@ impl Link {
         Ok(Proxy::new(self.clone(), id, class, facts.to_vec(), live.generation))
     }
 
-    /// A proxy is gone. A parent's that a forked child closes is still the parent's.
-    pub(super) fn release(&self, id: u64, generation: u32) {
-        if generation != fork::generation() {
-            return;
+    /// This process has inherited a proxy and uses it.
+    pub(super) fn attach(&self, id: u64) {
+        let Ok(live) = self.live() else { return };
+        let mut state = guard(&live.state);
+        *state.proxies.entry(id).or_default() += 1;
+        // Otherwise the connection begins with it.
+        let connected = state.connection.is_some();
+        drop(state);
+        if connected {
+            self.tell(live, op::ATTACH, |w| {
+                w.u32(1);
+                w.u64(id);
+                w.u32(1);
+            });
         }
+    }
+
+    /// A proxy is gone.
+    pub(super) fn release(&self, id: u64) {
         let Ok(live) = self.live() else { return };
         let mut state = guard(&live.state);
         if let Some(count) = state.proxies.get_mut(&id) {

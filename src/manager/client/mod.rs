@@ -3,14 +3,15 @@
 mod dial;
 mod link;
 
-pub(super) use link::DESCRIPTORS;
+pub(super) use link::{Answered, DESCRIPTORS};
 pub use link::{ConnectOptions, Link, Listed};
 
 use super::wire::{Reader, Writer};
 use super::Class;
 use crate::sync::Limits;
+use crate::sys::fork;
 use crate::{Error, Result};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 /// A reference to an object that a manager has; given back when dropped.
@@ -19,14 +20,15 @@ pub struct Proxy {
     id: u64,
     class: fn(u8) -> Class,
     facts: Vec<u8>,
-    /// Which process got it, by forks.
-    generation: u32,
+    /// Which process refers to the object through it, by forks: a child does from its first use on.
+    generation: AtomicU32,
     /// The connection on which something bound to the session was last done.
     epoch: AtomicU64,
 }
 
 impl Proxy {
     fn new(link: Arc<Link>, id: u64, class: fn(u8) -> Class, facts: Vec<u8>, generation: u32) -> Proxy {
+        let generation = AtomicU32::new(generation);
         Proxy { epoch: AtomicU64::new(link.epoch()), link, id, class, facts, generation }
     }
 
@@ -48,6 +50,7 @@ impl Proxy {
         put: impl FnOnce(&mut Writer),
         take: impl FnOnce(i32, &mut Reader) -> Result<R>,
     ) -> Result<R> {
+        self.attach();
         let class = (self.class)(op);
         let answered = self.link.request(self.id, op, class, limits, put);
         if class.bound {
@@ -73,12 +76,26 @@ impl Proxy {
         put: impl FnOnce(&mut Writer),
         take: impl FnOnce(i32, &mut Reader) -> Result<R>,
     ) -> Result<(R, Proxy)> {
+        self.attach();
         let bound = Class { bound: true, ..(self.class)(op) };
         let answered = self.link.request(self.id, op, bound, Limits::none(), put)?;
         let mut body = answered.reader();
         let result = take(answered.status, &mut body)?;
         let id = body.u64()?;
         Ok((result, self.link.proxy(class, id, body.rest())?))
+    }
+
+    /// What kind of operation one is.
+    pub(crate) fn class_of(&self, op: u8) -> Class {
+        (self.class)(op)
+    }
+
+    /// Sees to it that this process refers to the object, if it inherited the proxy.
+    pub(crate) fn attach(&self) {
+        let now = fork::generation();
+        if self.generation.load(Ordering::Relaxed) != now && self.generation.swap(now, Ordering::Relaxed) != now {
+            self.link.attach(self.id);
+        }
     }
 
     /// Its number in the manager.
@@ -99,6 +116,9 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.link.release(self.id, self.generation);
+        // A parent's that a forked child did not use is still the parent's.
+        if *self.generation.get_mut() == fork::generation() {
+            self.link.release(self.id);
+        }
     }
 }

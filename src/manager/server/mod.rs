@@ -5,9 +5,11 @@
 //! does something that only a member can do; when the connection ends the member does, as if a process had died.
 
 mod conn;
+mod greet;
 mod jobs;
 mod listen;
 mod objects;
+mod requests;
 mod serve;
 mod session;
 

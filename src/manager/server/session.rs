@@ -8,7 +8,7 @@ use crate::manager::wire::Reader;
 use crate::shm::Domain;
 use crate::sync::Cancel;
 use crate::{Error, Result};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,45 +24,47 @@ pub(super) struct Client {
 /// What it was answered and may not know yet.
 #[derive(Default)]
 pub(super) struct Past {
-    answers: VecDeque<(u64, Vec<u8>)>,
+    /// By the requests' numbers.
+    answers: BTreeMap<u64, Vec<u8>>,
     bytes: usize,
     /// What is being done and goes on when the connection is lost.
     pub(super) running: HashSet<u64>,
+    /// The greatest number that was ever asked for: a greater one was not done before.
+    last: u64,
     /// When its connection ended.
     pub(super) left: u64,
 }
 
+/// So many bytes of answers are kept; beyond that the oldest are forgotten, and would be done again.
+const MOST_ANSWERS: usize = 64 << 20;
+
 impl Past {
-    /// The client has these answers.
+    /// The client has the answers of all numbers below this one.
     pub(super) fn forget_below(&mut self, id: u64) {
-        while self.answers.front().is_some_and(|(first, _)| *first < id) {
-            if let Some((_, answer)) = self.answers.pop_front() {
-                self.bytes -= answer.len();
-            }
-        }
-        // What waited is answered out of order.
-        if self.answers.len() > 1 && self.answers.iter().any(|(other, _)| *other < id) {
-            let mut kept = 0;
-            self.answers.retain(|(other, answer)| {
-                let keep = *other >= id;
-                kept += if keep { answer.len() } else { 0 };
-                keep
-            });
-            self.bytes = kept;
+        while let Some(first) = self.answers.first_entry().filter(|first| *first.key() < id) {
+            self.bytes -= first.remove().len();
         }
     }
 
-    pub(super) fn find(&self, id: u64) -> Option<&[u8]> {
-        self.answers.iter().find(|(other, _)| *other == id).map(|(_, answer)| answer.as_slice())
+    /// What was answered to a request that is asked again; `Some(None)`: it is being done.
+    pub(super) fn find(&mut self, id: u64) -> Option<Option<&[u8]>> {
+        if id > self.last {
+            self.last = id;
+            return None;
+        }
+        if self.running.contains(&id) {
+            return Some(None);
+        }
+        self.answers.get(&id).map(|answer| Some(answer.as_slice()))
     }
 
     pub(super) fn remember(&mut self, id: u64, answer: &[u8]) {
         self.bytes += answer.len();
-        self.answers.push_back((id, answer.to_vec()));
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.answers.insert(id, answer.to_vec());
+        while self.bytes > MOST_ANSWERS {
+            let Some((_, oldest)) = self.answers.pop_first() else { break };
+            self.bytes -= oldest.len();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -125,6 +127,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether it has any reference to an object.
+    pub(super) fn refers(&self, id: u64) -> bool {
+        guard(&self.refs).contains_key(&id)
+    }
+
     /// Gives one back.
     pub(super) fn release(&self, shared: &Shared, id: u64) {
         let mut refs = guard(&self.refs);
@@ -166,6 +173,9 @@ impl Session {
             cancel.set();
         }
         let member = guard(&self.member).take();
+        for object in member.iter().flat_map(|member| member.objects.values()) {
+            object.abandon();
+        }
         drop(member);
         let refs = std::mem::take(&mut *guard(&self.refs));
         for (id, count) in refs {

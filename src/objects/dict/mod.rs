@@ -548,6 +548,11 @@ impl DictIter {
         }
     }
 
+    /// Whether the next one has been fetched already.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.next < self.batch.len()
+    }
+
     fn fetch(&mut self) -> Result<()> {
         let op = self.dict.enter()?;
         let tx = op.look();

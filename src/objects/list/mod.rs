@@ -712,4 +712,9 @@ impl ListIter {
             _ => Ok(None),
         }
     }
+
+    /// Whether the next one has been fetched already.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.next < self.batch.len()
+    }
 }

@@ -27,7 +27,6 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub(super) enum Level {
     Info,
     Warning,
-    Error,
 }
 
 impl Level {
@@ -35,7 +34,6 @@ impl Level {
         match self {
             Level::Info => "info",
             Level::Warning => "warning",
-            Level::Error => "error",
         }
     }
 }

@@ -17,23 +17,24 @@ use std::io::{Read, Write};
 use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 use std::sync::mpsc::{channel, Receiver, Sender};
-use std::sync::Arc;
 use std::time::Duration;
 
 const HELP: &str = "\
 When it ends:
-  by itself   when the process that started it has ended, however that came about; that process, and not the
-              thread: a thread of it may end before. What ended before this command could look is not noticed:
-              a creator that may be killed at that very moment gives it a pipe, and --stdin.
-  --stdin     at the end of its standard input instead: when all processes have closed the other end of that pipe.
-  --stay      by neither of them, nor when the terminal goes.
-  TERM, INT   in order: its sockets are removed, clients hear of it; the second one at once. (So HUP, but with --stay.)
+  by itself  when the process that started it has ended, however that came about: the process,
+             not the thread of it that did. One that ends before this command can look is
+             not noticed: a creator that may be killed at that very moment uses --stdin.
+  --stdin    instead with its standard input, a pipe from its creator: when nobody has the
+             other end any more
+  --stay     neither with its creator nor with the terminal
+  TERM, INT  in order: sockets are removed, connections closed, exit code 0. A second one ends
+             it at once. HUP is like them, but for --stay.
 
-In the shell, $(mproc serve &) is started by a subshell that ends at once: with --stay, or as in the examples.
+With `server=$(mproc serve &)` the creator is a subshell that ends at once: see the examples.
 
-Objects live as long as this process. Clients near go on with the memory that they have when it has ended.
+Objects live as long as this process. Clients that have the memory go on with it afterwards.
 
-Sockets that systemd has opened (LISTEN_FDS) are served, too, and it is told when everything is ready (Type=notify).
+Sockets that systemd has opened are served, too (LISTEN_FDS), and systemd hears when everything is ready (Type=notify).
 
 Examples:
   mproc serve --listen unix:/run/user/1000/mproc.sock &
@@ -41,8 +42,12 @@ Examples:
   exec {server}< <(mproc serve) && read -r MPROC_MANAGER <&$server && export MPROC_MANAGER
 
 Logs:
-  on standard error, a line for each event; with --json-logs a JSON object {time, level, event, …}. What strangers
-  or clients can bring about is written ten times in ten seconds, and then counted (\"more\").";
+  A line for each event on standard error; with --json-logs an object {time, level, event, …}.
+  What clients and strangers can bring about as often as they like is written ten times in
+  ten seconds, and then counted: `more`.
+
+Exit codes: 3 no such directory or key, 7 somebody listens there already, 8 tcp or any user without a key, or a key \
+that others can read, 12 no such host.";
 
 /// Run a manager: a server that has objects
 ///
@@ -214,10 +219,9 @@ fn watch(signals: Signals, args: &Args) -> std::io::Result<Receiver<Wake>> {
         let mut ending = false;
         loop {
             let Some(signal) = signals.next(None) else { continue };
-            if matches!(signal.number, SIGTERM | SIGINT) || signal.number == SIGHUP && !stay {
-                if std::mem::replace(&mut ending, true) {
-                    signals.die_of(signal.number);
-                }
+            let ends = matches!(signal.number, SIGTERM | SIGINT) || signal.number == SIGHUP && !stay;
+            if ends && std::mem::replace(&mut ending, true) {
+                signals.die_of(signal.number);
             }
             // Nobody listens any more when the server is ending.
             let _ = sender.send(Wake::Signal(signal.number));

@@ -1,0 +1,485 @@
+//! What a frame asks for: done at once, or left to a thread of the pool.
+
+use super::conn::{Wire, HIGH};
+use super::objects::Entry;
+use super::serve::Serve;
+use super::session::Session;
+use super::{guard, ServerEvent, Shared};
+use crate::manager::client::DESCRIPTORS;
+use crate::manager::protocol::{self, op, Request};
+use crate::manager::served::{self, Class, Making, Reply, Served};
+use crate::manager::wire::{self, Reader, Writer};
+use crate::objects::Builder;
+use crate::shm::header::Kind;
+use crate::shm::{domain, Handle};
+use crate::sync::{Cancel, Limits, Timeout};
+use crate::sys::clock;
+use crate::{Error, Result};
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+/// What an answer has besides its body, generously.
+const ROOM: usize = 64;
+/// MPROC_EXISTED.
+const EXISTED: i32 = 2;
+
+/// What became of a request.
+enum Outcome {
+    Answer(Result<(i32, Reply)>),
+    /// It will be answered by somebody else.
+    Later,
+}
+
+impl Serve {
+    /// Does what a frame asks for, and answers; how far it came before the client had too much to take.
+    pub(super) fn frame(&mut self, wire: &Wire, session: &Arc<Session>, body: &[u8]) -> Result<usize> {
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.0.clear();
+        let mut frame = Reader::new(body);
+        let mut count = 0;
+        let result = loop {
+            if answers.len() > HIGH {
+                wire.send(&self.shared, &answers.0, None);
+                answers.0.clear();
+                if wire.backlog() > HIGH {
+                    break Ok(body.len() - frame.left());
+                }
+            }
+            let request = match protocol::next_request(&mut frame) {
+                Ok(Some(request)) => request,
+                Ok(None) => break Ok(body.len()),
+                Err(error) => break Err(error),
+            };
+            count += 1;
+            self.request(wire, session, request, &mut answers);
+        };
+        if !answers.is_empty() {
+            wire.send(&self.shared, &answers.0, None);
+        }
+        if answers.0.capacity() > 4 * HIGH {
+            answers = Writer::default();
+        }
+        self.answers = answers;
+        self.shared.requests.fetch_add(count, Ordering::Relaxed);
+        result
+    }
+
+    fn request(&mut self, wire: &Wire, session: &Arc<Session>, request: Request, answers: &mut Writer) {
+        let id = request.id;
+        if id != 0 {
+            match guard(&session.client.past).find(id) {
+                None => {}
+                Some(Some(answer)) => {
+                    answers.0.extend_from_slice(answer);
+                    return;
+                }
+                Some(None) => return, // it is being done, and answered over this connection
+            }
+        }
+        // What is bound to a session is not asked again: its answer need not be remembered.
+        let (outcome, bound) = match request.object {
+            0 if request.op == op::EXPORT => {
+                // Its answer has descriptors with it: a frame of its own, after those before it.
+                if !answers.is_empty() {
+                    wire.send(&self.shared, &answers.0, None);
+                    answers.0.clear();
+                }
+                let exported = self.export(session, request.args);
+                let mut answer = Writer::default();
+                match exported {
+                    Ok(handle) => {
+                        let begun = answer.begin();
+                        answer.u64(id);
+                        answer.i32(DESCRIPTORS);
+                        answer.0.extend_from_slice(&handle.letter());
+                        answer.end(begun);
+                        wire.send(&self.shared, &answer.0, Some(handle));
+                    }
+                    Err(error) => {
+                        put_answer(&mut answer, id, &Err(error));
+                        wire.send(&self.shared, &answer.0, None);
+                    }
+                }
+                return;
+            }
+            0 => (self.own(session, &request), protocol::class(request.op).bound),
+            _ => self.object(session, &request),
+        };
+        let Outcome::Answer(result) = outcome else { return };
+        if id == 0 {
+            return;
+        }
+        let at = answers.len();
+        self.put(session, answers, id, result);
+        if !bound {
+            guard(&session.client.past).remember(id, &answers.0[at..]);
+        }
+    }
+
+    /// Appends an answer; with the number of what was made.
+    fn put(&self, session: &Session, answers: &mut Writer, id: u64, result: Result<(i32, Reply)>) {
+        finish_answer(&self.shared, session, answers, id, result);
+    }
+
+    /// An operation on an object, and whether it is bound to the session.
+    fn object(&mut self, session: &Arc<Session>, request: &Request) -> (Outcome, bool) {
+        let found = guard(&self.shared.objects).get(request.object);
+        let entry = match found {
+            Ok(entry) => entry,
+            Err(error) => return (Outcome::Answer(Err(error)), false),
+        };
+        // What is inside another object (an iterator, an end of a pipe) is one session's alone.
+        if entry.inner && !session.refers(entry.id) {
+            return (Outcome::Answer(Err(Error::NotFound("the object"))), false);
+        }
+        let class = entry.object.class(request.op);
+        let object = match class.bound {
+            false => Ok(entry.object.clone()),
+            true => session.own(&self.shared, &entry),
+        };
+        let object = match object {
+            Ok(object) => object,
+            Err(error) => return (Outcome::Answer(Err(error)), class.bound),
+        };
+        if !class.long {
+            let mut reply = Reply::default();
+            let result = object.serve(request.op, &mut request.args.clone(), Limits::none(), &mut reply);
+            let patient = match &result {
+                Err(Error::TimedOut) => class.waits && request.timeout != Timeout::Ns(0),
+                Err(Error::Busy) => true,
+                _ => false,
+            };
+            if !patient {
+                return (Outcome::Answer(result.map(|status| (status, reply))), class.bound);
+            }
+        }
+        let (op, args, gone) = (request.op, request.args.clone().rest().to_vec(), session.ended.clone());
+        let started = start(&self.shared, session, request, class, false, move |limits| {
+            let mut reply = Reply { gone: Some(gone), ..Reply::default() };
+            let status = object.serve(op, &mut Reader::new(&args), limits, &mut reply)?;
+            Ok((status, reply))
+        });
+        match started {
+            Ok(()) => (Outcome::Later, class.bound),
+            Err(error) => (Outcome::Answer(Err(error)), class.bound),
+        }
+    }
+
+    /// An operation of the manager itself.
+    fn own(&mut self, session: &Arc<Session>, request: &Request) -> Outcome {
+        let mut args = request.args.clone();
+        let mut reply = Reply::default();
+        let result = match request.op {
+            op::CREATE => self.create(session, &mut args, &mut reply),
+            op::OPEN => self.open(session, &mut args, &mut reply).map(|()| 0),
+            op::DELETE => self.delete(&mut args).map(|()| 0),
+            op::LIST => self.list(&mut args, &mut reply).map(|()| 0),
+            op::INFO => {
+                self.shared.info().put(&mut reply.out);
+                Ok(0)
+            }
+            op::NAME => args.u64().and_then(|id| guard(&self.shared.objects).name_of(id)).map(|name| {
+                reply.out.str(&name);
+                0
+            }),
+            op::PING => Ok(0),
+            op::RELEASE => args.u64().map(|id| {
+                session.release(&self.shared, id);
+                0
+            }),
+            op::CANCEL => args.u64().map(|id| {
+                if let Some(cancel) = guard(&session.jobs).get(&id) {
+                    cancel.set();
+                }
+                0
+            }),
+            op::ATTACH => self.attach(session, &mut args).map(|()| 0),
+            op::CALL => return self.call(session, request),
+            op::WAIT => return self.wait(session, request),
+            _ => served::no_such(),
+        };
+        Outcome::Answer(result.map(|status| (status, reply)))
+    }
+
+    fn create(&mut self, session: &Arc<Session>, args: &mut Reader, reply: &mut Reply) -> Result<i32> {
+        let kind = Kind::parse(args.u8()?.into()).filter(|&k| k != Kind::Registry);
+        let kind = kind.ok_or(Error::Protocol("no such kind of object"))?;
+        let (exist_ok, name) = (args.bool()?, args.opt(|r| r.str())?);
+        if let Some(name) = name {
+            domain::check_name(name)?;
+            let there = guard(&self.shared.objects).find(name);
+            match there {
+                Ok(_) if !exist_ok => return Err(Error::Exists),
+                Ok(entry) => {
+                    expect(&entry, kind)?;
+                    entry.object.matches(args)?;
+                    session.refer(&self.shared, entry.id, 1)?;
+                    put_facts(&entry, &mut reply.out);
+                    return Ok(EXISTED);
+                }
+                Err(_) => {}
+            }
+        }
+        let (options, maker, o) = (args.clone().rest().to_vec(), session.client.number, &self.shared.options);
+        let limit = |why| {
+            self.shared.observe(|| ServerEvent::Limit(session.number, why));
+            Err(Error::Quota(why))
+        };
+        {
+            let objects = guard(&self.shared.objects);
+            if objects.totals().0 >= o.max_objects {
+                return limit("objects");
+            }
+            if objects.made_by(maker).0 >= o.client_objects {
+                return limit("objects of one client");
+            }
+        }
+        let others = RefCell::new(Vec::new());
+        let object = {
+            let other = |id: u64| {
+                let entry = guard(&self.shared.objects).get(id)?;
+                others.borrow_mut().push(entry.clone());
+                Ok(entry.object.clone())
+            };
+            served::create(kind, &Making { domain: &self.shared.domain, other: &other }, args)?
+        };
+        let bytes = object.bytes();
+        let mut objects = guard(&self.shared.objects);
+        if objects.totals().1.saturating_add(bytes) > o.max_bytes {
+            return limit("bytes");
+        }
+        if objects.made_by(maker).1.saturating_add(bytes) > o.client_bytes {
+            return limit("bytes of one client");
+        }
+        let id = objects.next_id();
+        let others = others.into_inner();
+        let entry = Entry { id, kind, object, options, bytes, maker, others, inner: false };
+        let entry = objects.insert(entry, name)?;
+        drop(objects);
+        session.refer(&self.shared, id, 1)?;
+        put_facts(&entry, &mut reply.out);
+        self.shared.observe(|| ServerEvent::Created(id, kind.name(), name.map(str::to_owned)));
+        Ok(0)
+    }
+
+    fn open(&self, session: &Session, args: &mut Reader, reply: &mut Reply) -> Result<()> {
+        let kind = Kind::parse(args.u8()?.into()).ok_or(Error::Protocol("no such kind of object"))?;
+        let name = args.str()?;
+        if !name.starts_with('#') {
+            domain::check_name(name)?;
+        }
+        let entry = guard(&self.shared.objects).find(name)?;
+        if entry.inner {
+            return Err(Error::NotSupported("opening what is inside another object: pass on a reference to it"));
+        }
+        expect(&entry, kind)?;
+        session.refer(&self.shared, entry.id, 1)?;
+        put_facts(&entry, &mut reply.out);
+        Ok(())
+    }
+
+    fn export(&self, session: &Session, mut args: Reader) -> Result<Handle> {
+        if !session.gives_memory {
+            return Err(Error::NotSupported("memory through this connection"));
+        }
+        let entry = guard(&self.shared.objects).get(args.u64()?)?;
+        entry.object.export(&mut args)
+    }
+
+    fn delete(&self, args: &mut Reader) -> Result<()> {
+        let name = args.str()?;
+        domain::check_name(name)?;
+        let unused = guard(&self.shared.objects).delete(name)?;
+        drop(unused);
+        self.shared.observe(|| ServerEvent::Deleted(name.to_owned()));
+        Ok(())
+    }
+
+    fn list(&self, args: &mut Reader, reply: &mut Reply) -> Result<()> {
+        let after = args.opt(|r| r.str())?;
+        let (page, whole) = guard(&self.shared.objects).list(after);
+        reply.out.u32(page.len() as u32);
+        for (name, kind, clients, bytes) in page {
+            reply.out.str(&name);
+            reply.out.u32(kind as u32);
+            reply.out.u32(clients);
+            reply.out.u64(bytes);
+        }
+        reply.out.bool(whole);
+        Ok(())
+    }
+
+    fn attach(&self, session: &Session, args: &mut Reader) -> Result<()> {
+        for _ in 0..args.u32()? {
+            let (id, count) = (args.u64()?, args.u32()?);
+            // What is gone says so when it is used.
+            let _ = session.refer(&self.shared, id, count.into());
+        }
+        Ok(())
+    }
+
+    fn call(&self, session: &Arc<Session>, request: &Request) -> Outcome {
+        let mut args = request.args.clone();
+        let read = args.str().and_then(|name| {
+            let procedures = self.shared.procedures.read().unwrap_or_else(|e| e.into_inner());
+            let procedure = procedures.get(name).cloned().ok_or(Error::NotFound("the procedure"))?;
+            Ok((procedure, args.plain()?.into_owned()))
+        });
+        let (procedure, argument) = match read {
+            Ok(read) => read,
+            Err(error) => return Outcome::Answer(Err(error)),
+        };
+        let class = protocol::class(op::CALL);
+        let started = start(&self.shared, session, request, class, true, move |_| {
+            let mut result = Builder::new();
+            procedure(crate::datum::decode(&argument)?, &mut result)?;
+            let mut reply = Reply::default();
+            let result = match result.is_empty() {
+                true => crate::Datum::Nil.encode()?,
+                false => crate::datum::decode(result.finish()?)?.encode()?,
+            };
+            reply.out.encoded(&result);
+            Ok((0, reply))
+        });
+        started.map_or_else(|error| Outcome::Answer(Err(error)), |()| Outcome::Later)
+    }
+
+    fn wait(&self, _session: &Arc<Session>, _request: &Request) -> Outcome {
+        Outcome::Answer(served::no_such())
+    }
+}
+
+/// Whether an object is of the kind that was asked for.
+fn expect(entry: &Entry, kind: Kind) -> Result<()> {
+    match entry.kind == kind {
+        true => Ok(()),
+        false => Err(Error::Kind { found: entry.kind.name(), wanted: kind.name() }),
+    }
+}
+
+fn put_facts(entry: &Entry, out: &mut Writer) {
+    out.u64(entry.id);
+    entry.object.facts(out);
+}
+
+/// Appends an answer.
+pub(super) fn put_answer(answers: &mut Writer, id: u64, result: &Result<(i32, Reply)>) {
+    let begun = answers.begin();
+    answers.u64(id);
+    match result {
+        Ok((status, reply)) => {
+            answers.i32(*status);
+            answers.0.extend_from_slice(&reply.out.0);
+        }
+        Err(error) => {
+            answers.i32(error.status());
+            wire::put_error(answers, error);
+        }
+    }
+    answers.end(begun);
+}
+
+/// Appends an answer, with the number of what was made; what is longer than a message may be is an error.
+fn finish_answer(shared: &Shared, session: &Session, answers: &mut Writer, id: u64, result: Result<(i32, Reply)>) {
+    let most = shared.options.max_message - ROOM;
+    let result = result.and_then(|(status, mut reply)| {
+        if reply.out.len() > most {
+            return Err(Error::TooBig { len: reply.out.len(), max: most });
+        }
+        if let Some(object) = reply.made.take() {
+            let entry = made(shared, session, object)?;
+            put_facts(&entry, &mut reply.out);
+        }
+        Ok((status, reply))
+    });
+    put_answer(answers, id, &result);
+}
+
+/// An object that came out of another one becomes the session's.
+fn made(shared: &Shared, session: &Session, object: Arc<dyn Served>) -> Result<Arc<Entry>> {
+    let mut objects = guard(&shared.objects);
+    if objects.totals().0 >= shared.options.max_objects {
+        return Err(Error::Quota("objects"));
+    }
+    let (id, kind) = (objects.next_id(), object.kind());
+    let (options, others) = (Vec::new(), Vec::new());
+    let entry = Entry { id, kind, object, options, bytes: 0, maker: session.client.number, others, inner: true };
+    let entry = objects.insert(entry, None)?;
+    drop(objects);
+    if let Err(error) = session.refer(shared, id, 1) {
+        let unused = guard(&shared.objects).release(id, 0, false);
+        drop(unused);
+        return Err(error);
+    }
+    Ok(entry)
+}
+
+/// Has a thread of the pool do a request and answer it. `runs_on`: it is not ended with the connection.
+fn start(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    request: &Request,
+    class: Class,
+    runs_on: bool,
+    work: impl FnOnce(Limits) -> Result<(i32, Reply)> + Send + 'static,
+) -> Result<()> {
+    let (id, cancel) = (request.id, Cancel::new());
+    let deadline = match request.timeout {
+        Timeout::Forever => u64::MAX,
+        Timeout::Ns(ns) => clock::now_ns().saturating_add(ns),
+    };
+    {
+        let mut jobs = guard(&session.jobs);
+        let running = guard(&session.client.past).running.len();
+        if jobs.len() + running >= shared.options.client_in_flight {
+            return Err(Error::Quota("requests of one client"));
+        }
+        if runs_on {
+            guard(&session.client.past).running.insert(id);
+        } else if jobs.insert(id, cancel.clone()).is_some() {
+            return Err(Error::Protocol("two requests have the same number"));
+        }
+    }
+    let (shared_then, session_then) = (shared.clone(), session.clone());
+    let started = shared.jobs.start(Box::new(move || {
+        let (shared, session) = (shared_then, session_then);
+        let timeout = match deadline {
+            u64::MAX => Timeout::Forever,
+            deadline => Timeout::Ns(deadline.saturating_sub(clock::now_ns())),
+        };
+        let work = std::panic::AssertUnwindSafe(move || work(Limits::new(timeout, Some(&cancel))));
+        let result = std::panic::catch_unwind(work).unwrap_or_else(|_| {
+            Err(Error::Far { status: PANIC, errno: 0, text: "a bug in the manager was caught".into() })
+        });
+        let undone = session.is_gone() && matches!(result, Err(Error::Canceled));
+        let mut answer = Writer::default();
+        finish_answer(&shared, &session, &mut answer, id, result);
+        if !class.bound && !undone {
+            // Before it is not running any more: whoever asks again finds one or the other.
+            let mut past = guard(&session.client.past);
+            past.remember(id, &answer.0);
+            past.running.remove(&id);
+        }
+        guard(&session.jobs).remove(&id);
+        if !session.is_gone() {
+            session.wire.send(&shared, &answer.0, None);
+        } else {
+            if runs_on {
+                let current = guard(&session.client.session).clone();
+                if let Some(current) = current.filter(|c| !c.is_gone()) {
+                    current.wire.send(&shared, &answer.0, None);
+                }
+            }
+            // Somebody may wait for the end of this session.
+            shared.waker.wake();
+        }
+    }));
+    started.inspect_err(|_| {
+        guard(&session.jobs).remove(&id);
+        guard(&session.client.past).running.remove(&id);
+    })
+}
+
+/// MPROC_EPANIC.
+const PANIC: i32 = -24;
