@@ -582,32 +582,27 @@ mod tests {
             from[self.below(from.len() as u64) as usize]
         }
 
-        /// Arguments that an operation could have, and that are cut off or damaged now and then.
-        fn arguments(&mut self, references: &[Reference]) -> Vec<u8> {
+        /// Arguments that an operation takes, or others, cut off or damaged now and then.
+        fn arguments(&mut self, takes: &str, references: &[Reference]) -> Vec<u8> {
             let mut w = Writer::default();
-            match self.below(4) {
-                0 => self.datum(references, &mut w),
-                1 => w.str(self.pick(&["a", "name", "_no", ""])),
-                2 => w.i64(self.below(9) as i64 - 4),
-                _ => {}
-            }
-            for _ in 0..self.below(4) {
-                match self.below(9) {
-                    0..5 => self.datum(references, &mut w),
-                    5 => w.u64(self.below(100)),
-                    6 => w.u64(self.next()),
-                    7 => w.u8(self.below(3) as u8),
-                    _ => {
-                        w.u32(self.below(17) as u32);
-                        w.reference(self.pick(references));
-                    }
+            for what in takes.chars() {
+                match what {
+                    'd' => self.datum(references, &mut w),
+                    's' => w.str(self.pick(&["a", "name", "_no", ""])),
+                    'i' => w.i64(self.below(9) as i64 - 4),
+                    'o' => w.opt(self.pick(&[None, Some(1), Some(-2), Some(i64::MAX)]), Writer::i64),
+                    'n' => w.u64(self.pick(&[0, 1, 3, 100, u64::MAX])),
+                    'b' => w.u8(self.below(3) as u8),
+                    'r' => w.reference(self.pick(references)),
+                    _ => w.u32(self.below(17) as u32),
                 }
             }
             let mut bytes = w.0;
             let at = self.below(bytes.len() as u64 + 1) as usize;
-            match self.below(16) {
+            match self.below(8) {
                 0 => bytes.truncate(at),
                 1 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                2 => bytes.push(0),
                 _ => {}
             }
             bytes
@@ -631,6 +626,35 @@ mod tests {
         }
     }
 
+    /// What the operations of a dict, a list and a namespace take, by their numbers: datums, strings, indices, options,
+    /// numbers, bools, references.
+    const TAKES: [[&str; 32]; 3] = [
+        [
+            "", "dn", "dd", "ddn", "d", "d", "dn", "nn", "", "d", "dd", "dd", "ddd", "b", "", "b", "", "", "ddn", "dn",
+            "", "", "", "", "", "", "", "", "", "", "", "",
+        ],
+        [
+            "", "in", "id", "d", "d", "kdd", "r", "id", "id", "in", "in", "i", "i", "d", "dii", "d", "", "b", "n", "",
+            "ooi", "ooid", "ooi", "id", "idd", "", "b", "", "", "idn", "dn", "",
+        ],
+        [
+            "", "sn", "sd", "s", "s", "sd", "sd", "sdd", "", "b", "", "", "", "sdn", "sn", "", "", "", "", "", "", "",
+            "", "", "", "", "", "", "", "", "", "",
+        ],
+    ];
+
+    fn takes(object: &dyn Served, op: u8) -> &'static str {
+        let any = object.as_any();
+        match object.kind() {
+            _ if any.is::<objects::Arena>() => ["", "", "", "kr"][usize::from(op) % 4],
+            _ if any.is::<Pieces>() => "nn",
+            Kind::List if any.is::<objects::List>() => TAKES[1][usize::from(op)],
+            Kind::Namespace => TAKES[2][usize::from(op)],
+            Kind::Dict if any.is::<objects::Dict>() => TAKES[0][usize::from(op)],
+            _ => "n",
+        }
+    }
+
     /// Whatever a client sends: an answer or an error, and an arena in which nothing is wrong.
     #[test]
     fn requests_that_anybody_could_send() {
@@ -647,7 +671,9 @@ mod tests {
             // The containers themselves mostly; what came of them (iterators, inner ones) now and then.
             let among = if random.below(4) == 0 { there.len() } else { 3 };
             let object = there[random.below(among as u64) as usize].clone();
-            let (op, arguments) = (random.below(32) as u8, random.arguments(&references));
+            let op = random.below(32) as u8;
+            let takes = if random.below(4) == 0 { random.pick(&TAKES[1]) } else { takes(&*object, op) };
+            let arguments = random.arguments(takes, &references);
             let mut reply = Reply::default();
             match object.serve(op, &mut Reader::new(&arguments), Limits::none(), &mut reply) {
                 Ok(status) => {

@@ -720,6 +720,10 @@ impl Served for objects::List {
         self.arena().committed()
     }
 
+    fn most_bytes(&self) -> u64 {
+        self.arena().limit()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

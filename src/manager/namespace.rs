@@ -390,6 +390,10 @@ impl Served for objects::Namespace {
         self.arena().committed()
     }
 
+    fn most_bytes(&self) -> u64 {
+        self.arena().limit()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

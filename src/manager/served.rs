@@ -70,8 +70,13 @@ pub(crate) trait Served: Any + Send + Sync {
     /// What the client's proxy has to know (an element's type, flags): see [`super::Proxy::facts`].
     fn facts(&self, _out: &mut Writer) {}
 
-    /// Bytes of memory that it may take, for quotas.
+    /// Bytes of memory that it has.
     fn bytes(&self) -> u64;
+
+    /// Bytes of memory that it may take, for quotas.
+    fn most_bytes(&self) -> u64 {
+        self.bytes()
+    }
 
     /// Of a session's own: the session ends as a process dies. What closing a handle in peace would take back is not
     /// taken back when this is dropped.

@@ -268,7 +268,15 @@ impl Condition {
         }
         let waited = self.condition.wait(&ticket, me, &env, || every(&self.swept, 50));
         let locked = self.lock_again(token, if mutant(Mutant::OneLevel) { 1 } else { levels }, gone);
-        if waited.is_ok() && locked != Err(Error::Canceled) {
+        if gone.is_some_and(Cancel::is_set) {
+            // The ticket and what it was notified of are a dead one's. So is a lock that was had after all; unless there
+            // is news of it, nobody has to hear of that.
+            if locked == Ok(Acquired::Clean) {
+                self.give_up_lock()?;
+            }
+            return Err(Error::Canceled);
+        }
+        if waited.is_ok() {
             // Only now: whoever dies before has not made use of the notification, and it passes on.
             self.condition.leave(ticket);
         }

@@ -56,9 +56,12 @@ impl Proxy {
         if class.bound {
             let now = self.link.epoch();
             match &answered {
-                // What the session held that was lost: somebody else may have it by now.
-                Err(Error::NotOwner) if self.epoch.swap(now, Ordering::Relaxed) != now => {
-                    return Err(Error::Connection("it was lost, and with it what was held through it"));
+                // What the session held that was lost: somebody else may have it by now. (A forked child never held it.)
+                Err(Error::NotOwner) => {
+                    let before = self.epoch.swap(now, Ordering::Relaxed);
+                    if before != now && before >> 32 == now >> 32 {
+                        return Err(Error::Connection("it was lost, and with it what was held through it"));
+                    }
                 }
                 Ok(_) => self.epoch.store(now, Ordering::Relaxed),
                 Err(_) => {}

@@ -30,12 +30,8 @@ impl Serve {
             Some(client) => {
                 // Its earlier connection is lost, whether we know it yet or not.
                 let earlier = guard(&client.session).clone();
-                if let Some(earlier) = earlier {
+                if let Some(earlier) = earlier.filter(|earlier| !earlier.is_gone()) {
                     self.end(earlier.number, "it came back over another connection");
-                    let waits = !guard(&earlier.jobs).is_empty();
-                    if waits {
-                        *guard(&client.session) = Some(earlier);
-                    }
                 }
                 client
             }
@@ -53,7 +49,6 @@ impl Serve {
                 client
             }
         };
-        let ended = guard(&client.session).as_ref().is_none_or(|earlier| guard(&earlier.jobs).is_empty());
         let incoming = match std::mem::replace(&mut conn.phase, Phase::Preamble(Vec::new())) {
             Phase::Greeting(incoming) | Phase::Returning(incoming, _) => incoming,
             other => {
@@ -61,7 +56,8 @@ impl Serve {
                 return Ok(());
             }
         };
-        if !ended {
+        // What it had asked for may still be about to be done: then it is not to be done again.
+        if !client.is_free() {
             conn.phase = Phase::Returning(incoming, hello);
             self.returning.push(token);
             return Ok(());
@@ -105,9 +101,8 @@ impl Serve {
                 continue;
             };
             let client = guard(&self.shared.clients).get(&hello.client).cloned();
-            let ended = |c: &Arc<Client>| guard(&c.session).as_ref().is_none_or(|s| guard(&s.jobs).is_empty());
             let result = match client {
-                Some(client) if ended(&client) => self.welcome(&mut conn, incoming, &hello, client),
+                Some(client) if client.is_free() => self.welcome(&mut conn, incoming, &hello, client),
                 Some(_) => {
                     conn.phase = Phase::Returning(incoming, hello);
                     self.returning.push(token);

@@ -155,7 +155,7 @@ impl Objects {
         let mut rest = self.names.range::<str, _>((from, Unbounded));
         let describe = |(name, id): (&String, &u64)| {
             let known = self.by_id.get(id)?;
-            Some((name.clone(), known.entry.kind, known.sessions, known.entry.bytes))
+            Some((name.clone(), known.entry.kind, known.sessions, known.entry.object.bytes()))
         };
         let page = rest.by_ref().take(PAGE).filter_map(describe).collect();
         (page, rest.next().is_none())

@@ -244,7 +244,7 @@ impl Serve {
             };
             served::create(kind, &Making { domain: &self.shared.domain, other: &other }, args)?
         };
-        let bytes = object.bytes();
+        let bytes = object.most_bytes();
         let mut objects = guard(&self.shared.objects);
         if objects.totals().1.saturating_add(bytes) > o.max_bytes {
             return limit("bytes");

@@ -228,25 +228,15 @@ impl Serve {
         self.held -= conn.held;
         let _ = self.shared.epoll.remove(conn.wire.socket.fd());
         conn.wire.end(&self.shared);
-        let mut authenticated = false;
         if let Phase::Open(_, session) = conn.phase {
-            authenticated = true;
             session.end(&self.shared);
-            {
-                let mut current = guard(&session.client.session);
-                if current.as_ref().is_some_and(|s| Arc::ptr_eq(s, &session)) {
-                    *current = None;
-                }
-            }
             guard(&session.client.past).left = clock::now_ns();
             self.shared.connected.fetch_sub(1, Ordering::Relaxed);
             self.shared.observe(|| ServerEvent::Gone(token, why.to_owned()));
         } else {
             self.young.retain(|&young| young != token);
             self.shared.unauthenticated.store(self.young.len(), Ordering::Relaxed);
-        }
-        if !authenticated && why != "" {
-            self.shared.observe(|| ServerEvent::Refused(conn.from.clone(), why));
+            self.shared.observe(|| ServerEvent::Refused(conn.from, why));
         }
     }
 
@@ -278,7 +268,7 @@ impl Serve {
         }
         let mut clients = guard(&self.shared.clients);
         clients.retain(|_, client| {
-            if guard(&client.session).is_some() {
+            if !client.is_free() {
                 return true;
             }
             let past = guard(&client.past);

@@ -18,7 +18,16 @@ pub(super) struct Client {
     /// For what it makes.
     pub(super) number: u64,
     pub(super) past: Mutex<Past>,
+    /// The latest one.
     pub(super) session: Mutex<Option<Arc<Session>>>,
+}
+
+impl Client {
+    /// Whether nothing of its latest session is left.
+    pub(super) fn is_free(&self) -> bool {
+        let session = guard(&self.session);
+        session.as_ref().is_none_or(|session| session.is_gone() && guard(&session.jobs).is_empty())
+    }
 }
 
 /// What it was answered and may not know yet.
@@ -160,7 +169,7 @@ impl Session {
             *member = Some(Member { domain: shared.domain.another_member()?, objects: HashMap::new() });
         }
         match &mut *member {
-            Some(member) => own(shared, &member.domain, &mut member.objects, entry),
+            Some(member) => own(&member.domain, &mut member.objects, entry),
             None => Err(Error::Stale),
         }
     }
@@ -186,12 +195,7 @@ impl Session {
 }
 
 /// An entry's object for a member: joined when it is first needed. What it is made of, before it.
-fn own(
-    shared: &Shared,
-    domain: &Domain,
-    objects: &mut HashMap<u64, Arc<dyn Served>>,
-    entry: &Entry,
-) -> Result<Arc<dyn Served>> {
+fn own(domain: &Domain, objects: &mut HashMap<u64, Arc<dyn Served>>, entry: &Entry) -> Result<Arc<dyn Served>> {
     if let Some(object) = objects.get(&entry.id) {
         return Ok(object.clone());
     }
@@ -199,7 +203,7 @@ fn own(
         return Ok(entry.object.clone()); // it is this session's alone
     }
     for other in &entry.others {
-        own(shared, domain, objects, other)?;
+        own(domain, objects, other)?;
     }
     let handle = entry.object.export(&mut Reader::new(&[]))?.for_member(domain);
     let object = {

@@ -485,6 +485,11 @@ impl Arena {
         chunks.saturating_mul(layout::CHUNK as u64) + layout::FIXED as u64
     }
 
+    /// Bytes of memory that it may take.
+    pub(crate) fn limit(&self) -> u64 {
+        self.0.heap.limit()
+    }
+
     /// Walks the whole heap: every block belongs to something, and everything leads to where it should.
     ///
     /// # Errors
