@@ -10,7 +10,7 @@ use crate::shm::{Handle, Stored};
 use crate::sync::Limits;
 use crate::{objects, Error, Result};
 use std::any::Any;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// An arena, here or there.
 pub type Arena = Place<objects::Arena>;
@@ -390,28 +390,36 @@ pub(super) fn take_snapshot(bytes: &[u8], what: What) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
-/// What goes through a living container for a client.
+/// Goes through a living container for a client, who says each time how far it has come: so a forked child goes on by
+/// itself, and nobody waits for another one.
 struct Going<T> {
-    state: Mutex<State<T>>,
+    /// At the beginning.
+    iter: T,
     kind: Kind,
 }
 
-struct State<T> {
-    iter: T,
-    /// One that had no place in the message before.
-    held: Option<Writer>,
-}
-
-/// The next one: key (or index, in 8 bytes) and value.
-pub(super) trait Next: Send + Any {
-    /// Hands it to `f`; `false` at the end.
-    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool>;
+/// An iterator that a client can have. Its keys are a dict's, or a list's indices in 8 bytes.
+pub(super) trait Steps: Any + Send + Sync + Sized {
+    /// The same one, where it is after this key.
+    fn after(&self, key: &[u8]) -> Result<Self>;
+    /// The same one, at the beginning.
+    fn anew(&self) -> Self;
+    /// Hands the next one to `f`: key and value; `false` at the end.
+    fn next(&mut self, f: impl FnOnce(&[u8], &[u8])) -> Result<bool>;
     /// Whether the next one after that has been fetched already.
     fn is_ahead(&self) -> bool;
 }
 
-impl Next for objects::DictIter {
-    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
+impl Steps for objects::DictIter {
+    fn after(&self, key: &[u8]) -> Result<Self> {
+        Ok(self.at(Some(datum::canonical(key)?.into_owned())))
+    }
+
+    fn anew(&self) -> Self {
+        self.at(None)
+    }
+
+    fn next(&mut self, f: impl FnOnce(&[u8], &[u8])) -> Result<bool> {
         Ok(self.next()?.map(|(key, value)| f(key, value)).is_some())
     }
 
@@ -420,8 +428,20 @@ impl Next for objects::DictIter {
     }
 }
 
-impl Next for objects::ListIter {
-    fn next(&mut self, f: &mut dyn FnMut(&[u8], &[u8])) -> Result<bool> {
+impl Steps for objects::ListIter {
+    fn after(&self, key: &[u8]) -> Result<Self> {
+        match Reader::new(key).u64()? {
+            // No list is as long as that.
+            index if index >= 1 << 60 => Err(Error::Protocol("an absurd index")),
+            index => Ok(self.at(index + 1)),
+        }
+    }
+
+    fn anew(&self) -> Self {
+        self.at(0)
+    }
+
+    fn next(&mut self, f: impl FnOnce(&[u8], &[u8])) -> Result<bool> {
         Ok(self.next()?.map(|(index, value)| f(&index.to_le_bytes(), value)).is_some())
     }
 
@@ -431,31 +451,30 @@ impl Next for objects::ListIter {
 }
 
 /// Hands an iterator out.
-pub(super) fn put_iter<T: Next>(iter: T, kind: Kind, reply: &mut Reply) {
-    reply.made = Some(Arc::new(Going { state: Mutex::new(State { iter, held: None }), kind }));
+pub(super) fn put_iter(iter: impl Steps, kind: Kind, reply: &mut Reply) {
+    reply.made = Some(Arc::new(Going { iter, kind }));
 }
 
-impl<T: Next> Going<T> {
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        // A panic leaves nothing half done in there: it fetches first, and then goes on.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl<T: Steps> Going<T> {
     /// Some more of them, in so many bytes: those that it fetches at a time. Fetching more would be to look ahead further
     /// than near, and then the end of a dict that changes would be another one.
-    fn some_more(&self, max: usize, w: &mut Writer) -> Result<()> {
-        let (mut state, begun) = (self.state(), w.begin());
-        while let Some(mut pair) = state.next()? {
-            let (before, len) = (w.len() - begun, pair.len());
-            if len > max.saturating_sub(before) {
-                state.held = Some(pair);
-                if before == 0 {
-                    return Err(Error::TooBig { len, max });
+    fn some_more(&self, after: Option<&[u8]>, max: usize, w: &mut Writer) -> Result<()> {
+        let mut iter = after.map_or_else(|| Ok(self.iter.anew()), |key| self.iter.after(key))?;
+        let begun = w.begin();
+        loop {
+            let before = w.len();
+            let more = iter.next(|key, value| {
+                w.bytes(key);
+                w.bytes(value);
+            })?;
+            if w.len() - begun > max {
+                if before == begun {
+                    return Err(Error::TooBig { len: w.len() - begun, max });
                 }
+                w.0.truncate(before);
                 break;
             }
-            w.0.append(&mut pair.0);
-            if before + len >= AHEAD || !state.iter.is_ahead() {
+            if !more || w.len() - begun >= AHEAD || !iter.is_ahead() {
                 break;
             }
         }
@@ -464,35 +483,20 @@ impl<T: Next> Going<T> {
     }
 }
 
-impl<T: Next> State<T> {
-    fn next(&mut self) -> Result<Option<Writer>> {
-        if let Some(held) = self.held.take() {
-            return Ok(Some(held));
-        }
-        let mut pair = Writer::default();
-        let more = self.iter.next(&mut |key, value| {
-            pair.bytes(key);
-            pair.bytes(value);
-        })?;
-        Ok(more.then_some(pair))
-    }
-}
-
-impl<T: Next> Served for Going<T> {
+impl<T: Steps> Served for Going<T> {
     fn kind(&self) -> Kind {
         self.kind
     }
 
     fn class(&self, _op: u8) -> Class {
-        // Another request may be in there, and wait for the arena.
-        Class::LONG
+        Class::QUICK
     }
 
     fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
-        let max = args.size()?;
+        let (after, max) = (args.opt(|r| r.bytes())?, args.size()?);
         args.end()?;
         match op {
-            NEXT => self.some_more(max, &mut reply.out)?,
+            NEXT => self.some_more(after, max, &mut reply.out)?,
             _ => return no_such(),
         }
         Ok(0)
@@ -525,15 +529,19 @@ pub struct Ahead {
 impl Ahead {
     /// By a container's operation for it.
     pub(super) fn new(proxy: &Proxy, op: u8) -> Result<Ahead> {
-        let ((), proxy) = proxy.make(op, |_| Class::LONG, |_| (), |_, _| Ok(()))?;
+        let ((), proxy) = proxy.make(op, |_| Class::QUICK, |_| (), |_, _| Ok(()))?;
         Ok(Ahead { proxy, batch: Snapshot::default(), next: 0 })
     }
 
     /// The next one's key (or index) and value; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if self.next == self.batch.len() {
-            let max = self.proxy.link().most() as u64;
-            self.batch = self.proxy.ask(NEXT, |w| w.u64(max), |r| take_snapshot(r.bytes()?, What::Items))?;
+            let last = self.next.checked_sub(1).and_then(|last| self.batch.get(last).0);
+            let put = |w: &mut Writer| {
+                w.opt(last, |w, key| w.bytes(key));
+                w.u64(self.proxy.link().most() as u64);
+            };
+            self.batch = self.proxy.ask(NEXT, put, |r| take_snapshot(r.bytes()?, What::Items))?;
             self.next = 0;
         }
         match self.batch.get(self.next) {
@@ -651,7 +659,7 @@ mod tests {
             Kind::List if any.is::<objects::List>() => TAKES[1][usize::from(op)],
             Kind::Namespace => TAKES[2][usize::from(op)],
             Kind::Dict if any.is::<objects::Dict>() => TAKES[0][usize::from(op)],
-            _ => "n",
+            _ => "bn",
         }
     }
 

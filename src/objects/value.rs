@@ -76,7 +76,7 @@ impl FetchOp {
 
     pub(crate) fn from_code(code: i32) -> Result<FetchOp> {
         use FetchOp::{Add, And, Max, Min, Or, Sub, Xor};
-        let index = usize::try_from(code - 1).map_err(|_| Error::invalid("unknown operation"))?;
+        let index = usize::try_from(code.wrapping_sub(1)).map_err(|_| Error::invalid("unknown operation"))?;
         [Add, Sub, Min, Max, And, Or, Xor].get(index).copied().ok_or(Error::invalid("unknown operation"))
     }
 }

@@ -16,6 +16,7 @@ use crate::sync::{Cancel, Limits, Timeout};
 use crate::sys::clock;
 use crate::{Error, Result};
 use std::cell::RefCell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
@@ -103,8 +104,12 @@ impl Serve {
                 }
                 return;
             }
-            0 => (self.own(session, &request), protocol::class(request.op).bound),
-            _ => self.object(session, &request),
+            // A bug in one request is not the end of the server: shared memory must be sound at every instant anyway.
+            _ => catch_unwind(AssertUnwindSafe(|| match request.object {
+                0 => (self.own(session, &request), protocol::class(request.op).bound),
+                _ => self.object(session, &request),
+            }))
+            .unwrap_or_else(|_| (Outcome::Answer(Err(bug())), false)),
         };
         let Outcome::Answer(result) = outcome else { return };
         if id == 0 {
@@ -448,10 +453,8 @@ fn start(
             u64::MAX => Timeout::Forever,
             deadline => Timeout::Ns(deadline.saturating_sub(clock::now_ns())),
         };
-        let work = std::panic::AssertUnwindSafe(move || work(Limits::new(timeout, Some(&cancel))));
-        let result = std::panic::catch_unwind(work).unwrap_or_else(|_| {
-            Err(Error::Far { status: PANIC, errno: 0, text: "a bug in the manager was caught".into() })
-        });
+        let work = AssertUnwindSafe(move || work(Limits::new(timeout, Some(&cancel))));
+        let result = catch_unwind(work).unwrap_or_else(|_| Err(bug()));
         let undone = session.is_gone() && matches!(result, Err(Error::Canceled));
         let mut answer = Writer::default();
         finish_answer(&shared, &session, &mut answer, id, result);
@@ -482,4 +485,6 @@ fn start(
 }
 
 /// MPROC_EPANIC.
-const PANIC: i32 = -24;
+fn bug() -> Error {
+    Error::Far { status: -24, errno: 0, text: "a bug in the manager was caught".into() }
+}

@@ -436,7 +436,7 @@ impl Dict {
         let op = self.0.enter()?;
         let version = op.look().get(op.at.0 + header::AT_VERSION)?;
         let dict = self.0.clone();
-        Ok(DictIter { dict, version, batch: Snapshot::new(What::Items), next: 0, last: None, ended: false })
+        Ok(DictIter { dict, version, batch: Snapshot::default(), next: 0, last: None, ended: false })
     }
 
     /// Adds its content, a map, to a builder: inner containers as references, or (`deep`) their content, too.
@@ -545,6 +545,18 @@ impl DictIter {
         match self.batch.get(index) {
             (Some(key), Some(value)) => Ok(Some((key, value))),
             _ => Ok(None),
+        }
+    }
+
+    /// The same one, where it is after a key (encoded), or at the beginning.
+    pub(crate) fn at(&self, last: Option<Vec<u8>>) -> DictIter {
+        DictIter {
+            dict: self.dict.clone(),
+            version: self.version,
+            batch: Snapshot::default(),
+            next: 0,
+            last,
+            ended: false,
         }
     }
 

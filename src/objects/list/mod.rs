@@ -713,6 +713,11 @@ impl ListIter {
         }
     }
 
+    /// The same one, at an index.
+    pub(crate) fn at(&self, first: u64) -> ListIter {
+        ListIter { list: self.list.clone(), batch: Snapshot::default(), next: 0, first }
+    }
+
     /// Whether the next one has been fetched already.
     pub(crate) fn is_ahead(&self) -> bool {
         self.next < self.batch.len()
