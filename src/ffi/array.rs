@@ -17,9 +17,9 @@ use std::ffi::{c_char, c_int, c_void};
 ///
 /// Behind a connection (mproc_manager_connect()) reading and writing are requests, one for each MiB of a run: each
 /// element is whole as it is here, but if the connection is lost in the middle of a long write its first part may have
-/// been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died. There
-/// is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager takes the
-/// initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
+/// been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died.
+/// There is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager
+/// takes the initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
 pub struct mproc_array_t(pub(crate) Array);
 
 /// Most dimensions an array can have.

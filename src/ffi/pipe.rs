@@ -15,12 +15,13 @@ use std::ffi::{c_char, c_int, c_void};
 
 /// One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
 ///
-/// Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it is
-/// lost, or the handle closed, the other side sees that. A forked child does not inherit it: it opens the end anew, by
-/// its name (mproc_object_name()). A message then has to fit one of the manager's (max_message):
-/// sending a longer one gives MPROC_E2BIG, and so does receiving one, which stays. Messages in place (reserve and commit,
-/// peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): send and receive.
-/// MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither end.
+/// Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it
+/// is lost, or the handle closed, the other side sees that. A forked child has the end from its first use of the
+/// handle on; so let it use the handle, or open the end anew (mproc_object_name()), before the parent closes it. A
+/// message then has to fit one of the manager's (max_message): sending a longer one gives MPROC_E2BIG, and so does
+/// receiving one, which stays. Messages in place (reserve and commit, peek), descriptors and handles that travel are
+/// for memory (MPROC_ENOTSUP): send and receive. MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither
+/// end.
 pub struct mproc_pipe_t(pub(crate) Pipe);
 
 /// The pipe goes one way: end 0 receives, end 1 sends.

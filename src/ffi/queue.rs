@@ -19,10 +19,10 @@ use std::ffi::{c_char, c_int, c_void};
 /// Behind a connection (mproc_manager_connect()) each operation is a request, and the connection is what counts as a
 /// process: when it is lost, its leases go back to the front, its share of unfinished messages is subtracted, and its
 /// producers' handles are gone. Its handles on one queue share what is leased, until the last of them is closed; a
-/// producer's handle is not inherited by a forked child. A message then has to fit one of the manager's (max_message): putting a longer one gives
-/// MPROC_E2BIG, and so does taking one, which stays. Batches go in parts of about 1 MiB. Messages in place (reserve and
-/// commit, peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): put, get, or lease and acknowledge.
-/// MPROC_RETURN_ON_SIGNAL has no effect.
+/// forked child is a producer from its first use of the producer's handle on. A message then has to fit one of the
+/// manager's (max_message): putting a longer one gives MPROC_E2BIG, and so does taking one, which stays. Batches go in
+/// parts of about 1 MiB. Messages in place (reserve and commit, peek), descriptors and handles that travel are for
+/// memory (MPROC_ENOTSUP): put, get, or lease and acknowledge. MPROC_RETURN_ON_SIGNAL has no effect.
 pub struct mproc_queue_t(pub(crate) Queue);
 
 /// mproc_queue_info_t.state: producers and consumers work.

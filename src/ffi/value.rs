@@ -15,9 +15,9 @@ use std::ffi::{c_char, c_int, c_void};
 
 /// One shared value: a number, a character, a bool, or a struct.
 ///
-/// Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The value's
-/// lock is then held by the connection: when that is lost, it is as if its holder had died. There is no pointer and no
-/// handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
+/// Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The
+/// value's lock is then held by the connection: when that is lost, it is as if its holder had died. There is no
+/// pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
 pub struct mproc_value_t(pub(crate) Value);
 
 /// Read-modify-write: add (integers wrap around, as in C).

@@ -9,7 +9,10 @@ use super::queue::mproc_queue_t;
 use super::rlock::mproc_rlock_t;
 use super::semaphore::mproc_semaphore_t;
 use super::value::mproc_value_t;
-use crate::objects::{wait_each, On, WAIT_MOST};
+use crate::manager::wait::{wait_things, Thing, Until};
+use crate::manager::Place;
+use crate::objects::{On, WAIT_MOST};
+use crate::sync::Token;
 use crate::{Error, Result};
 use std::ffi::{c_int, c_void};
 
@@ -70,6 +73,8 @@ pub struct mproc_wait_item_t {
 /// was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things every 2 to 10 ms instead. A death (of a lock's
 /// holder, of all who had a pipe's other end …) is noticed within about 100 ms.
 ///
+/// Remote things are those of one manager, all of them, through one connection: then it is one request to the server.
+///
 /// @param items,count           1 to MPROC_WAIT_MAX things; the same object may come more than once
 /// @param timeout_ns            nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
 /// @param[out] ready_out        room for count numbers: the indices of what is ready, ascending. May be NULL.
@@ -82,6 +87,7 @@ pub struct mproc_wait_item_t {
 /// @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, bad timeout_ns, unknown condition, or a field is set
 ///                          that does not belong to it
 /// @retval MPROC_ENOTSUP    a pipe's end that only sends cannot be readable, nor one that only receives writable
+/// @retval MPROC_ENOTSUP    also: things in memory and remote ones, or remote ones of several connections, at a time
 /// @retval MPROC_E2BIG      a message of that size can never fit   @retval MPROC_ETYPE  the value has another size
 /// @retval MPROC_ESLOTS     1022 processes have joined (also MPROC_ESTALE MPROC_EACCES MPROC_ESYS, in a forked child)
 /// Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
@@ -104,7 +110,7 @@ pub unsafe extern "C" fn mproc_wait(
             let room = if ready_out.is_null() { 0 } else { count };
             let to = slice_mut(ready_out, room)?;
             let mut ready = 0;
-            wait_each(
+            wait_things(
                 count,
                 |index| thing(&items[index]),
                 wait(timeout_ns, cancel)?,
@@ -125,7 +131,7 @@ pub unsafe extern "C" fn mproc_wait(
 ///
 /// # Safety
 /// Its object is NULL or a live handle of the type that its condition names; `expected` is NULL or has `size` bytes.
-unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<On<'a>> {
+unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<Thing<'a>> {
     let sized = matches!(item.condition, MPROC_WAIT_QUEUE_WRITABLE | MPROC_WAIT_PIPE_WRITABLE | MPROC_WAIT_VALUE);
     let unused = item.reserved != 0
         || (item.size != 0 && !sized)
@@ -134,24 +140,40 @@ unsafe fn thing<'a>(item: &mproc_wait_item_t) -> Result<On<'a>> {
     if unused {
         return Err(Error::invalid("a field of an item that does not belong to its condition is set"));
     }
-    let object = item.object;
+    let (object, len) = (item.object, item.size);
     // SAFETY: this function's contract: the condition says what the handle is.
     Ok(unsafe {
         match item.condition {
-            MPROC_WAIT_QUEUE_READABLE => On::QueueReadable(borrow(object.cast::<mproc_queue_t>())?.0.near()?),
-            MPROC_WAIT_QUEUE_WRITABLE => {
-                On::QueueWritable(borrow(object.cast::<mproc_queue_t>())?.0.near()?, item.size)
+            MPROC_WAIT_QUEUE_READABLE => {
+                Thing::of(&borrow(object.cast::<mproc_queue_t>())?.0, On::QueueReadable, Until::QueueReadable)
             }
-            MPROC_WAIT_PIPE_READABLE => On::PipeReadable(borrow(object.cast::<mproc_pipe_t>())?.0.near()?),
-            MPROC_WAIT_PIPE_WRITABLE => On::PipeWritable(borrow(object.cast::<mproc_pipe_t>())?.0.near()?, item.size),
-            MPROC_WAIT_PIPE_CLOSED => On::PipeClosed(borrow(object.cast::<mproc_pipe_t>())?.0.near()?),
-            MPROC_WAIT_LOCK => On::Lock(borrow(object.cast::<mproc_lock_t>())?.0.near()?),
-            MPROC_WAIT_RLOCK => On::RLock(borrow(object.cast::<mproc_rlock_t>())?.0.near()?),
-            MPROC_WAIT_SEMAPHORE => On::Semaphore(borrow(object.cast::<mproc_semaphore_t>())?.0.near()?),
-            MPROC_WAIT_EVENT => On::Event(borrow(object.cast::<mproc_event_t>())?.0.near()?),
+            MPROC_WAIT_QUEUE_WRITABLE => {
+                let queue = &borrow(object.cast::<mproc_queue_t>())?.0;
+                Thing::of(queue, |queue| On::QueueWritable(queue, len), Until::QueueWritable(len))
+            }
+            MPROC_WAIT_PIPE_READABLE => {
+                Thing::of(borrow(object.cast::<mproc_pipe_t>())?.0.end(), On::PipeReadable, Until::PipeReadable)
+            }
+            MPROC_WAIT_PIPE_WRITABLE => {
+                let end = borrow(object.cast::<mproc_pipe_t>())?.0.end();
+                Thing::of(end, |end| On::PipeWritable(end, len), Until::PipeWritable(len))
+            }
+            MPROC_WAIT_PIPE_CLOSED => {
+                Thing::of(borrow(object.cast::<mproc_pipe_t>())?.0.end(), On::PipeClosed, Until::PipeClosed)
+            }
+            MPROC_WAIT_LOCK => Thing::of(&borrow(object.cast::<mproc_lock_t>())?.0, On::Lock, Until::Lock),
+            MPROC_WAIT_RLOCK => match &borrow(object.cast::<mproc_rlock_t>())?.0 {
+                Place::Near(rlock, _) => Thing::Here(On::RLock(rlock)),
+                Place::Far(proxy) => Thing::There(proxy, Until::RLock(Token::of_thread())),
+            },
+            MPROC_WAIT_SEMAPHORE => {
+                Thing::of(&borrow(object.cast::<mproc_semaphore_t>())?.0, On::Semaphore, Until::Semaphore)
+            }
+            MPROC_WAIT_EVENT => Thing::of(&borrow(object.cast::<mproc_event_t>())?.0, On::Event, Until::Event),
             MPROC_WAIT_VALUE => {
-                let expected = if item.expected.is_null() { None } else { Some(bytes(item.expected, item.size)?) };
-                On::Value(borrow(object.cast::<mproc_value_t>())?.0.near()?, expected)
+                let expected = if item.expected.is_null() { None } else { Some(bytes(item.expected, len)?) };
+                let value = &borrow(object.cast::<mproc_value_t>())?.0;
+                Thing::of(value, |value| On::Value(value, expected), Until::Value(expected))
             }
             _ => return Err(Error::invalid("unknown condition")),
         }

@@ -199,7 +199,9 @@ pub(super) fn put_stored(stored: &Stored, cap: usize, w: &mut Writer) -> Result<
     match room_for(stored)? {
         needed if needed > cap => Err(Error::MessageSize { needed }),
         _ => {
-            w.bytes(&stored.to_vec()?);
+            let begun = w.begin();
+            stored.append_to(&mut w.0)?;
+            w.end(begun);
             Ok(())
         }
     }
@@ -524,18 +526,19 @@ pub struct Ahead {
     proxy: Proxy,
     batch: Snapshot,
     next: usize,
+    ended: bool,
 }
 
 impl Ahead {
     /// By a container's operation for it.
     pub(super) fn new(proxy: &Proxy, op: u8) -> Result<Ahead> {
         let ((), proxy) = proxy.make(op, |_| Class::QUICK, |_| (), |_, _| Ok(()))?;
-        Ok(Ahead { proxy, batch: Snapshot::default(), next: 0 })
+        Ok(Ahead { proxy, batch: Snapshot::default(), next: 0, ended: false })
     }
 
     /// The next one's key (or index) and value; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        if self.next == self.batch.len() {
+        if self.next == self.batch.len() && !self.ended {
             let last = self.next.checked_sub(1).and_then(|last| self.batch.get(last).0);
             let put = |w: &mut Writer| {
                 w.opt(last, |w, key| w.bytes(key));
@@ -543,6 +546,7 @@ impl Ahead {
             };
             self.batch = self.proxy.ask(NEXT, put, |r| take_snapshot(r.bytes()?, What::Items))?;
             self.next = 0;
+            self.ended = self.batch.is_empty();
         }
         match self.batch.get(self.next) {
             (Some(key), Some(value)) => {

@@ -11,6 +11,8 @@ pub mod client;
 pub(crate) mod condition;
 pub(crate) mod dict;
 pub(crate) mod event;
+#[cfg(test)]
+mod fuzz;
 mod key;
 pub(crate) mod list;
 pub(crate) mod lock;
@@ -26,6 +28,7 @@ pub(crate) mod semaphore;
 mod served;
 pub mod server;
 pub(crate) mod value;
+pub(crate) mod wait;
 pub(crate) mod wire;
 
 pub use address::Address;

@@ -123,6 +123,11 @@ impl Pipe {
         self.end.near()
     }
 
+    /// The end.
+    pub(crate) fn end(&self) -> &Place<objects::Pipe> {
+        &self.end
+    }
+
     /// The manager's reference to the whole pipe, if a manager has it.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.whole.as_ref()

@@ -1,5 +1,5 @@
-//! The messages. A client's frame: which of its requests are answered (all below a number), then requests; a server's:
-//! answers. Each of them begins with its length (32 bits).
+//! The messages. A client's frame: how many answers it has had over this connection (64 bits; the greeting's is not
+//! counted), then requests; a server's: answers. Each of them begins with its length (32 bits).
 //!
 //! A request: its number (0: no answer wanted), the object (0: the manager itself), the operation, the timeout, the
 //! arguments. An answer: the request's number, a status as C knows it, and a body (of an error: see

@@ -3,6 +3,7 @@
 use crate::shm::{header, Created, Domain, Segment, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner, Mutex};
+use crate::sys::crash;
 use crate::{Acquired, Error, Owner, Result};
 use std::sync::atomic::Ordering;
 
@@ -106,6 +107,9 @@ pub(super) const AT_FENCING: usize = header::AT_USER_LOCK + 24;
 
 /// The next fencing token, for a caller who holds the lock to which `counter` belongs.
 pub(super) fn next_token(counter: &Word64) -> Result<u64> {
+    if crash::mutant(crash::Mutant::SameToken) {
+        return Ok(1);
+    }
     match counter.fetch_add(1, Ordering::Relaxed).wrapping_add(1) {
         0 => Err(Error::Overflow("2^64 fencing tokens were given out")),
         token => Ok(token),

@@ -4,7 +4,7 @@ use super::options::{counted, create_or_open, next_token, ObjectOptions, AT_FENC
 use crate::shm::{header, Domain, Handle, Segment, Shape, Source, Word32, Word64};
 use crate::sync::raw::Signal;
 use crate::sync::{Limits, Manner, RecursiveMutex, Token};
-use crate::{Acquired, Owner, Result};
+use crate::{Acquired, Error, Owner, Result};
 
 /// A robust recursive lock, owned by a process together with a token: the calling thread's, or one that the caller
 /// names.
@@ -180,6 +180,15 @@ impl RLock {
     pub(super) fn lock_levels(&self, token: Token, levels: u32, limits: Limits) -> Result<Acquired> {
         let acquired = self.lock.lock_levels(self.segment.domain(), token, levels, limits)?;
         Ok(counted(&self.segment, acquired))
+    }
+
+    /// Whether this owner has it.
+    pub(crate) fn is_owned(&self, token: Token) -> Result<bool> {
+        match self.lock.levels(self.segment.domain(), token) {
+            Ok(_) => Ok(true),
+            Err(Error::NotOwner) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn mutex(&self) -> &RecursiveMutex {

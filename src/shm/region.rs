@@ -260,6 +260,16 @@ impl Region {
         filled(len, |to| self.read(offset, to))
     }
 
+    /// Appends a copy of so many bytes.
+    pub(crate) fn append_to(&self, offset: usize, len: usize, to: &mut Vec<u8>) -> Result<()> {
+        self.get(offset, len)?; // before allocating by a length from shared memory
+        to.try_reserve(len).map_err(|_| Error::NoMemory(len as u64))?;
+        self.read(offset, &mut to.spare_capacity_mut()[..len])?;
+        // SAFETY: read() has initialised the next `len` bytes, for which there is room.
+        unsafe { to.set_len(to.len() + len) };
+        Ok(())
+    }
+
     /// Whether the bytes at `offset` are these.
     pub(crate) fn equals(&self, offset: usize, bytes: &[u8]) -> Result<bool> {
         let mut chunk = [MaybeUninit::uninit(); 256];

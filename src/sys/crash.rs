@@ -74,11 +74,15 @@ pub enum Mutant {
     NoRollback,
     /// A container that nobody refers to any more is freed as a whole, and what it refers to forgotten.
     ShallowFree,
+    /// A change with a fencing token does not keep older ones out.
+    NoFence,
+    /// Fencing tokens are given out more than once.
+    SameToken,
 }
 
 impl Mutant {
     /// All of them, with the name `MPROC_MUTANT` knows them by.
-    pub const ALL: [(&'static str, Mutant); 30] = [
+    pub const ALL: [(&'static str, Mutant); 32] = [
         ("publish-first", Mutant::PublishFirst),
         ("no-journal", Mutant::NoJournal),
         ("flip-first", Mutant::FlipFirst),
@@ -109,6 +113,8 @@ impl Mutant {
         ("handle-kept", Mutant::HandleKept),
         ("no-rollback", Mutant::NoRollback),
         ("shallow-free", Mutant::ShallowFree),
+        ("no-fence", Mutant::NoFence),
+        ("same-token", Mutant::SameToken),
     ];
 }
 

@@ -28,7 +28,8 @@ pub(super) struct Context {
     #[arg(short, long, global = true, value_name = "DIR")]
     domain: Option<PathBuf>,
     /// Use a manager's objects instead of a domain's: unix:/path or tcp:host:port [default: $MPROC_MANAGER, without -d]
-    #[arg(long, global = true, value_name = "ADDRESS", value_parser = Address::parse, conflicts_with_all = ["domain", "group"])]
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = Address::parse)]
+    #[arg(conflicts_with_all = ["domain", "group"])]
     manager: Option<Address>,
     /// The key that the manager and its clients share: see `mproc keygen` [default: $MPROC_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE")]
@@ -94,7 +95,8 @@ impl Context {
         self.key_file().map(load).transpose()
     }
 
-    /// Where objects are found and, but with `existing`, made: the manager's, or the domain, which is created if need be.
+    /// Where objects are found and, but with `existing`, made: the manager's, or the domain, which is created if need
+    /// be.
     pub(super) fn site(&self, existing: bool) -> Result<Site, Failure> {
         match self.manager()? {
             Some(address) => super::manager::connect(&address, self.key()?).map(Site::Manager),

@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, _args: &Args) -> Outcome {
         styled(&printable(&address), BOLD),
         format!("  instance  {instance}, pid {}, up {}", info.pid, span(info.uptime_ns)),
         format!("  clients   {clients} (one of them is this command), {} refused", info.refused),
-        format!("  objects   {}, {}", count(info.objects, "object"), size(info.bytes)),
+        format!("  objects   {}, which may take {}", count(info.objects, "object"), size(info.bytes)),
         format!("  requests  {}, {} waiting", info.requests, info.waiting),
         format!("  offers    {}", count(info.procedures.into(), "procedure")),
     ];

@@ -11,6 +11,7 @@ mod array;
 mod container;
 mod engine;
 mod family;
+mod fencing;
 mod inplace;
 mod jobs;
 mod lifecycle;
@@ -41,6 +42,7 @@ fn tests() -> Vec<Test> {
         family::TESTS,
         many::TESTS,
         container::TESTS,
+        fencing::TESTS,
         lifecycle::TESTS,
         passing::TESTS,
         random::TESTS,
@@ -49,10 +51,12 @@ fn tests() -> Vec<Test> {
 }
 
 /// Which test each mutant must make fail.
-const KILLERS: [(&str, &str); 30] = [
+const KILLERS: [(&str, &str); 32] = [
     ("publish-first", "queue_put"),
     ("no-journal", "array_struct_set"),
     ("flip-first", "value_snapshot_store"),
+    ("no-fence", "fencing_containers"),
+    ("same-token", "fencing_tokens"),
     ("no-steal", "lock_dead_holder"),
     ("no-owner-check", "lock_unlock_needs_owner"),
     ("trusted-length", "queue_impossible_record"),

@@ -22,6 +22,7 @@ use crate::sys::{clock, net, process};
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -104,6 +105,8 @@ struct Connection {
     out: Mutex<Out>,
     /// What comes in: whoever has this reads.
     reader: Mutex<Input>,
+    /// Answers that have come, but for the greeting's: the manager need not keep them any more.
+    received: AtomicU64,
 }
 
 struct Out {
@@ -171,18 +174,19 @@ impl Connection {
                 descriptors: VecDeque::new(),
                 scratch: vec![0; SCRATCH],
             }),
+            received: AtomicU64::new(0),
         }
     }
 
     /// Sends a frame. Waits for the manager to take it.
-    fn send(&self, answered: u64, messages: &[&[u8]], timeout: Duration) -> Result<()> {
+    fn send(&self, messages: &[&[u8]], timeout: Duration) -> Result<()> {
         let mut out = guard(&self.out);
         let Out { sealer, frame, bytes } = &mut *out;
         frame.clear();
         bytes.clear();
         let len: usize = messages.iter().map(|m| m.len()).sum();
         frame.extend_from_slice(&(len as u32 + 8).to_le_bytes());
-        frame.extend_from_slice(&answered.to_le_bytes());
+        frame.extend_from_slice(&self.received.load(Ordering::Relaxed).to_le_bytes());
         for message in messages {
             frame.extend_from_slice(message);
         }
@@ -325,7 +329,7 @@ impl Link {
         w.bytes(&self.instance);
         w.bool(!self.options.proxies);
         w.end(begun);
-        connection.send(0, &[&w.0], timeout)?;
+        connection.send(&[&w.0], timeout)?;
         let deadline = clock::now_ns().saturating_add(timeout.as_nanos() as u64);
         let mut input = guard(&connection.reader);
         let hello = loop {
@@ -432,10 +436,9 @@ impl Link {
         }
         let mut messages: Vec<&[u8]> = vec![&again.0];
         messages.extend(state.pending.values().map(|p| p.message.as_slice()));
-        let answered = state.pending.keys().next().copied().unwrap_or(state.next_id);
         // One frame each: together they may be longer than a frame may be.
         for message in messages.into_iter().filter(|m| !m.is_empty()) {
-            connection.send(answered, &[message], self.options.timeout)?;
+            connection.send(&[message], self.options.timeout)?;
         }
         state.connection = Some(connection);
         state.epoch += 1;
@@ -523,14 +526,13 @@ impl Link {
             state.pending.insert(id, pending.clone());
             all.push((id, pending));
         }
-        let answered = state.pending.keys().next().copied().unwrap_or(first);
         // It may have been lost since, and all that waited been sent again: then this goes with the next one.
         let connection = match &state.connection {
             Some(current) => current.clone(),
             None => connection,
         };
         drop(state);
-        if let Err(error) = connection.send(answered, &[&w.0], self.options.timeout) {
+        if let Err(error) = connection.send(&[&w.0], self.options.timeout) {
             self.lost(live, &connection, &error);
         }
         Ok(all.into_iter().map(|(id, pending)| self.await_answer(live, id, &pending, limits, gives_up)).collect())
@@ -631,6 +633,7 @@ impl Link {
             while let Some(frame) = input.incoming.frame()? {
                 let mut frame = Reader::new(frame);
                 while let Some((id, status, mut body)) = protocol::next_answer(&mut frame)? {
+                    c.received.fetch_add(1, Ordering::Relaxed);
                     let Some(pending) = guard(&live.state).pending.remove(&id) else { continue };
                     let descriptors = match status {
                         DESCRIPTORS => input.descriptors.drain(..input.descriptors.len().min(2)).collect(),
@@ -660,10 +663,9 @@ impl Link {
         put(&mut w);
         w.end(begun);
         let state = guard(&live.state);
-        let answered = state.pending.keys().next().copied().unwrap_or(state.next_id);
         if let Some(connection) = state.connection.clone() {
             drop(state);
-            let _ = connection.send(answered, &[&w.0], self.options.timeout);
+            let _ = connection.send(&[&w.0], self.options.timeout);
         }
     }
 

@@ -41,7 +41,7 @@ impl Serve {
                     return Err(Error::Quota("there are too many clients"));
                 }
                 let client = Arc::new(Client {
-                    number: clients.len() as u64,
+                    number: conn.wire.token,
                     past: Mutex::new(Past::default()),
                     session: Mutex::new(None),
                 });
@@ -73,7 +73,6 @@ impl Serve {
         self.shared.connected.fetch_add(1, Ordering::Relaxed);
         let gives = hello.wants_memory && !conn.from.starts_with("tcp");
         let session = Arc::new(Session::new(token, conn.wire.clone(), client.clone(), gives));
-        *guard(&client.session) = Some(session.clone());
         incoming.set_most(self.shared.options.max_message);
         let mut answer = Writer::default();
         let begun = answer.begin();
@@ -83,7 +82,13 @@ impl Serve {
         answer.bool(gives);
         answer.u64(self.shared.options.max_message as u64);
         answer.end(begun);
-        conn.wire.send(&self.shared, &answer.0, None);
+        {
+            // Before anything that ends meanwhile is answered over this connection.
+            let mut past = guard(&client.past);
+            past.begin(&session);
+            conn.wire.send(&self.shared, &answer.0, None);
+        }
+        *guard(&client.session) = Some(session.clone());
         conn.phase = Phase::Open(incoming, session);
         conn.since = clock::coarse_ns();
         self.shared.observe(|| ServerEvent::Connected(token, conn.from.clone()));

@@ -73,7 +73,7 @@ impl Default for ServerOptions {
             max_objects: 100_000,
             max_bytes: u64::MAX,
             client_objects: 10_000,
-            client_bytes: 4 << 30,
+            client_bytes: u64::MAX,
             max_message: 16 << 20,
             handshake: Duration::from_secs(5),
             keepalive: Duration::from_secs(15),

@@ -4,6 +4,7 @@ use crate::manager::served::Served;
 use crate::shm::header::Kind;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// An object.
@@ -35,11 +36,32 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Objects {
     last: u64,
-    by_id: HashMap<u64, Known>,
+    by_id: HashMap<u64, Known, BuildHasherDefault<Number>>,
     names: BTreeMap<String, u64>,
     bytes: u64,
     /// Of each client: objects that it made and that exist, and their bytes.
     makers: HashMap<u64, (usize, u64)>,
+}
+
+/// Numbers are the server's own, one after the other: no client can choose them so that they collide.
+#[derive(Default)]
+pub(super) struct Number(u64);
+
+impl Hasher for Number {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0 << 8 | u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        // The table looks at the highest bits, too (Knuth, TAOCP 6.4: multiplicative hashing).
+        self.0 = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A page of [`Objects::list`].

@@ -1,6 +1,6 @@
 //! What a frame asks for: done at once, or left to a thread of the pool.
 
-use super::conn::{Wire, HIGH};
+use super::conn::HIGH;
 use super::objects::Entry;
 use super::serve::Serve;
 use super::session::Session;
@@ -8,6 +8,7 @@ use super::{guard, ServerEvent, Shared};
 use crate::manager::client::DESCRIPTORS;
 use crate::manager::protocol::{self, op, Request};
 use crate::manager::served::{self, Class, Making, Reply, Served};
+use crate::manager::wait::Waiting;
 use crate::manager::wire::{self, Reader, Writer};
 use crate::objects::Builder;
 use crate::shm::header::Kind;
@@ -32,18 +33,48 @@ enum Outcome {
     Later,
 }
 
+/// Answers that are about to be sent together.
+#[derive(Default)]
+pub(super) struct Answers {
+    bytes: Writer,
+    /// Of each: the request's number, where it ends, and whether it is kept until the client has it.
+    ends: Vec<(u64, usize, bool)>,
+}
+
+impl Answers {
+    /// Here ends one.
+    fn ends(&mut self, id: u64, keep: bool) {
+        self.ends.push((id, self.bytes.len(), keep));
+    }
+
+    fn send(&mut self, shared: &Shared, session: &Session) {
+        if self.ends.is_empty() {
+            return;
+        }
+        // In one go: answers are remembered in the order in which they are sent.
+        let mut past = guard(&session.client.past);
+        let mut at = 0;
+        for &(id, end, keep) in &self.ends {
+            past.sends(id, &self.bytes.0[at..end], keep);
+            at = end;
+        }
+        session.wire.send(shared, &self.bytes.0, None);
+        drop(past);
+        self.bytes.0.clear();
+        self.ends.clear();
+    }
+}
+
 impl Serve {
     /// Does what a frame asks for, and answers; how far it came before the client had too much to take.
-    pub(super) fn frame(&mut self, wire: &Wire, session: &Arc<Session>, body: &[u8]) -> Result<usize> {
+    pub(super) fn frame(&mut self, session: &Arc<Session>, body: &[u8]) -> Result<usize> {
         let mut answers = std::mem::take(&mut self.answers);
-        answers.0.clear();
         let mut frame = Reader::new(body);
         let mut count = 0;
         let result = loop {
-            if answers.len() > HIGH {
-                wire.send(&self.shared, &answers.0, None);
-                answers.0.clear();
-                if wire.backlog() > HIGH {
+            if answers.bytes.len() > HIGH {
+                answers.send(&self.shared, session);
+                if session.wire.backlog() > HIGH {
                     break Ok(body.len() - frame.left());
                 }
             }
@@ -53,55 +84,53 @@ impl Serve {
                 Err(error) => break Err(error),
             };
             count += 1;
-            self.request(wire, session, request, &mut answers);
+            self.request(session, request, &mut answers);
         };
-        if !answers.is_empty() {
-            wire.send(&self.shared, &answers.0, None);
-        }
-        if answers.0.capacity() > 4 * HIGH {
-            answers = Writer::default();
+        answers.send(&self.shared, session);
+        if answers.bytes.0.capacity() > 4 * HIGH {
+            answers = Answers::default();
         }
         self.answers = answers;
         self.shared.requests.fetch_add(count, Ordering::Relaxed);
         result
     }
 
-    fn request(&mut self, wire: &Wire, session: &Arc<Session>, request: Request, answers: &mut Writer) {
+    fn request(&mut self, session: &Arc<Session>, request: Request, answers: &mut Answers) {
         let id = request.id;
         if id != 0 {
             match guard(&session.client.past).find(id) {
                 None => {}
                 Some(Some(answer)) => {
-                    answers.0.extend_from_slice(answer);
+                    answers.bytes.0.extend_from_slice(answer);
+                    answers.ends(id, true);
                     return;
                 }
                 Some(None) => return, // it is being done, and answered over this connection
             }
         }
-        // What is bound to a session is not asked again: its answer need not be remembered.
+        // What is bound to a session is not asked again: its answer need not be kept.
         let (outcome, bound) = match request.object {
             0 if request.op == op::EXPORT => {
                 // Its answer has descriptors with it: a frame of its own, after those before it.
-                if !answers.is_empty() {
-                    wire.send(&self.shared, &answers.0, None);
-                    answers.0.clear();
-                }
-                let exported = self.export(session, request.args);
-                let mut answer = Writer::default();
-                match exported {
+                answers.send(&self.shared, session);
+                let (mut answer, handle) = (Writer::default(), self.export(session, request.args));
+                let handle = match handle {
                     Ok(handle) => {
                         let begun = answer.begin();
                         answer.u64(id);
                         answer.i32(DESCRIPTORS);
                         answer.0.extend_from_slice(&handle.letter());
                         answer.end(begun);
-                        wire.send(&self.shared, &answer.0, Some(handle));
+                        Some(handle)
                     }
                     Err(error) => {
                         put_answer(&mut answer, id, &Err(error));
-                        wire.send(&self.shared, &answer.0, None);
+                        None
                     }
-                }
+                };
+                let mut past = guard(&session.client.past);
+                past.sends(id, &answer.0, false);
+                session.wire.send(&self.shared, &answer.0, handle);
                 return;
             }
             // A bug in one request is not the end of the server: shared memory must be sound at every instant anyway.
@@ -115,16 +144,8 @@ impl Serve {
         if id == 0 {
             return;
         }
-        let at = answers.len();
-        self.put(session, answers, id, result);
-        if !bound {
-            guard(&session.client.past).remember(id, &answers.0[at..]);
-        }
-    }
-
-    /// Appends an answer; with the number of what was made.
-    fn put(&self, session: &Session, answers: &mut Writer, id: u64, result: Result<(i32, Reply)>) {
-        finish_answer(&self.shared, session, answers, id, result);
+        finish_answer(&self.shared, session, &mut answers.bytes, id, result);
+        answers.ends(id, !bound);
     }
 
     /// An operation on an object, and whether it is bound to the session.
@@ -350,8 +371,28 @@ impl Serve {
         started.map_or_else(|error| Outcome::Answer(Err(error)), |()| Outcome::Later)
     }
 
-    fn wait(&self, _session: &Arc<Session>, _request: &Request) -> Outcome {
-        Outcome::Answer(served::no_such())
+    fn wait(&self, session: &Arc<Session>, request: &Request) -> Outcome {
+        let find = |id: u64, own: bool| {
+            let entry = guard(&self.shared.objects).get(id)?;
+            if entry.inner && !session.refers(entry.id) {
+                return Err(Error::NotFound("the object"));
+            }
+            match own {
+                true => session.own(&self.shared, &entry),
+                false => Ok(entry.object.clone()),
+            }
+        };
+        let waiting = match Waiting::take(&request.args, find) {
+            Ok(waiting) => waiting,
+            Err(error) => return Outcome::Answer(Err(error)),
+        };
+        match waiting.serve(Limits::none()) {
+            Err(Error::TimedOut) if request.timeout != Timeout::Ns(0) => {}
+            result => return Outcome::Answer(result),
+        }
+        let class = protocol::class(op::WAIT);
+        let started = start(&self.shared, session, request, class, false, move |limits| waiting.serve(limits));
+        started.map_or_else(|error| Outcome::Answer(Err(error)), |()| Outcome::Later)
     }
 }
 
@@ -458,24 +499,27 @@ fn start(
         let undone = session.is_gone() && matches!(result, Err(Error::Canceled));
         let mut answer = Writer::default();
         finish_answer(&shared, &session, &mut answer, id, result);
-        if !class.bound && !undone {
-            // Before it is not running any more: whoever asks again finds one or the other.
-            let mut past = guard(&session.client.past);
-            past.remember(id, &answer.0);
-            past.running.remove(&id);
-        }
-        guard(&session.jobs).remove(&id);
-        if !session.is_gone() {
-            session.wire.send(&shared, &answer.0, None);
-        } else {
-            if runs_on {
-                let current = guard(&session.client.session).clone();
-                if let Some(current) = current.filter(|c| !c.is_gone()) {
-                    current.wire.send(&shared, &answer.0, None);
-                }
+        let keep = !class.bound && !undone;
+        let mut past = guard(&session.client.past);
+        // Over which connection: what goes on when one is lost is answered over the next.
+        let current = match session.is_gone() && runs_on {
+            true => past.session.upgrade(),
+            false => Some(session.clone()),
+        };
+        match current.filter(|current| !current.is_gone()) {
+            Some(current) => {
+                past.sends(id, &answer.0, keep);
+                current.wire.send(&shared, &answer.0, None);
             }
-            // Somebody may wait for the end of this session.
-            shared.waker.wake();
+            None if keep => past.keep(id, answer.0),
+            None => {}
+        }
+        // Whoever asks again finds the one or the other.
+        past.running.remove(&id);
+        drop(past);
+        guard(&session.jobs).remove(&id);
+        if session.is_gone() {
+            shared.waker.wake(); // somebody may wait for the end of this session
         }
     }));
     started.inspect_err(|_| {

@@ -2,11 +2,12 @@
 
 use super::conn::{Wire, HIGH};
 use super::listen::Listeners;
+use super::requests::Answers;
 use super::session::Session;
 use super::{guard, ServerEvent, Shared};
 use crate::manager::channel::{self, Handshake, Incoming, Mode, Opener, Refusal, PREAMBLE};
 use crate::manager::protocol::{self, op};
-use crate::manager::wire::{Reader, Writer};
+use crate::manager::wire::Reader;
 use crate::sync::be_brief;
 use crate::sys::epoll::{self, Event};
 use crate::sys::fork::Own;
@@ -80,7 +81,7 @@ pub(super) struct Serve {
     pub(super) held: usize,
     /// Accepting is paused until then: there are no descriptors left.
     pub(super) paused: u64,
-    pub(super) answers: Writer,
+    pub(super) answers: Answers,
 }
 
 impl Serve {
@@ -99,7 +100,7 @@ impl Serve {
             scratch: vec![0; SCRATCH],
             held: 0,
             paused: 0,
-            answers: Writer::default(),
+            answers: Answers::default(),
         })
     }
 
@@ -459,16 +460,16 @@ impl Serve {
             }
             if !conn.rest.is_empty() {
                 let rest = std::mem::take(&mut conn.rest);
-                let done = self.frame(&conn.wire, &session, &rest)?;
+                let done = self.frame(&session, &rest)?;
                 conn.rest = rest[done..].to_vec();
                 continue;
             }
             let Some(frame) = incoming.frame()? else { break };
             let mut reader = Reader::new(frame);
             let answered = reader.u64()?;
-            guard(&session.client.past).forget_below(answered);
+            guard(&session.client.past).has_had(answered)?;
             let body = reader.rest();
-            let done = self.frame(&conn.wire, &session, body)?;
+            let done = self.frame(&session, body)?;
             if done < body.len() {
                 conn.rest = body[done..].to_vec();
             }

@@ -8,9 +8,9 @@ use crate::manager::wire::Reader;
 use crate::shm::Domain;
 use crate::sync::Cancel;
 use crate::{Error, Result};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// A client, from its first connection until some time after its last: so that what it asks for again, because the
 /// answer was lost, is not done again.
@@ -33,51 +33,107 @@ impl Client {
 /// What it was answered and may not know yet.
 #[derive(Default)]
 pub(super) struct Past {
-    /// By the requests' numbers.
-    answers: BTreeMap<u64, Vec<u8>>,
-    bytes: usize,
+    /// Answers of this connection in the order in which they were sent: number and length in `bytes` (0: not kept).
+    sent: VecDeque<(u64, u32)>,
+    /// What is kept of them, one after the other, from `at` on.
+    bytes: Vec<u8>,
+    at: usize,
+    /// How many of this connection's answers the client is known to have.
+    known: u64,
+    /// What of earlier connections it may not have had.
+    earlier: BTreeMap<u64, Vec<u8>>,
     /// What is being done and goes on when the connection is lost.
     pub(super) running: HashSet<u64>,
     /// The greatest number that was ever asked for: a greater one was not done before.
     last: u64,
+    /// The connection's session.
+    pub(super) session: Weak<Session>,
     /// When its connection ended.
     pub(super) left: u64,
 }
 
-/// So many bytes of answers are kept; beyond that the oldest are forgotten, and would be done again.
-const MOST_ANSWERS: usize = 64 << 20;
+/// So many bytes of answers are kept; beyond that they are not, and what is asked for again is done again.
+const MOST_KEPT: usize = 64 << 20;
+/// What an empty buffer may keep.
+const KEEP: usize = 16 << 10;
 
 impl Past {
-    /// The client has the answers of all numbers below this one.
-    pub(super) fn forget_below(&mut self, id: u64) {
-        while let Some(first) = self.answers.first_entry().filter(|first| *first.key() < id) {
-            self.bytes -= first.remove().len();
+    /// The client has had so many answers of this connection.
+    pub(super) fn has_had(&mut self, count: u64) -> Result<()> {
+        if count < self.known || count - self.known > self.sent.len() as u64 {
+            return Err(Error::Protocol("it has had more answers than there were"));
         }
+        for _ in self.known..count {
+            self.at += self.sent.pop_front().map_or(0, |(_, len)| len as usize);
+        }
+        self.known = count;
+        if self.sent.is_empty() {
+            self.at = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > KEEP {
+                self.bytes = Vec::new();
+            }
+        } else if self.at > KEEP && self.at > self.bytes.len() / 2 {
+            self.bytes.drain(..self.at);
+            self.at = 0;
+        }
+        Ok(())
     }
 
     /// What was answered to a request that is asked again; `Some(None)`: it is being done.
     pub(super) fn find(&mut self, id: u64) -> Option<Option<&[u8]>> {
         if id > self.last {
+            // What is asked again comes before what is new.
             self.last = id;
+            self.earlier.clear();
             return None;
         }
         if self.running.contains(&id) {
             return Some(None);
         }
-        self.answers.get(&id).map(|answer| Some(answer.as_slice()))
+        if self.earlier.contains_key(&id) {
+            return self.earlier.get(&id).map(|answer| Some(answer.as_slice()));
+        }
+        let mut at = self.at;
+        for &(other, len) in &self.sent {
+            let end = at + len as usize;
+            if other == id && len > 0 {
+                return self.bytes.get(at..end).map(Some);
+            }
+            at = end;
+        }
+        None
     }
 
-    pub(super) fn remember(&mut self, id: u64, answer: &[u8]) {
-        self.bytes += answer.len();
-        self.answers.insert(id, answer.to_vec());
-        while self.bytes > MOST_ANSWERS {
-            let Some((_, oldest)) = self.answers.pop_first() else { break };
-            self.bytes -= oldest.len();
+    /// An answer is about to be sent; `keep`: it is kept until the client has it.
+    pub(super) fn sends(&mut self, id: u64, answer: &[u8], keep: bool) {
+        let keep = keep && self.bytes.len() - self.at + answer.len() <= MOST_KEPT;
+        let len = if keep { answer.len() } else { 0 };
+        self.bytes.extend_from_slice(&answer[..len]);
+        self.sent.push_back((id, len as u32));
+    }
+
+    /// The same, where there is no connection to send it over.
+    pub(super) fn keep(&mut self, id: u64, answer: Vec<u8>) {
+        self.earlier.insert(id, answer);
+    }
+
+    /// The connection is another one from here on.
+    pub(super) fn begin(&mut self, session: &Arc<Session>) {
+        self.session = Arc::downgrade(session);
+        let (sent, bytes, mut at) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.bytes), self.at);
+        (self.at, self.known) = (0, 0);
+        for (id, len) in sent {
+            let end = at + len as usize;
+            if len > 0 {
+                self.earlier.insert(id, bytes[at..end].to_vec());
+            }
+            at = end;
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.running.is_empty()
+        self.sent.iter().all(|(_, len)| *len == 0) && self.earlier.is_empty() && self.running.is_empty()
     }
 }
 

@@ -550,14 +550,8 @@ impl DictIter {
 
     /// The same one, where it is after a key (encoded), or at the beginning.
     pub(crate) fn at(&self, last: Option<Vec<u8>>) -> DictIter {
-        DictIter {
-            dict: self.dict.clone(),
-            version: self.version,
-            batch: Snapshot::default(),
-            next: 0,
-            last,
-            ended: false,
-        }
+        let (dict, version) = (self.dict.clone(), self.version);
+        DictIter { dict, version, batch: Snapshot::default(), next: 0, last, ended: false }
     }
 
     /// Whether the next one has been fetched already.

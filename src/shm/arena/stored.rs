@@ -51,6 +51,14 @@ impl<'a> Stored<'a> {
         Ok(byte[0])
     }
 
+    /// Appends a copy of all of it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) fn append_to(&self, to: &mut Vec<u8>) -> Result<()> {
+        self.region.append_to(self.at, self.len, to)
+    }
+
     /// A copy of all of it.
     ///
     /// # Errors

@@ -5,15 +5,17 @@ mod observer;
 mod systemd;
 
 use super::cli::Context;
-use super::exit::{Failure, Outcome, OTHER};
+use super::exit::{Failure, Outcome, EXISTS, OTHER};
 use super::output::{printable, tame};
 use super::verbs::{bytes, seconds};
 use crate::manager::{Address, Server, ServerOptions};
 use crate::sys::bound::{self, Signals};
+use crate::Error;
 use log::{Entry, Level, Log};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 use std::sync::mpsc::{channel, Receiver, Sender};
@@ -100,13 +102,14 @@ struct Limits {
     /// Objects in all [default: 100000]
     #[arg(long, value_name = "N", value_parser = number)]
     max_objects: Option<usize>,
-    /// Memory of all objects, in bytes (or with K, M, G, T) [default: what the machine has]
+    /// Memory that all objects may take, in bytes (or with K, M, G, T); of a dict, list or namespace that is what it may
+    /// grow to [default: what the machine has]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     max_bytes: Option<u64>,
     /// Objects that one client has made and that exist [default: 10000]
     #[arg(long, value_name = "N", value_parser = number)]
     client_objects: Option<usize>,
-    /// Memory of these, in bytes (or with K, M, G, T) [default: 4G]
+    /// Memory that these may take [default: 4G]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     client_bytes: Option<u64>,
     /// The longest message, either way, in bytes (or with K, M, G); 64K to 1G [default: 16M]
@@ -147,7 +150,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     let log = Log::start(args.json_logs).map_err(failed)?;
     let wakes = watch(signals, args).map_err(failed)?;
     let observer = observer::observer(log.clone(), args.verbose);
-    let server = Server::start(&args.listen, key, options(args, listeners), Some(observer))?;
+    let server = Server::start(&args.listen, key, options(args, listeners), Some(observer));
+    let server = server.map_err(|error| not_started(args, &error))?;
     let addresses: Vec<String> = server.addresses().iter().map(Address::to_string).collect();
     let started = Entry::new(Level::Info, "started").with("addresses", addresses.clone());
     log.add(started.with("pid", std::process::id()).with("version", env!("CARGO_PKG_VERSION")));
@@ -165,7 +169,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Outcome {
     ready.map(|()| ExitCode::SUCCESS)
 }
 
-fn options(args: &Args, listeners: Vec<std::os::fd::OwnedFd>) -> ServerOptions {
+/// Why it could not start, and where.
+fn not_started(args: &Args, error: &Error) -> Failure {
+    let places: Vec<String> = args.listen.iter().map(|address| printable(&address.to_string())).collect();
+    match (places.join(", "), error) {
+        (places, Error::Exists) => Failure::new(EXISTS, format!("{places}: somebody listens there")),
+        (places, error) if !places.is_empty() => Failure::about(&places, error),
+        (_, error) => Failure::from(error.clone()),
+    }
+}
+
+fn options(args: &Args, listeners: Vec<OwnedFd>) -> ServerOptions {
     let limits = &args.limits;
     let mut options = ServerOptions { listeners, any_user: args.any_user, ..ServerOptions::default() };
     set(&mut options.max_clients, limits.max_clients);
