@@ -196,13 +196,19 @@ pub(super) fn take_options(r: &mut Reader) -> Result<ContainerOptions> {
 
 /// A stored value, if whoever asks has room for it; else [`Error::MessageSize`].
 pub(super) fn put_stored(stored: &Stored, cap: usize, w: &mut Writer) -> Result<()> {
-    match room_for(stored)? {
-        needed if needed > cap => Err(Error::MessageSize { needed }),
-        _ => {
-            let begun = w.begin();
-            stored.append_to(&mut w.0)?;
+    if stored.len().saturating_sub(Head::LEN) > cap {
+        return Err(Error::MessageSize { needed: room_for(stored)? });
+    }
+    let begun = w.begin();
+    stored.append_to(&mut w.0)?;
+    match room(&w.0[begun..]) {
+        Ok(needed) if needed <= cap => {
             w.end(begun);
             Ok(())
+        }
+        other => {
+            w.0.truncate(begun - 4);
+            Err(other.map_or_else(|error| error, |needed| Error::MessageSize { needed }))
         }
     }
 }
@@ -214,7 +220,16 @@ pub(super) fn room_for(stored: &Stored) -> Result<usize> {
     for (i, byte) in first.iter_mut().enumerate() {
         *byte = stored.byte(i)?;
     }
-    match Head::parse(first, stored.len())? {
+    room_by_head(first, stored.len())
+}
+
+/// As [`room_for`], for a whole encoding.
+fn room(encoding: &[u8]) -> Result<usize> {
+    room_by_head(&encoding[..encoding.len().min(Head::LEN)], encoding.len())
+}
+
+fn room_by_head(first: &[u8], len: usize) -> Result<usize> {
+    match Head::parse(first, len)? {
         Head::Whole(_) => Ok(0),
         Head::Body { len, .. } => Ok(len),
     }

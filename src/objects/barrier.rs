@@ -321,3 +321,49 @@ impl Drop for Barrier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shm::DomainOptions;
+    use std::thread;
+
+    /// Whoever acts from afar says where its place is; that may be anything.
+    #[test]
+    fn only_the_last_one_ends_a_round() {
+        let domain = Domain::open(&DomainOptions { anonymous: true, ..DomainOptions::default() }).expect("domain");
+        let options = BarrierOptions { object: ObjectOptions::default(), parties: 2 };
+        let (barrier, _) = Barrier::create(&domain, None, options).expect("barrier");
+        let member = domain.another_member().expect("member");
+        let handle = barrier.export().expect("handle").for_member(&member);
+        let other = Barrier::import(&handle, ObjectOptions::default()).expect("barrier");
+        thread::scope(|scope| {
+            let first = scope.spawn(|| other.wait(Limits::forever()));
+            while barrier.info().expect("info").waiting == 0 {
+                thread::yield_now();
+            }
+            let Ok(Arrival::Last(place)) = barrier.come(Limits::none()) else { panic!("not the last one") };
+            let wrong = [
+                Place { index: usize::MAX, ..place },
+                Place { index: places(2), ..place },
+                Place { index: place.index + 1, ..place },
+                Place { index: usize::from(place.index == 0), ..place },
+                Place { mark: 0, ..place },
+                Place { mark: u64::MAX, ..place },
+                Place { mark: place.mark - (1 << 3), ..place }, // the first one's arrival
+                Place { mark: place.mark + (1 << 32), ..place }, // the next round
+                Place { mark: place.mark ^ 3, ..place },
+            ];
+            for wrong in wrong {
+                assert_eq!(barrier.acted(wrong, false), Err(Error::Broken), "{wrong:?}");
+                assert_eq!(barrier.info().map(|i| (i.waiting, i.broken)), Ok((2, false)), "{wrong:?}");
+            }
+            assert_eq!(other.acted(place, true), Err(Error::Broken)); // another member's
+            assert!(!first.is_finished());
+            assert_eq!(barrier.acted(place, true), Ok(1));
+            assert_eq!(first.join().expect("no panic"), Ok(0));
+            assert_eq!(barrier.acted(place, false), Err(Error::Broken)); // again
+            assert_eq!(barrier.info().map(|i| (i.waiting, i.broken)), Ok((0, false)));
+        });
+    }
+}

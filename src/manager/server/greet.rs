@@ -29,7 +29,7 @@ impl Serve {
         let client = match known {
             Some(client) => {
                 // Its earlier connection is lost, whether we know it yet or not.
-                let earlier = guard(&client.session).clone();
+                let earlier = client.session();
                 if let Some(earlier) = earlier.filter(|earlier| !earlier.is_gone()) {
                     self.end(earlier.number, "it came back over another connection");
                 }
@@ -40,11 +40,7 @@ impl Serve {
                 if clients.len() >= MOST_REMEMBERED + self.shared.options.max_clients {
                     return Err(Error::Quota("there are too many clients"));
                 }
-                let client = Arc::new(Client {
-                    number: conn.wire.token,
-                    past: Mutex::new(Past::default()),
-                    session: Mutex::new(None),
-                });
+                let client = Arc::new(Client { number: conn.wire.token, past: Mutex::new(Past::default()) });
                 clients.insert(hello.client, client.clone());
                 client
             }
@@ -88,7 +84,6 @@ impl Serve {
             past.begin(&session);
             conn.wire.send(&self.shared, &answer.0, None);
         }
-        *guard(&client.session) = Some(session.clone());
         conn.phase = Phase::Open(incoming, session);
         conn.since = clock::coarse_ns();
         self.shared.observe(|| ServerEvent::Connected(token, conn.from.clone()));

@@ -503,7 +503,7 @@ fn start(
         let mut past = guard(&session.client.past);
         // Over which connection: what goes on when one is lost is answered over the next.
         let current = match session.is_gone() && runs_on {
-            true => past.session.upgrade(),
+            true => past.latest(),
             false => Some(session.clone()),
         };
         match current.filter(|current| !current.is_gone()) {

@@ -18,15 +18,17 @@ pub(super) struct Client {
     /// For what it makes.
     pub(super) number: u64,
     pub(super) past: Mutex<Past>,
-    /// The latest one.
-    pub(super) session: Mutex<Option<Arc<Session>>>,
 }
 
 impl Client {
-    /// Whether nothing of its latest session is left.
+    /// Its latest session, as long as anything of it is left.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        guard(&self.past).latest()
+    }
+
+    /// Whether nothing is.
     pub(super) fn is_free(&self) -> bool {
-        let session = guard(&self.session);
-        session.as_ref().is_none_or(|session| session.is_gone() && guard(&session.jobs).is_empty())
+        self.session().is_none_or(|session| session.is_gone() && guard(&session.jobs).is_empty())
     }
 }
 
@@ -46,8 +48,8 @@ pub(super) struct Past {
     pub(super) running: HashSet<u64>,
     /// The greatest number that was ever asked for: a greater one was not done before.
     last: u64,
-    /// The connection's session.
-    pub(super) session: Weak<Session>,
+    /// The connection's session. (The session knows the client, so the client must not keep the session.)
+    session: Weak<Session>,
     /// When its connection ended.
     pub(super) left: u64,
 }
@@ -116,6 +118,11 @@ impl Past {
     /// The same, where there is no connection to send it over.
     pub(super) fn keep(&mut self, id: u64, answer: Vec<u8>) {
         self.earlier.insert(id, answer);
+    }
+
+    /// The client's latest session.
+    pub(super) fn latest(&self) -> Option<Arc<Session>> {
+        self.session.upgrade()
     }
 
     /// The connection is another one from here on.
