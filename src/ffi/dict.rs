@@ -29,9 +29,9 @@ use std::ffi::{c_char, c_int, c_void};
 ///
 /// A dict of a manager's (mproc_manager_domain()) may be remote (mproc_object_is_remote()): then each call is a request
 /// to the manager. It blocks for the answer; it can also fail with MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA; with
-/// MPROC_E2BIG if a key and a value, or a map, are longer than a message of the manager's may be; copies and iterators of
-/// a whole dict have no such bound. What it says about threads, fork and signals holds. mproc_dict_export() is
-/// MPROC_ENOTSUP.
+/// MPROC_E2BIG if what is given or got, a map as a whole, is longer than a message of the manager's may be; then nothing
+/// was done. Copies of a whole dict have no such bound: see mproc_iter_t. What is said about threads, fork and signals
+/// holds. mproc_dict_export() is MPROC_ENOTSUP.
 pub struct mproc_dict_t(pub(crate) Dict, mproc_arena_t);
 
 impl mproc_dict_t {

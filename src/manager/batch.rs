@@ -37,6 +37,9 @@ enum Gives {
     Message,
 }
 
+/// Enough for most arguments.
+const ARGS: usize = 192;
+
 /// An operation and its arguments. None of them waits.
 pub(crate) struct Step {
     op: u8,
@@ -46,7 +49,7 @@ pub(crate) struct Step {
 
 impl Step {
     fn new(op: u8, gives: Gives, put: impl FnOnce(&mut Writer)) -> Step {
-        let mut args = Writer::default();
+        let mut args = Writer(Vec::with_capacity(ARGS));
         put(&mut args);
         Step { op, args, gives }
     }
@@ -203,11 +206,8 @@ fn ask(link: &Link, steps: &[(Target, &Step)]) -> Result<Vec<Result<Vec<u8>>>> {
             w.0.extend_from_slice(&step.args.0);
             w.end(begun);
         }
-        steps.len() as u64
+        steps.len()
     })?;
-    let take = |(answer, (_, step)): (Result<_>, &(Target, &Step))| {
-        let answer: super::client::Answered = answer?;
-        step.take(&mut answer.reader())
-    };
-    Ok(answers.into_iter().zip(steps).map(take).collect())
+    let take = |(n, (_, step)): (usize, &(Target, &Step))| step.take(&mut answers.get(n)?.1);
+    Ok(steps.iter().enumerate().map(take).collect())
 }

@@ -8,7 +8,7 @@ use crate::objects::condition::SHAPE;
 use crate::objects::{ConditionInfo, ConditionLock, ObjectOptions};
 use crate::shm::header::Kind;
 use crate::shm::{Domain, Handle};
-use crate::sync::{Limits, Token};
+use crate::sync::{Limits, Timeout, Token};
 use crate::{objects, Acquired, Error, Result};
 use std::any::Any;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl Condition {
     pub fn lock(&self, limits: Limits) -> Result<Acquired> {
         match self {
             Place::Near(condition, _) => condition.lock(limits),
-            Place::Far(proxy) => take_there(proxy, LOCK, Token::of_thread(), limits),
+            Place::Far(proxy) => lock_there(proxy, Token::of_thread(), limits),
         }
     }
 
@@ -146,7 +146,7 @@ impl Condition {
     pub fn lock_as(&self, token: u64, limits: Limits) -> Result<Acquired> {
         match self {
             Place::Near(condition, _) => condition.lock_as(token, limits),
-            Place::Far(proxy) => take_there(proxy, LOCK, Token::given(token)?, limits),
+            Place::Far(proxy) => lock_there(proxy, Token::given(token)?, limits),
         }
     }
 
@@ -179,7 +179,7 @@ impl Condition {
     pub fn wait(&self, limits: Limits) -> Result<Acquired> {
         match self {
             Place::Near(condition, _) => condition.wait(limits),
-            Place::Far(proxy) => take_there(proxy, WAIT, Token::of_thread(), limits),
+            Place::Far(proxy) => wait_there(proxy, Token::of_thread(), limits),
         }
     }
 
@@ -190,7 +190,7 @@ impl Condition {
     pub fn wait_as(&self, token: u64, limits: Limits) -> Result<Acquired> {
         match self {
             Place::Near(condition, _) => condition.wait_as(token, limits),
-            Place::Far(proxy) => take_there(proxy, WAIT, Token::given(token)?, limits),
+            Place::Far(proxy) => wait_there(proxy, Token::given(token)?, limits),
         }
     }
 
@@ -217,9 +217,29 @@ impl Condition {
     }
 }
 
-/// Takes the lock, or takes it again.
-fn take_there(proxy: &Proxy, op: u8, token: Token, limits: Limits) -> Result<Acquired> {
-    proxy.call(op, limits, |w| w.u64(token.bits()), |status, _| acquired(status))
+fn lock_there(proxy: &Proxy, token: Token, limits: Limits) -> Result<Acquired> {
+    proxy.call(LOCK, limits, |w| w.u64(token.bits()), |status, _| acquired(status))
+}
+
+/// The timeout is among the arguments: when it has passed, the lock is taken again, and for that there is no limit, nor
+/// for the answer.
+fn wait_there(proxy: &Proxy, token: Token, limits: Limits) -> Result<Acquired> {
+    let put = |w: &mut Writer| {
+        w.u64(token.bits());
+        put_timeout(w, limits.timeout);
+    };
+    proxy.call(WAIT, Limits { timeout: Timeout::Forever, ..limits }, put, |status, _| acquired(status))
+}
+
+fn put_timeout(w: &mut Writer, timeout: Timeout) {
+    w.i64(match timeout {
+        Timeout::Forever => -1,
+        Timeout::Ns(ns) => i64::try_from(ns).unwrap_or(i64::MAX),
+    });
+}
+
+fn take_timeout(r: &mut Reader) -> Result<Timeout> {
+    Timeout::from_ns(r.i64()?).map_err(|_| Error::Protocol("an impossible timeout"))
 }
 
 fn unlock_there(proxy: &Proxy, token: Token) -> Result<()> {
@@ -343,14 +363,18 @@ impl Served for ServedCondition {
     fn serve(&self, op: u8, args: &mut Reader, limits: Limits, reply: &mut Reply) -> Result<i32> {
         let condition = &self.condition;
         match op {
-            LOCK | UNLOCK | WAIT => {
+            LOCK | UNLOCK => {
                 let token = Token::of_client(args.u64()?)?;
                 args.end()?;
                 match op {
                     LOCK => condition.lock_owned(token, limits).map(status_of),
-                    WAIT => condition.wait_owned(token, limits, reply.gone.as_ref()).map(status_of),
                     _ => condition.unlock_owned(token).map(|()| 0),
                 }
+            }
+            WAIT => {
+                let (token, timeout) = (Token::of_client(args.u64()?)?, take_timeout(args)?);
+                args.end()?;
+                condition.wait_owned(token, Limits { timeout, ..limits }, reply.gone.as_ref()).map(status_of)
             }
             NOTIFY => {
                 let n = args.u32()?;

@@ -212,7 +212,7 @@ fn shaken(key: &Key, rng: &mut Rng) -> (Sealer, Opener) {
 #[test]
 fn nothing_from_the_wire_is_trusted() {
     let rounds = std::env::var("MPROC_FUZZ_ROUNDS").ok().map_or(ROUNDS, |n| n.parse().expect("a number of rounds"));
-    let mut rng = Rng(0x6d70_726f_63);
+    let mut rng = Rng(0x006d_7072_6f63);
     let key = Key([0x5a; 32]);
     let mut undone = 0;
     for round in 0..rounds {

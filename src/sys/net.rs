@@ -99,9 +99,12 @@ pub(crate) fn set_nonblocking(fd: i32) -> Result<()> {
     Ok(())
 }
 
+/// What an error says where nobody listens.
+pub(crate) const NOBODY: &str = "nobody listens there";
+
 fn nobody(call: &'static str, errno: i32) -> Error {
     match errno {
-        libc::ECONNREFUSED | libc::ENOENT | libc::ENOTDIR | libc::ENXIO => Error::Connection("nobody listens there"),
+        libc::ECONNREFUSED | libc::ENOENT | libc::ENOTDIR | libc::ENXIO => Error::Connection(NOBODY),
         libc::ETIMEDOUT | libc::EAGAIN | libc::EINPROGRESS => {
             Error::Connection("the connection was not accepted in time")
         }

@@ -101,7 +101,7 @@ fn receive(socket: &Own, to: &mut [u8], deadline: &Deadline) -> Result<()> {
         late(deadline.left())?;
         match socket::recv_wait(socket.fd(), &mut to[got..])? {
             Some((0, _)) if got == 0 => return Err(Error::Refused("the manager hung up")),
-            Some((0, _)) => return Err(Error::Protocol("the manager hung up in the middle of its answer")),
+            Some((0, _)) => return Err(Error::Connection("it was lost in the middle of the greeting")),
             Some((n, _)) => got += n,
             None => {}
         }

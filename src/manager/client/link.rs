@@ -121,25 +121,59 @@ struct Input {
     scratch: Vec<u8>,
 }
 
-/// A request that waits for its answer.
+/// Requests of one message that wait for their answers: those with the numbers from `first` on.
 struct Pending {
     bound: bool,
+    first: u64,
+    count: usize,
     /// As it was sent.
     message: Vec<u8>,
-    state: Mutex<Answer>,
+    state: Mutex<Waiting>,
     changed: Condvar,
 }
 
-enum Answer {
+struct Waiting {
+    outcome: Outcome,
+    /// Its thread sleeps: to wake one that does not is a system call, too.
+    sleeps: bool,
+    answers: Answers,
+    /// How many are missing.
+    left: usize,
+}
+
+#[derive(Clone)]
+enum Outcome {
     Awaited,
     /// As `Awaited`, and the reading is this one's.
     Lead,
-    Here {
-        status: i32,
-        body: Vec<u8>,
-        descriptors: Vec<OwnedFd>,
-    },
+    Here,
     Failed(Error),
+}
+
+/// The answers to the requests of one message, in order.
+#[derive(Default)]
+pub(crate) struct Answers {
+    each: Vec<Option<Part>>,
+    bodies: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+struct Part {
+    status: i32,
+    from: usize,
+    to: usize,
+}
+
+impl Answers {
+    /// The status and the body of one of them.
+    pub(crate) fn get(&self, n: usize) -> Result<(i32, Reader<'_>)> {
+        let part = self.each.get(n).and_then(Option::as_ref).ok_or(LOST)?;
+        let mut body = Reader::new(&self.bodies[part.from..part.to]);
+        match part.status {
+            0.. => Ok((part.status, body)),
+            _ => Err(wire::take_error(part.status, &mut body)?),
+        }
+    }
 }
 
 /// An answer that came.
@@ -238,12 +272,64 @@ impl Connection {
 }
 
 impl Pending {
-    fn set(&self, answer: Answer) {
+    fn new(bound: bool, first: u64, count: usize, message: Vec<u8>) -> Pending {
+        let mut answers = Answers::default();
+        answers.each.resize_with(count, || None);
+        let state = Waiting { outcome: Outcome::Awaited, sleeps: false, answers, left: count };
+        Pending { bound, first, count, message, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn has(&self, id: u64) -> bool {
+        id >= self.first && id - self.first < self.count as u64
+    }
+
+    /// The requests of the message that are not answered yet.
+    fn unanswered(&self) -> Vec<u8> {
+        let state = guard(&self.state);
+        let (mut rest, mut left) = (self.message.as_slice(), Vec::new());
+        for part in &state.answers.each {
+            let len = Reader::new(rest).u32().map_or(0, |len| len as usize + 4);
+            let Some((request, after)) = rest.split_at_checked(len) else { break };
+            if part.is_none() {
+                left.extend_from_slice(request);
+            }
+            rest = after;
+        }
+        left
+    }
+
+    fn set(&self, outcome: Outcome) {
         let mut state = guard(&self.state);
-        if matches!(*state, Answer::Awaited | Answer::Lead) {
-            *state = answer;
+        if matches!(state.outcome, Outcome::Awaited | Outcome::Lead) {
+            state.outcome = outcome;
+            self.wake(&state);
+        }
+    }
+
+    fn wake(&self, state: &Waiting) {
+        if state.sleeps {
             self.changed.notify_one();
         }
+    }
+
+    /// One answer; whether it was the last.
+    fn put(&self, id: u64, status: i32, body: &[u8], descriptors: Vec<OwnedFd>) -> bool {
+        let mut state = guard(&self.state);
+        let state = &mut *state;
+        let from = state.answers.bodies.len();
+        match state.answers.each.get_mut((id - self.first) as usize) {
+            // One that came over the connection before.
+            None | Some(Some(_)) => return false,
+            Some(part) => *part = Some(Part { status, from, to: from + body.len() }),
+        }
+        state.answers.bodies.extend_from_slice(body);
+        state.answers.descriptors.extend(descriptors);
+        state.left -= 1;
+        if state.left == 0 && matches!(state.outcome, Outcome::Awaited | Outcome::Lead) {
+            state.outcome = Outcome::Here;
+            self.wake(state);
+        }
+        state.left == 0
     }
 }
 
@@ -404,49 +490,69 @@ impl Link {
     fn redial(&self, live: &Live) -> Result<()> {
         let patience = self.options.reconnect.max(Duration::from_millis(1));
         let deadline = clock::now_ns().saturating_add(patience.as_nanos() as u64);
-        let (connection, hello) = loop {
-            match self.dial(&live.client, self.options.timeout.min(patience)) {
-                Ok(dialed) => break dialed,
-                // Nobody there at all: on this machine that is final.
-                Err(error @ Error::Connection(_)) if matches!(self.address, Address::Unix { .. }) => return Err(error),
-                Err(error) if clock::now_ns() >= deadline => return Err(error),
-                Err(Error::Connection(_) | Error::Refused(_) | Error::Sys { .. } | Error::Quota(_)) => {
-                    clock::sleep_ns(PAUSE_NS);
+        loop {
+            let error = match self.dial(&live.client, self.options.timeout.min(patience)) {
+                Ok((_, hello)) if hello.instance != self.instance => {
+                    guard(&live.state).ended = Some(Error::Stale);
+                    return Err(Error::Stale);
                 }
-                Err(other) => return Err(other),
+                Ok((connection, _)) => match self.ask_again(live, connection) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error, // lost again: once more
+                },
+                Err(error) => error,
+            };
+            match error {
+                // Nobody there at all: on this machine that is final.
+                Error::Connection(net::NOBODY) if matches!(self.address, Address::Unix { .. }) => return Err(error),
+                Error::Connection(_) | Error::Refused(_) | Error::Sys { .. } | Error::Quota(_) => {}
+                other => return Err(other),
             }
-        };
-        if hello.instance != self.instance {
+            if clock::now_ns() >= deadline {
+                return Err(error);
+            }
+            clock::sleep_ns(PAUSE_NS);
+        }
+    }
+
+    /// Asks again, over a new connection, for all that is not answered, in order; then the connection is the one.
+    fn ask_again(&self, live: &Live, connection: Connection) -> Result<()> {
+        let mut attach = Writer::default();
+        let mut next = 0;
+        loop {
             let mut state = guard(&live.state);
-            state.ended = Some(Error::Stale);
-            return Err(Error::Stale);
-        }
-        let connection = Arc::new(connection);
-        let mut state = guard(&live.state);
-        let mut again = Writer::default();
-        if !state.proxies.is_empty() {
-            // Not waited for: what is gone says so when it is used.
-            let begun = protocol::begin_request(&mut again, 0, 0, op::ATTACH, Timeout::Ns(0));
-            again.u32(state.proxies.len() as u32);
-            for (&id, &count) in &state.proxies {
-                again.u64(id);
-                again.u32(count);
+            if attach.is_empty() && !state.proxies.is_empty() {
+                // Not waited for: what is gone says so when it is used.
+                let begun = protocol::begin_request(&mut attach, 0, 0, op::ATTACH, Timeout::Ns(0));
+                attach.u32(state.proxies.len() as u32);
+                for (&id, &count) in &state.proxies {
+                    attach.u64(id);
+                    attach.u32(count);
+                }
+                attach.end(begun);
             }
-            again.end(begun);
+            let first = next == 0;
+            let pending: Vec<_> = state.pending.range(next..).map(|(_, pending)| pending.clone()).collect();
+            if !first && pending.is_empty() {
+                state.connection = Some(Arc::new(connection));
+                state.epoch += 1;
+                // Somebody has to read.
+                if let Some(pending) = state.pending.values().next() {
+                    pending.set(Outcome::Lead);
+                }
+                return Ok(());
+            }
+            // Not while others wait for the state: the manager may take its time.
+            drop(state);
+            if first && !attach.is_empty() {
+                connection.send(&[&attach.0], self.options.timeout)?;
+            }
+            // One frame each: together they may be longer than a frame may be.
+            for message in pending.iter().map(|pending| pending.unanswered()).filter(|message| !message.is_empty()) {
+                connection.send(&[&message], self.options.timeout)?;
+            }
+            next = pending.last().map_or(FIRST, |last| last.first + 1);
         }
-        let mut messages: Vec<&[u8]> = vec![&again.0];
-        messages.extend(state.pending.values().map(|p| p.message.as_slice()));
-        // One frame each: together they may be longer than a frame may be.
-        for message in messages.into_iter().filter(|m| !m.is_empty()) {
-            connection.send(&[message], self.options.timeout)?;
-        }
-        state.connection = Some(connection);
-        state.epoch += 1;
-        // Somebody has to read.
-        if let Some(pending) = state.pending.values().next() {
-            pending.set(Answer::Lead);
-        }
-        Ok(())
     }
 
     /// The connection is lost: what belongs to its session fails, and the rest is sent again if that can be.
@@ -460,7 +566,7 @@ impl Link {
         let again = !self.options.reconnect.is_zero() && !matches!(why, Error::Protocol(_));
         let fails = |p: &Pending| p.bound || !again;
         for pending in state.pending.values().filter(|p| fails(p)) {
-            pending.set(Answer::Failed(why.clone()));
+            pending.set(Outcome::Failed(why.clone()));
         }
         state.pending.retain(|_, p| !fails(p));
         if state.pending.is_empty() {
@@ -470,7 +576,7 @@ impl Link {
         if let Err(error) = self.connection(live) {
             let mut state = guard(&live.state);
             for pending in std::mem::take(&mut state.pending).into_values() {
-                pending.set(Answer::Failed(error.clone()));
+                pending.set(Outcome::Failed(error.clone()));
             }
         }
     }
@@ -485,13 +591,14 @@ impl Link {
         put: impl FnOnce(&mut Writer),
     ) -> Result<Answered> {
         let gives_up = object == 0 && op == op::CALL;
-        let mut answers = self.requests(class.bound, limits, gives_up, |id, w| {
+        let answers = self.requests(class.bound, limits, gives_up, |id, w| {
             let begun = protocol::begin_request(w, id, object, op, limits.timeout);
             put(w);
             w.end(begun);
             1
         })?;
-        answers.pop().ok_or(LOST)?
+        let (status, _) = answers.get(0)?;
+        Ok(Answered { status, body: answers.bodies, descriptors: answers.descriptors })
     }
 
     /// Several requests in one message: `put` writes them, with numbers from the one it is given on, and says how many.
@@ -501,8 +608,8 @@ impl Link {
         bound: bool,
         limits: Limits,
         gives_up: bool,
-        put: impl FnOnce(u64, &mut Writer) -> u64,
-    ) -> Result<Vec<Result<Answered>>> {
+        put: impl FnOnce(u64, &mut Writer) -> usize,
+    ) -> Result<Answers> {
         let live = self.live()?;
         let connection = self.connection(live)?;
         let mut w = Writer(Vec::with_capacity(256));
@@ -512,20 +619,10 @@ impl Link {
         if w.len() + 8 > self.most {
             return Err(Error::TooBig { len: w.len(), max: self.most() });
         }
-        state.next_id += count;
-        let mut all = Vec::with_capacity(count as usize);
-        let mut rest = w.0.as_slice();
-        for id in first..first + count {
-            // Each has its own bytes, in case it is sent again.
-            let len = Reader::new(rest).u32().map_or(0, |len| len as usize + 4);
-            let (message, after) = rest.split_at_checked(len).ok_or(Error::invalid("a batch is not whole"))?;
-            rest = after;
-            let message = if bound || self.options.reconnect.is_zero() { Vec::new() } else { message.to_vec() };
-            let (mutex, changed) = (Mutex::new(Answer::Awaited), Condvar::new());
-            let pending = Arc::new(Pending { bound, message, state: mutex, changed });
-            state.pending.insert(id, pending.clone());
-            all.push((id, pending));
-        }
+        state.next_id += count as u64;
+        let again = !bound && !self.options.reconnect.is_zero();
+        let pending = Arc::new(Pending::new(bound, first, count, if again { w.0.clone() } else { Vec::new() }));
+        state.pending.insert(first, pending.clone());
         // It may have been lost since, and all that waited been sent again: then this goes with the next one.
         let connection = match &state.connection {
             Some(current) => current.clone(),
@@ -535,18 +632,12 @@ impl Link {
         if let Err(error) = connection.send(&[&w.0], self.options.timeout) {
             self.lost(live, &connection, &error);
         }
-        Ok(all.into_iter().map(|(id, pending)| self.await_answer(live, id, &pending, limits, gives_up)).collect())
+        self.await_answers(live, &pending, limits, gives_up)
     }
 
-    /// Waits for an answer, and reads if nobody else does.
-    fn await_answer(
-        &self,
-        live: &Live,
-        id: u64,
-        pending: &Pending,
-        limits: Limits,
-        gives_up: bool,
-    ) -> Result<Answered> {
+    /// Waits for answers, and reads if nobody else does.
+    fn await_answers(&self, live: &Live, pending: &Pending, limits: Limits, gives_up: bool) -> Result<Answers> {
+        let id = pending.first;
         let more = if gives_up { 0 } else { self.options.timeout.as_nanos() as u64 };
         let patience = match limits.timeout {
             Timeout::Forever => u64::MAX,
@@ -555,16 +646,13 @@ impl Link {
         let mut deadline = clock::now_ns().saturating_add(patience);
         let mut canceled = false;
         loop {
-            match std::mem::replace(&mut *guard(&pending.state), Answer::Awaited) {
-                Answer::Here { status, body, descriptors } => {
-                    let answered = Answered { status, body, descriptors };
-                    return match status {
-                        0.. => Ok(answered),
-                        _ => Err(wire::take_error(status, &mut answered.reader())?),
-                    };
+            {
+                let mut state = guard(&pending.state);
+                match std::mem::replace(&mut state.outcome, Outcome::Awaited) {
+                    Outcome::Here => return Ok(std::mem::take(&mut state.answers)),
+                    Outcome::Failed(error) => return Err(error),
+                    Outcome::Awaited | Outcome::Lead => {}
                 }
-                Answer::Failed(error) => return Err(error),
-                Answer::Awaited | Answer::Lead => {}
             }
             if gives_up {
                 let over = clock::now_ns() >= deadline;
@@ -578,7 +666,9 @@ impl Link {
             if !canceled && limits.cancel.is_some_and(Cancel::is_set) {
                 // The manager decides: it was done, or it will not be.
                 canceled = true;
-                deadline = clock::now_ns().saturating_add(self.options.timeout.as_nanos() as u64);
+                if limits.timeout != Timeout::Forever {
+                    deadline = clock::now_ns().saturating_add(self.options.timeout.as_nanos() as u64);
+                }
                 self.tell(live, op::CANCEL, |w| w.u64(id));
             }
             let connection = match self.connection(live) {
@@ -586,7 +676,7 @@ impl Link {
                 Err(error) => {
                     // Whoever found out may have told us why: that comes first.
                     guard(&live.state).pending.remove(&id);
-                    pending.set(Answer::Failed(error));
+                    pending.set(Outcome::Failed(error));
                     continue;
                 }
             };
@@ -598,10 +688,12 @@ impl Link {
             let brief = gives_up || limits.cancel.is_some() && !canceled;
             // Whoever has the input reads; a lock that is only tried.
             let Ok(mut input) = connection.reader.try_lock() else {
-                let state = guard(&pending.state);
-                if matches!(*state, Answer::Awaited) {
+                let mut state = guard(&pending.state);
+                if matches!(state.outcome, Outcome::Awaited) {
                     let slice = if brief { SHORT_SLICE } else { SLICE };
-                    drop(pending.changed.wait_timeout(state, slice));
+                    state.sleeps = true;
+                    let (mut state, _) = pending.changed.wait_timeout(state, slice).unwrap_or_else(|e| e.into_inner());
+                    state.sleeps = false;
                 }
                 continue;
             };
@@ -611,7 +703,7 @@ impl Link {
                 Err(error) => self.lost(live, &connection, &error),
                 Ok(()) => {
                     // Somebody else, if this one is through.
-                    if matches!(*guard(&pending.state), Answer::Here { .. }) {
+                    if matches!(guard(&pending.state).outcome, Outcome::Here) {
                         self.hand_over(live);
                     }
                 }
@@ -622,29 +714,37 @@ impl Link {
     /// Leaves the reading to somebody who waits.
     fn hand_over(&self, live: &Live) {
         if let Some(next) = guard(&live.state).pending.values().next() {
-            next.set(Answer::Lead);
+            next.set(Outcome::Lead);
         }
     }
 
     /// Reads answers for everybody, until `own` is there or a slice is over.
     fn read(&self, live: &Live, c: &Arc<Connection>, input: &mut Input, own: &Pending, brief: bool) -> Result<()> {
+        let mut latest: Option<Arc<Pending>> = None;
         loop {
             // Also what an earlier reader took in without looking.
             while let Some(frame) = input.incoming.frame()? {
                 let mut frame = Reader::new(frame);
                 while let Some((id, status, mut body)) = protocol::next_answer(&mut frame)? {
-                    c.received.fetch_add(1, Ordering::Relaxed);
-                    let Some(pending) = guard(&live.state).pending.remove(&id) else { continue };
+                    if !latest.as_ref().is_some_and(|p| p.has(id)) {
+                        let state = guard(&live.state);
+                        latest = state.pending.range(..=id).next_back().map(|(_, p)| p.clone()).filter(|p| p.has(id));
+                    }
                     let descriptors = match status {
                         DESCRIPTORS => input.descriptors.drain(..input.descriptors.len().min(2)).collect(),
                         _ => Vec::new(),
                     };
-                    let body = body.rest().to_vec();
-                    pending.set(Answer::Here { status, body, descriptors });
+                    if let Some(pending) = &latest {
+                        if pending.put(id, status, body.rest(), descriptors) {
+                            guard(&live.state).pending.remove(&pending.first);
+                        }
+                    }
+                    // After it is where it belongs: what is counted is not answered again.
+                    c.received.fetch_add(1, Ordering::Relaxed);
                 }
             }
             input.incoming.tidy();
-            if !matches!(*guard(&own.state), Answer::Awaited | Answer::Lead) || !c.receive(input, brief)? {
+            if !matches!(guard(&own.state).outcome, Outcome::Awaited | Outcome::Lead) || !c.receive(input, brief)? {
                 return Ok(());
             }
         }

@@ -3,7 +3,7 @@
 mod dial;
 mod link;
 
-pub(super) use link::{Answered, DESCRIPTORS};
+pub(super) use link::DESCRIPTORS;
 pub use link::{ConnectOptions, Link, Listed};
 
 use super::wire::{Reader, Writer};

@@ -40,7 +40,8 @@ impl Serve {
                 if clients.len() >= MOST_REMEMBERED + self.shared.options.max_clients {
                     return Err(Error::Quota("there are too many clients"));
                 }
-                let client = Arc::new(Client { number: conn.wire.token, past: Mutex::new(Past::default()) });
+                let client =
+                    Arc::new(Client { number: conn.wire.token, past: Mutex::new(Past::new(self.shared.kept.clone())) });
                 clients.insert(hello.client, client.clone());
                 client
             }

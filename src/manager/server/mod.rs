@@ -124,6 +124,8 @@ struct Shared {
     clients: Mutex<HashMap<[u8; 16], Arc<Client>>>,
     /// Bytes that clients have not taken yet, of all together.
     backlog: AtomicUsize,
+    /// Bytes of answers that are kept until clients say that they have had them.
+    kept: Arc<AtomicUsize>,
     connected: AtomicUsize,
     unauthenticated: AtomicUsize,
     requests: AtomicU64,
@@ -204,6 +206,7 @@ impl Server {
             jobs: Jobs::new(options.max_waiting),
             clients: Mutex::new(HashMap::new()),
             backlog: AtomicUsize::new(0),
+            kept: Arc::new(AtomicUsize::new(0)),
             connected: AtomicUsize::new(0),
             unauthenticated: AtomicUsize::new(0),
             requests: AtomicU64::new(0),

@@ -169,7 +169,8 @@ impl Serve {
             Err(error) => return (Outcome::Answer(Err(error)), class.bound),
         };
         if !class.long {
-            let mut reply = Reply::default();
+            // Room for most answers at once, instead of growing.
+            let mut reply = Reply { out: Writer(Vec::with_capacity(256)), ..Reply::default() };
             let result = object.serve(request.op, &mut request.args.clone(), Limits::none(), &mut reply);
             let patient = match &result {
                 Err(Error::TimedOut) => class.waits && request.timeout != Timeout::Ns(0),

@@ -3,7 +3,7 @@
 use super::conn::{Wire, HIGH};
 use super::listen::Listeners;
 use super::requests::Answers;
-use super::session::Session;
+use super::session::{is_much, Session};
 use super::{guard, ServerEvent, Shared};
 use crate::manager::channel::{self, Handshake, Incoming, Mode, Opener, Refusal, PREAMBLE};
 use crate::manager::protocol::{self, op};
@@ -28,7 +28,7 @@ const TICK_MS: i32 = 100;
 /// A client that takes nothing of what it asked for, or sends half a frame and no more, is gone after so long.
 const STUCK_NS: u64 = 30_000_000_000;
 /// How long a client that has left is remembered: longer than any tries to come back.
-const REMEMBERED_NS: u64 = 60_000_000_000;
+const LONGEST_AWAY_NS: u64 = 60_000_000_000;
 /// Bytes that are read at a time, and how often in a row from one connection.
 const SCRATCH: usize = 64 << 10;
 const READS: usize = 8;
@@ -267,13 +267,18 @@ impl Serve {
             }
             self.end(token, why);
         }
+        // Those that have left are remembered for a while, and not for long when there is much to remember.
+        let remembered = match is_much(self.shared.kept.load(Ordering::Relaxed)) {
+            true => LONGEST_AWAY_NS / 10,
+            false => LONGEST_AWAY_NS,
+        };
         let mut clients = guard(&self.shared.clients);
         clients.retain(|_, client| {
             if !client.is_free() {
                 return true;
             }
             let past = guard(&client.past);
-            !past.running.is_empty() || (!past.is_empty() && now.saturating_sub(past.left) < REMEMBERED_NS)
+            !past.running.is_empty() || (!past.is_empty() && now.saturating_sub(past.left) < remembered)
         });
         drop(clients);
         if self.paused != 0 && now >= self.paused {

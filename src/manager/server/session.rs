@@ -9,7 +9,7 @@ use crate::shm::Domain;
 use crate::sync::Cancel;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// A client, from its first connection until some time after its last: so that what it asks for again, because the
@@ -33,7 +33,6 @@ impl Client {
 }
 
 /// What it was answered and may not know yet.
-#[derive(Default)]
 pub(super) struct Past {
     /// Answers of this connection in the order in which they were sent: number and length in `bytes` (0: not kept).
     sent: VecDeque<(u64, u32)>,
@@ -44,6 +43,9 @@ pub(super) struct Past {
     known: u64,
     /// What of earlier connections it may not have had.
     earlier: BTreeMap<u64, Vec<u8>>,
+    /// Bytes that are kept: here, and for all clients together.
+    kept: usize,
+    total: Arc<AtomicUsize>,
     /// What is being done and goes on when the connection is lost.
     pub(super) running: HashSet<u64>,
     /// The greatest number that was ever asked for: a greater one was not done before.
@@ -54,20 +56,68 @@ pub(super) struct Past {
     pub(super) left: u64,
 }
 
-/// So many bytes of answers are kept; beyond that they are not, and what is asked for again is done again.
-const MOST_KEPT: usize = 64 << 20;
+/// So many bytes of answers are kept for a client (but one of any length), and so many for all. Beyond that they are
+/// not, and what is asked for again is done again.
+const MOST_KEPT: usize = 4 << 20;
+const MOST_KEPT_IN_ALL: usize = 48 << 20;
 /// What an empty buffer may keep.
 const KEEP: usize = 16 << 10;
 
+/// Whether so many bytes are kept for all clients that those that have left are to be forgotten earlier.
+pub(super) fn is_much(kept: usize) -> bool {
+    kept > MOST_KEPT_IN_ALL / 2
+}
+
+impl Drop for Past {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.kept, Ordering::Relaxed);
+    }
+}
+
 impl Past {
+    /// Of a client that is new; `total` counts the bytes of all.
+    pub(super) fn new(total: Arc<AtomicUsize>) -> Past {
+        Past {
+            sent: VecDeque::new(),
+            bytes: Vec::new(),
+            at: 0,
+            known: 0,
+            earlier: BTreeMap::new(),
+            kept: 0,
+            total,
+            running: HashSet::new(),
+            last: 0,
+            session: Weak::new(),
+            left: 0,
+        }
+    }
+
+    /// Whether so many bytes more are kept; then they are counted.
+    fn keeps(&mut self, more: usize) -> bool {
+        let total = self.total.load(Ordering::Relaxed);
+        let fits = (self.kept == 0 || self.kept + more <= MOST_KEPT) && total + more <= MOST_KEPT_IN_ALL;
+        if fits {
+            self.kept += more;
+            self.total.fetch_add(more, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    fn forgets(&mut self, bytes: usize) {
+        self.kept -= bytes;
+        self.total.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// The client has had so many answers of this connection.
     pub(super) fn has_had(&mut self, count: u64) -> Result<()> {
         if count < self.known || count - self.known > self.sent.len() as u64 {
             return Err(Error::Protocol("it has had more answers than there were"));
         }
+        let before = self.at;
         for _ in self.known..count {
             self.at += self.sent.pop_front().map_or(0, |(_, len)| len as usize);
         }
+        self.forgets(self.at - before);
         self.known = count;
         if self.sent.is_empty() {
             self.at = 0;
@@ -87,7 +137,10 @@ impl Past {
         if id > self.last {
             // What is asked again comes before what is new.
             self.last = id;
-            self.earlier.clear();
+            if !self.earlier.is_empty() {
+                let bytes = std::mem::take(&mut self.earlier).values().map(Vec::len).sum();
+                self.forgets(bytes);
+            }
             return None;
         }
         if self.running.contains(&id) {
@@ -109,15 +162,16 @@ impl Past {
 
     /// An answer is about to be sent; `keep`: it is kept until the client has it.
     pub(super) fn sends(&mut self, id: u64, answer: &[u8], keep: bool) {
-        let keep = keep && self.bytes.len() - self.at + answer.len() <= MOST_KEPT;
-        let len = if keep { answer.len() } else { 0 };
+        let len = if keep && self.keeps(answer.len()) { answer.len() } else { 0 };
         self.bytes.extend_from_slice(&answer[..len]);
         self.sent.push_back((id, len as u32));
     }
 
     /// The same, where there is no connection to send it over.
     pub(super) fn keep(&mut self, id: u64, answer: Vec<u8>) {
-        self.earlier.insert(id, answer);
+        if self.keeps(answer.len()) {
+            self.earlier.insert(id, answer);
+        }
     }
 
     /// The client's latest session.
@@ -133,7 +187,9 @@ impl Past {
         for (id, len) in sent {
             let end = at + len as usize;
             if len > 0 {
-                self.earlier.insert(id, bytes[at..end].to_vec());
+                if let Some(again) = self.earlier.insert(id, bytes[at..end].to_vec()) {
+                    self.forgets(again.len()); // answered again from what was kept, and not had then either
+                }
             }
             at = end;
         }
