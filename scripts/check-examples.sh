@@ -50,6 +50,16 @@ expected() {
         printf '100 results, their sum is 5050\nProgress: 5 of 5\nThe button was pressed\n'
         printf '1 killed, its lock has come to us\n'
         ;;
+    manager_dict_list) printf "{1: '1', '2': 2, 0.25: None}\n[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]\n" ;;
+    manager_list) printf "Shared list after worker modification: ['Data from worker']\n" ;;
+    manager_procedure)
+        printf '2 of 3 workers have finished; text is refused: yes\n'
+        printf '{"count":300,"least":0,"most":299,"mean":149.5}\n'
+        ;;
+    manager_two_machines | two_machines)
+        printf 'server: ready\nclient: 10 jobs done, by requests\n'
+        printf 'server: the squares are 0 1 4 9 16 25 36 49 64 81\n'
+        ;;
     named_writer) printf 'wrote 42\n' ;;
     named_reader) printf 'read 42\n' ;;
     *) return 1 ;;
@@ -67,6 +77,8 @@ check() {
     fi
     seen=$(timeout -k 5 60 "$@" 2>&1)
     status=$?
+    # Its first line says where.
+    [ "$name" != two_machines ] || { where=${seen%%$'\n'*} && seen=${seen#*$'\n'}; }
     [ "$name" != race_counter ] || seen=$(sed -E 's/^(Unsafe final value: )([1-9][0-9]?|100)$/\1N/' <<<"$seen")
     if [ $status -eq 0 ] && [ "$seen" = "$want" ]; then
         passed=$((passed + 1))
@@ -99,6 +111,13 @@ for writer in "$bin"/*/named_writer; do
         check "$(basename "$(dirname "$reader")")" named_reader "$reader"
     done
 done
+# A server and a client, in every pairing of languages, on two machines if that can be had.
+for server in "$bin"/*/manager_two_machines; do
+    for client in "$bin"/*/manager_two_machines; do
+        check "$(basename "$(dirname "$server")")" two_machines scripts/two-machines.sh "$server" "$client"
+    done
+done
+echo "NOTE: manager_two_machines has run $where"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -13,6 +13,8 @@
  *     std::lock_guard guard(counter.mutex()); // every lock is TimedLockable
  *     mproc::condition ready;                 // std::unique_lock lock(ready.mutex()); ready.wait(lock, ...);
  *     mproc::wait({mproc::on_readable(jobs), mproc::on_set(stop)});   // until one of many things is ready
+ *     auto office = mproc::manager::connect("tcp:10.0.0.1:7000", mproc::key::load("office.key"));
+ *     auto rates = mproc::dict::open(office.domain(), "rates");       // all of these, on another machine
  *
  * Conventions
  * -----------
@@ -35,6 +37,9 @@
  * Datums     dict, list and name_space hold dynamic values: mproc::datum. Functions take whatever one can be made from,
  *            and in braces a list. container[key] is no value: it reads and writes when it is used, so give what you
  *            read a type.
+ * Managers   Every class works in the domain of a mproc::manager, too. Where it is near, objects are memory as always;
+ *            where it is far (is_remote()), each operation is a request, what is about memory itself throws
+ *            errc::not_supported, and a lost connection errc::connection. unlock() does not throw that: see lost().
  * Timeouts   Any std::chrono duration or time point, converted to nanoseconds: rounded up, negative
  *            means 0, too long means 292 years. Functions without a timeout wait for ever.
  * Cancel     Every function that can sleep takes a cancel_token as an optional last argument.
@@ -46,8 +51,8 @@
  *            and messages. Every other process opens an object by its name, or from a mproc::handle: given to
  *            a program by mproc::process, or sent through a unix socket.
  * Cost       No operation makes more than one call into the library; the operations of std::atomic on
- *            scalar values and direct access to array elements make none. The exceptions: creating and
- *            opening also fetch pointer and shape, taking a message that is longer than those before, or a
+ *            scalar values and direct access to array elements make none, where memory is near. The exceptions:
+ *            creating and opening also fetch pointer and shape, taking a message that is longer than those before, or a
  *            datum of more than 1 KiB, may need a second call, starting a program makes a handle on each object it
  *            is given, and lists, maps and iterators take a call for each of their elements.
  *
@@ -125,7 +130,7 @@ enum class errc : int {
   not_supported = MPROC_ENOTSUP,     ///< this type or mode of object does not have that operation
   system_call = MPROC_ESYS,          ///< a system call failed: see error::sys_errno()
   panic = MPROC_EPANIC,              ///< a bug in the library was caught at its boundary
-  stale = MPROC_ESTALE,              ///< the domain was removed meanwhile
+  stale = MPROC_ESTALE,              ///< the domain was removed meanwhile; another instance of the manager answers
   broken_pipe = MPROC_EPIPE,         ///< the other end (of a pipe or socket) is gone: nobody will read it
   end_of_file = MPROC_EOF,           ///< the other end is gone, and nothing is left
   interrupted = MPROC_EINTR,         ///< a signal handler ran (only with the option return_on_signal)
@@ -133,6 +138,11 @@ enum class errc : int {
   overflow = MPROC_EOVERFLOW,        ///< a number would exceed its bound: permits, levels of a lock, a sum
   full = MPROC_EFULL,                ///< a table in shared memory, or an arena, is full
   changed = MPROC_ECHANGED,          ///< the container changed while it was iterated
+  connection = MPROC_ECONNECTION,    ///< nobody answers at that address, or the connection is lost
+  refused = MPROC_EAUTH,             ///< another key, no key, another user, or not a manager
+  protocol = MPROC_EPROTOCOL,        ///< the other side speaks another version of the protocol, or does not make sense
+  quota = MPROC_EQUOTA,              ///< a limit of the manager's is reached
+  fenced = MPROC_EFENCED,            ///< the token is older than one that was used on the object
 };
 
 namespace detail {
@@ -166,6 +176,9 @@ class status_category final : public std::error_category {
       case errc::interrupted: return std::errc::interrupted;
       case errc::overflow: return std::errc::value_too_large;
       case errc::full: return std::errc::resource_unavailable_try_again;
+      case errc::connection: return std::errc::not_connected;
+      case errc::refused: return std::errc::permission_denied;
+      case errc::protocol: return std::errc::protocol_error;
       default: return {status, *this};
     }
   }
@@ -264,6 +277,8 @@ using semaphore_info = mproc_semaphore_info_t;
 using condition_info = mproc_condition_info_t;
 /// How many parties wait at a barrier, and what became of earlier ones: see mproc_barrier_info_t.
 using barrier_info = mproc_barrier_info_t;
+/// What a manager's server does: see mproc_manager_info_t.
+using manager_info = mproc_manager_info_t;
 
 // ---------------------------------------------------------------------------------------------
 // Helpers: statuses, handles, time
@@ -329,6 +344,22 @@ Pointer live(Pointer pointer) {
 inline const char* c_name(const std::string& name) {
   if (name.find('\0') != std::string::npos) throw error(errc::bad_name, "the name contains a NUL byte");
   return name.c_str();
+}
+
+// A text that the library fills in: fetch(buffer, capacity, &needed), again with more room if it asks for that.
+template <class Fetch>
+std::string fetch_text(const Fetch& fetch, const char* operation) {
+  std::string text(256, '\0');
+  for (;;) {
+    std::size_t needed = 0;
+    const int status = fetch(text.data(), text.size(), &needed);
+    if (status != MPROC_EMSGSIZE) {
+      check(status, operation);
+      text.resize(std::strlen(text.c_str()));
+      return text;
+    }
+    text.resize(needed + 1);
+  }
 }
 
 // A relaxed atomic hint that moves with its owner (moving is never concurrent with use).
@@ -483,47 +514,51 @@ class domain {
 
   /// The directory; empty for an anonymous domain.
   std::string path() const {
-    std::string text(256, '\0');
-    for (;;) {
-      std::size_t needed = 0;
-      const int status = ::mproc_domain_path(handle_.get(), text.data(), text.size(), &needed);
-      if (status != MPROC_EMSGSIZE) {
-        detail::check(status, "domain_path");
-        text.resize(std::strlen(text.c_str()));
-        return text;
-      }
-      text.resize(needed);
-    }
+    return detail::fetch_text(
+        [&](char* to, std::size_t room, std::size_t* needed) { return ::mproc_domain_path(raw_, to, room, needed); },
+        "domain_path");
   }
 
   /// The 128-bit identity recorded in the registry and in every object.
   std::array<std::uint8_t, 16> id() const {
     std::array<std::uint8_t, 16> bytes{};
-    detail::check(::mproc_domain_id(handle_.get(), bytes.data()), "domain_id");
+    detail::check(::mproc_domain_id(raw_, bytes.data()), "domain_id");
     return bytes;
   }
 
   /// This process as the other members see it.
   owner_info self() const {
     owner_info me{};
-    detail::check(::mproc_domain_self(handle_.get(), &me, sizeof me), "domain_self");
+    detail::check(::mproc_domain_self(raw_, &me, sizeof me), "domain_self");
     return me;
   }
 
   /// Removes the name of an object of any kind; its users go on. errc::not_found if there is none.
   void unlink(const std::string& name) const {
-    detail::check(::mproc_domain_unlink(handle_.get(), detail::c_name(name)), "domain_unlink");
+    detail::check(::mproc_domain_unlink(raw_, detail::c_name(name)), "domain_unlink");
   }
 
   /// Removes what killed processes left behind (create and open do it too, now and then).
   std::size_t sweep() const {
     std::size_t removed = 0;
-    detail::check(::mproc_domain_sweep(handle_.get(), &removed), "domain_sweep");
+    detail::check(::mproc_domain_sweep(raw_, &removed), "domain_sweep");
     return removed;
   }
 
+  /// A view of one that somebody else closes, after its last use: see manager::domain().
+  static domain borrowed(const mproc_domain_t* from) { return domain(detail::live(from)); }
+
+  domain(domain&& other) noexcept
+      : handle_(std::move(other.handle_)), raw_(std::exchange(other.raw_, nullptr)) {}
+  domain& operator=(domain&& other) noexcept {
+    handle_ = std::move(other.handle_);
+    raw_ = std::exchange(other.raw_, nullptr);
+    return *this;
+  }
+  ~domain() = default;
+
   /// NULL stands for the default domain.
-  const mproc_domain_t* native_handle() const noexcept { return handle_.get(); }
+  const mproc_domain_t* native_handle() const noexcept { return raw_; }
 
  private:
   domain(const char* path, std::uint32_t flags, const domain_options& options) {
@@ -536,9 +571,12 @@ class domain {
     mproc_domain_t* made = nullptr;
     detail::check(::mproc_domain_open(&o, &made), "domain_open");
     handle_.reset(made);
+    raw_ = made;
   }
+  explicit domain(const mproc_domain_t* from) noexcept : raw_(from) {}
 
-  detail::unique_handle<mproc_domain_t, &::mproc_domain_close> handle_;
+  detail::unique_handle<mproc_domain_t, &::mproc_domain_close> handle_;  // nothing, of one that is borrowed
+  const mproc_domain_t* raw_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -562,6 +600,47 @@ enum class object_kind : std::uint32_t {
   list = MPROC_KIND_LIST,
   name_space = MPROC_KIND_NAMESPACE,
 };
+
+namespace detail {
+
+// What is the same of every object: what a manager has to do with it.
+template <class Self, object_kind Kind>
+class placed {
+ public:
+  /// Whether each operation is a request to a manager's server, not access to memory.
+  bool is_remote() const {
+    int remote = 0;
+    check(::mproc_object_is_remote(static_cast<std::uint32_t>(Kind), self(), &remote), "object_is_remote");
+    return remote != 0;
+  }
+
+  /// Under which name other clients of the manager open it: its own, or "#" and a number if it is anonymous.
+  /// errc::not_found if no manager has it.
+  std::string name() const {
+    return fetch_text(
+        [&](char* to, std::size_t room, std::size_t* needed) {
+          return ::mproc_object_name(static_cast<std::uint32_t>(Kind), self(), to, room, needed);
+        },
+        "object_name");
+  }
+
+ protected:
+  placed() noexcept = default;
+  placed(placed&&) noexcept = default;
+  placed& operator=(placed&&) noexcept = default;
+  ~placed() = default;
+
+ private:
+  const void* self() const { return live(static_cast<const Self&>(*this).native_handle()); }
+};
+
+// An inline path that found no memory: the handle is empty, or a manager has it.
+[[noreturn]] inline void no_memory_here(const void* handle) {
+  live(handle);
+  throw error(errc::not_supported, "a manager has the object, behind a connection: there is no memory to point to");
+}
+
+}  // namespace detail
 
 /// A handle on an object of any kind, ready to travel: to a program that mproc::process starts, or through
 /// a unix socket. Made by export_handle() of the object; the receiver opens the object with open(handle):
@@ -634,18 +713,11 @@ class handle {
   /// a child that inherits the descriptors under the numbers given, or under those that they have here (which
   /// takes a second call to ask). Not for this process itself: two handles would then own the same descriptors.
   std::string token(int registry_fd, int object_fd) const {
-    std::string text(160, '\0');
-    for (;;) {
-      std::size_t needed = 0;
-      const int status =
-          ::mproc_handle_token(handle_.get(), registry_fd, object_fd, text.data(), text.size(), &needed);
-      if (status != MPROC_EMSGSIZE) {
-        detail::check(status, "handle_token");
-        text.resize(std::strlen(text.c_str()));
-        return text;
-      }
-      text.resize(needed);
-    }
+    return detail::fetch_text(
+        [&](char* to, std::size_t room, std::size_t* needed) {
+          return ::mproc_handle_token(handle_.get(), registry_fd, object_fd, to, room, needed);
+        },
+        "handle_token");
   }
   std::string token() const {
     const descriptor_pair fds = descriptors();
@@ -758,11 +830,25 @@ class lockable {
 
   /// Releases the lock; any thread of the process may. (A recursive one: one level of it, and only the thread
   /// that holds it may.) Throws errc::not_owner if this process does not hold it (in the destructor of a guard
-  /// that ends the program, as it should).
+  /// that ends the program, as it should), but not if the connection to a manager is lost: see lost().
   void unlock() {
     // Before the release: afterwards the flag may already be another thread's.
     if (levels_.leave() && recovered_.get()) recovered_.set(false);
-    check(Calls::unlock(live(raw_)), Calls::unlock_name);
+    released(Calls::unlock(live(raw_)), Calls::unlock_name);
+  }
+
+  /// Whether the latest unlock() through this handle found the connection to the manager lost. Then the lock has been
+  /// released for this process, as if it had died, at some time while it was inside. Never so where memory is near.
+  bool lost() const noexcept { return lost_.get(); }
+
+  /// The fencing token of the present holder, which is to be this process (errc::not_owner): a number greater than
+  /// those of all holders before. With it, set_if_token() and the like refuse the late writes of a holder that has lost
+  /// the lock and does not know. (A shared_mutex: of the writer. Not for the mutex() of a value, array or condition.)
+  template <class C = Calls, class = decltype(&C::token)>
+  std::uint64_t token() const {
+    std::uint64_t out = 0;
+    check(C::token(live(raw_), &out), C::token_name);
+    return out;
   }
 
   /// Whether the latest acquisition through this handle took over from a holder that died inside: what
@@ -791,6 +877,12 @@ class lockable {
   void set_recovered(bool recovered) noexcept {
     if (recovered_.get() != recovered) recovered_.set(recovered);
   }
+  // Who has lost the connection has lost the lock with it; to throw would end the program in the destructor of a guard.
+  void released(int status, const char* operation) {
+    const bool lost = status == MPROC_ECONNECTION || status == MPROC_ESTALE;
+    if (lost_.get() != lost) lost_.set(lost);
+    if (!lost) check(status, operation);
+  }
 
  public:
   // For the objects that own the handle; user code has no reason to make one.
@@ -800,11 +892,13 @@ class lockable {
       : raw_(std::exchange(other.raw_, nullptr)),
         levels_(std::move(other.levels_)),
         recovered_(std::move(other.recovered_)),
+        lost_(std::move(other.lost_)),
         on_recovered_(std::move(other.on_recovered_)) {}
   lockable& operator=(lockable&& other) noexcept {
     raw_ = std::exchange(other.raw_, nullptr);
     levels_ = std::move(other.levels_);
     recovered_ = std::move(other.recovered_);
+    lost_ = std::move(other.lost_);
     on_recovered_ = std::move(other.on_recovered_);
     return *this;
   }
@@ -864,6 +958,7 @@ class lockable {
   const handle_type* raw_ = nullptr;
   levels levels_;
   movable_atomic<bool> recovered_{false};
+  movable_atomic<bool> lost_{false};
   std::function<void()> on_recovered_;
 };
 
@@ -873,9 +968,11 @@ struct lock_calls {
   static constexpr const char* lock_name = "lock_lock";
   static constexpr const char* unlock_name = "lock_unlock";
   static constexpr const char* owner_name = "lock_owner";
+  static constexpr const char* token_name = "lock_token";
   static int lock(const handle* h, std::int64_t ns, const mproc_cancel_t* c) { return ::mproc_lock_lock(h, ns, c); }
   static int unlock(const handle* h) { return ::mproc_lock_unlock(h); }
   static int owner(const handle* h, owner_info* who) { return ::mproc_lock_owner(h, who, sizeof *who); }
+  static int token(const handle* h, std::uint64_t* out) { return ::mproc_lock_token(h, out); }
 };
 
 struct value_calls {
@@ -924,7 +1021,7 @@ struct mutex_options {
 ///
 ///     std::unique_lock guard(mutex);
 ///     if (mutex.recovered()) repair();   // the previous holder was killed in here
-class mutex : public detail::lockable<detail::lock_calls> {
+class mutex : public detail::lockable<detail::lock_calls>, public detail::placed<mutex, object_kind::lock> {
  public:
   /// Anonymous: for this process and the ones it forks.
   explicit mutex(const mutex_options& options = {}) : mutex(domain(), options) {}
@@ -1023,7 +1120,7 @@ namespace detail {
 // An object with its handle: making, opening, passing on. `Calls` names its C functions, `Extra` is what a new
 // one needs besides options: the first parameters of Self's constructors.
 template <class Self, class Calls, class... Extra>
-class object {
+class object : public placed<Self, Calls::kind> {
   using options_type = typename Calls::options;
   using handle_type = typename Calls::handle;
 
@@ -1122,6 +1219,7 @@ Native with_flags(Native o, const sync_options& options, bool exist_ok) noexcept
 namespace detail {
 
 struct rlock_calls {
+  static constexpr object_kind kind = object_kind::rlock;
   using handle = mproc_rlock_t;
   using options = sync_options;
   using levels = thread_levels;
@@ -1137,6 +1235,7 @@ struct rlock_calls {
   static constexpr const char* lock_name = "rlock_lock";
   static constexpr const char* unlock_name = "rlock_unlock";
   static constexpr const char* owner_name = "rlock_info";
+  static constexpr const char* token_name = "rlock_token";
 
   static mproc_rlock_options_t to_create(const options& options, bool exist_ok) noexcept {
     return with_flags(mproc_rlock_options_t MPROC_RLOCK_OPTIONS_INIT, options, exist_ok);
@@ -1150,9 +1249,11 @@ struct rlock_calls {
     *who = now.owner;
     return status;
   }
+  static int token(const handle* h, std::uint64_t* out) { return ::mproc_rlock_token(h, out); }
 };
 
 struct rwlock_calls {
+  static constexpr object_kind kind = object_kind::rwlock;
   using handle = mproc_rwlock_t;
   using options = sync_options;
   using levels = one_level;
@@ -1167,6 +1268,7 @@ struct rwlock_calls {
   static constexpr const char* export_name = "rwlock_export";
   static constexpr const char* lock_name = "rwlock_write_lock";
   static constexpr const char* unlock_name = "rwlock_write_unlock";
+  static constexpr const char* token_name = "rwlock_token";
 
   static mproc_rwlock_options_t to_create(const options& options, bool exist_ok) noexcept {
     return with_flags(mproc_rwlock_options_t MPROC_RWLOCK_OPTIONS_INIT, options, exist_ok);
@@ -1176,6 +1278,7 @@ struct rwlock_calls {
     return ::mproc_rwlock_write_lock(h, ns, c);
   }
   static int unlock(const handle* h) { return ::mproc_rwlock_write_unlock(h); }
+  static int token(const handle* h, std::uint64_t* out) { return ::mproc_rwlock_token(h, out); }
 };
 
 }  // namespace detail
@@ -1231,8 +1334,11 @@ class shared_mutex : public detail::object<shared_mutex, detail::rwlock_calls>,
     return detail::until(when, [&](std::int64_t ns) { return acquire_shared(ns, cancel); });
   }
 
-  /// Gives up one read lock of this process; errc::not_owner if it holds none.
-  void unlock_shared() { detail::check(::mproc_rwlock_read_unlock(handle_.get()), "rwlock_read_unlock"); }
+  /// Gives up one read lock of this process; errc::not_owner if it holds none. As unlock(), it does not throw if the
+  /// connection to a manager is lost.
+  void unlock_shared() {
+    released(::mproc_rwlock_read_unlock(detail::live(handle_.get())), "rwlock_read_unlock");
+  }
 
   /// Who reads and writes right now, a snapshot for people and logs.
   shared_mutex_info info() const {
@@ -1274,6 +1380,7 @@ struct semaphore_options {
 namespace detail {
 
 struct semaphore_calls {
+  static constexpr object_kind kind = object_kind::semaphore;
   using handle = mproc_semaphore_t;
   using options = semaphore_options;
   using holder = unique_handle<handle, &::mproc_semaphore_close>;
@@ -1413,6 +1520,7 @@ struct condition_options {
 namespace detail {
 
 struct condition_calls {
+  static constexpr object_kind kind = object_kind::condition;
   using handle = mproc_condition_t;
   using options = condition_options;
   using levels = thread_levels;
@@ -1583,6 +1691,7 @@ class condition : public detail::object<condition, detail::condition_calls> {
 namespace detail {
 
 struct event_calls {
+  static constexpr object_kind kind = object_kind::event;
   using handle = mproc_event_t;
   using options = sync_options;
   using holder = unique_handle<handle, &::mproc_event_close>;
@@ -1612,14 +1721,20 @@ class event : public detail::object<event, detail::event_calls> {
       : event(make(in, nullptr, options, false), options) {}
 
   /// Sets the event and wakes everybody who waits for it, also if it is cleared again at once. This, clear() and
-  /// is_set() are allowed in a signal handler; of an empty handle they do nothing, and it is not set.
-  void set() noexcept { static_cast<void>(::mproc_event_set(handle_.get())); }
-  void clear() noexcept { static_cast<void>(::mproc_event_clear(handle_.get())); }
+  /// is_set() throw nothing and are allowed in a signal handler, unless it is_remote(); of an empty handle they do
+  /// nothing, and it is not set.
+  void set() {
+    if (handle_) detail::check(::mproc_event_set(handle_.get()), "event_set");
+  }
+  void clear() {
+    if (handle_) detail::check(::mproc_event_clear(handle_.get()), "event_clear");
+  }
 
   /// Whether it is set. What was written before it was set is visible then.
-  bool is_set() const noexcept {
+  bool is_set() const {
     int answer = 0;
-    return ::mproc_event_is_set(handle_.get(), &answer) == MPROC_OK && answer != 0;
+    if (handle_) detail::check(::mproc_event_is_set(handle_.get(), &answer), "event_is_set");
+    return answer != 0;
   }
 
   /// Waits until the event is set, or was set since the call began; false when it was not in time.
@@ -1649,6 +1764,7 @@ class event : public detail::object<event, detail::event_calls> {
 namespace detail {
 
 struct barrier_calls {
+  static constexpr object_kind kind = object_kind::barrier;
   using handle = mproc_barrier_t;
   using options = sync_options;
   using holder = shared_handle<handle, &::mproc_barrier_close>;
@@ -1945,10 +2061,10 @@ struct value_options {
 };
 
 /// One shared value. Scalars behave like std::atomic<T> (every operation is sequentially consistent and
-/// runs in place, without a call); structs are loaded and stored as a whole. For updates of more than
-/// one step there is a lock that everybody has to take: mutex().
+/// runs in place, without a call, unless it is_remote()); structs are loaded and stored as a whole. For updates of
+/// more than one step there is a lock that everybody has to take: mutex().
 template <class T, storage Storage = storage::snapshot>
-class value {
+class value : public detail::placed<value<T, Storage>, object_kind::value> {
   static_assert(std::is_same_v<T, std::remove_cv_t<T>>, "T must not be const or volatile");
   static_assert(is_shareable<T>, "T must be a scalar of up to 64 bits or a trivially copyable struct up to 1 MiB");
 
@@ -2028,25 +2144,28 @@ class value {
   /// as a plain copy.
   T load() const {
     if constexpr (!is_struct) {
-      word now;
-      __atomic_load(at(), &now, __ATOMIC_SEQ_CST);
-      return from_word(now);
-    } else {
-      detail::receiver<T> out;
-      detail::check(::mproc_value_load(handle_.get(), out.data(), sizeof(T)), "value_load");
-      return out.get();
+      if (const auto p = at()) {
+        word now;
+        __atomic_load(p, &now, __ATOMIC_SEQ_CST);
+        return from_word(now);
+      }
     }
+    detail::receiver<T> out;
+    detail::check(::mproc_value_load(handle_.get(), out.data(), sizeof(T)), "value_load");
+    return out.get();
   }
   operator T() const { return load(); }
 
   /// Writes it: a scalar in one atomic store, a snapshot struct all or nothing, a raw struct as a plain copy.
   void store(const T& desired) {
     if constexpr (!is_struct) {
-      word next = desired;
-      __atomic_store(at(), &next, __ATOMIC_SEQ_CST);
-    } else {
-      detail::check(::mproc_value_store(handle_.get(), &desired, sizeof(T)), "value_store");
+      if (const auto p = at()) {
+        word next = desired;
+        __atomic_store(p, &next, __ATOMIC_SEQ_CST);
+        return;
+      }
     }
+    detail::check(::mproc_value_store(handle_.get(), &desired, sizeof(T)), "value_store");
   }
   T operator=(const T& desired) {
     store(desired);
@@ -2057,14 +2176,15 @@ class value {
   T exchange(const T& desired) {
     static_assert(!is_raw, "a raw struct has no atomic operations: take mutex() and use ptr()");
     if constexpr (!is_struct) {
-      word next = desired, old;
-      __atomic_exchange(at(), &next, &old, __ATOMIC_SEQ_CST);
-      return from_word(old);
-    } else {
-      detail::receiver<T> old;
-      detail::check(::mproc_value_exchange(handle_.get(), &desired, old.data(), sizeof(T)), "value_exchange");
-      return old.get();
+      if (const auto p = at()) {
+        word next = desired, old;
+        __atomic_exchange(p, &next, &old, __ATOMIC_SEQ_CST);
+        return from_word(old);
+      }
     }
+    detail::receiver<T> old;
+    detail::check(::mproc_value_exchange(handle_.get(), &desired, old.data(), sizeof(T)), "value_exchange");
+    return old.get();
   }
 
   /// Writes `desired` if the value equals `expected`, atomically; else stores the value found in
@@ -2072,47 +2192,61 @@ class value {
   bool compare_exchange(T& expected, const T& desired) {
     static_assert(!is_raw, "a raw struct has no atomic operations: take mutex() and use ptr()");
     if constexpr (!is_struct) {
-      word seen = expected, next = desired;
-      if (__atomic_compare_exchange(at(), &seen, &next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return true;
-      expected = from_word(seen);
-      return false;
-    } else {
-      detail::receiver<T> seen;
-      int swapped = 0;
-      detail::check(::mproc_value_compare_exchange(handle_.get(), &expected, &desired, sizeof(T), seen.data(), &swapped),
-                    "value_compare_exchange");
-      if (swapped == 0) expected = seen.get();
-      return swapped != 0;
+      if (const auto p = at()) {
+        word seen = expected, next = desired;
+        if (__atomic_compare_exchange(p, &seen, &next, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return true;
+        expected = from_word(seen);
+        return false;
+      }
     }
+    detail::receiver<T> seen;
+    int swapped = 0;
+    detail::check(::mproc_value_compare_exchange(handle_.get(), &expected, &desired, sizeof(T), seen.data(), &swapped),
+                  "value_compare_exchange");
+    if (swapped == 0) expected = seen.get();
+    return swapped != 0;
   }
 
   /// Atomic arithmetic; each returns the value before. Integers wrap around. For integers and floats;
   /// for char and wchar_t, min and max compare without sign.
   T fetch_add(T operand) {
     static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
-    if constexpr (is_integer) return __atomic_fetch_add(at(), operand, __ATOMIC_SEQ_CST);
-    else return call_f64(MPROC_OP_ADD, operand);
+    if constexpr (is_integer) {
+      if (const auto p = at()) return __atomic_fetch_add(p, operand, __ATOMIC_SEQ_CST);
+    }
+    return call(MPROC_OP_ADD, operand);
   }
   T fetch_sub(T operand) {
     static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
-    if constexpr (is_integer) return __atomic_fetch_sub(at(), operand, __ATOMIC_SEQ_CST);
-    else return call_f64(MPROC_OP_SUB, operand);
+    if constexpr (is_integer) {
+      if (const auto p = at()) return __atomic_fetch_sub(p, operand, __ATOMIC_SEQ_CST);
+    }
+    return call(MPROC_OP_SUB, operand);
   }
-  T fetch_min(T operand) { return call(MPROC_OP_MIN, operand); }
-  T fetch_max(T operand) { return call(MPROC_OP_MAX, operand); }
+  T fetch_min(T operand) {
+    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
+    return call(MPROC_OP_MIN, operand);
+  }
+  T fetch_max(T operand) {
+    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
+    return call(MPROC_OP_MAX, operand);
+  }
 
   /// Atomic bit operations, for integers and bool; each returns the value before.
   T fetch_and(T operand) {
     static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
-    return from_word(__atomic_fetch_and(at(), word(operand), __ATOMIC_SEQ_CST));
+    if (const auto p = at()) return from_word(__atomic_fetch_and(p, word(operand), __ATOMIC_SEQ_CST));
+    return call(MPROC_OP_AND, operand);
   }
   T fetch_or(T operand) {
     static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
-    return from_word(__atomic_fetch_or(at(), word(operand), __ATOMIC_SEQ_CST));
+    if (const auto p = at()) return from_word(__atomic_fetch_or(p, word(operand), __ATOMIC_SEQ_CST));
+    return call(MPROC_OP_OR, operand);
   }
   T fetch_xor(T operand) {
     static_assert(is_integer || is_bool, "bit operations need an integer or a bool");
-    return from_word(__atomic_fetch_xor(at(), word(operand), __ATOMIC_SEQ_CST));
+    if (const auto p = at()) return from_word(__atomic_fetch_xor(p, word(operand), __ATOMIC_SEQ_CST));
+    return call(MPROC_OP_XOR, operand);
   }
 
   /// The same as operators; like those of std::atomic they return the new value, postfix ones the old.
@@ -2157,10 +2291,11 @@ class value {
   void notify_all() { notify(UINT32_MAX); }
 
   /// The value in shared memory, valid as long as this handle: scalars (use atomic operations of exactly
-  /// its width, for example std::atomic_ref) and raw structs (hold mutex()).
+  /// its width, for example std::atomic_ref) and raw structs (hold mutex()). errc::not_supported if it is_remote().
   T* ptr() const {
     static_assert(has_pointer, "a snapshot struct has no pointer; use load() and store(), or raw_value");
-    return detail::live(pointer_);
+    if (pointer_ == nullptr) detail::no_memory_here(handle_.get());
+    return pointer_;
   }
   T* operator->() const { return ptr(); }
 
@@ -2199,7 +2334,8 @@ class value {
   value(mproc_value_t* opened, bool existed) : handle_(opened), existed_(existed), mutex_(opened) {
     if constexpr (has_pointer) {
       void* p = nullptr;
-      detail::check(::mproc_value_ptr(opened, &p), "value_ptr");
+      const int status = ::mproc_value_ptr(opened, &p);
+      if (status != MPROC_ENOTSUP) detail::check(status, "value_ptr");  // a manager has it
       pointer_ = static_cast<T*>(p);
     }
   }
@@ -2234,9 +2370,11 @@ class value {
     return detail::in_time(status, "value_wait");
   }
 
+  // NULL: it has to be asked for.
   word* at() const {
     static_assert(__atomic_always_lock_free(sizeof(word), nullptr), "not lock-free on this machine");
-    return reinterpret_cast<word*>(detail::live(pointer_));
+    if (pointer_ == nullptr) detail::live(handle_.get());
+    return reinterpret_cast<word*>(pointer_);
   }
 
   static T from_word(word w) noexcept {
@@ -2245,21 +2383,16 @@ class value {
   }
 
   T call(std::int32_t op, T operand) {
-    static_assert(is_integer || is_float, "arithmetic needs an integer or a float");
     if constexpr (is_float) {
-      return call_f64(op, operand);
+      double old = 0;
+      detail::check(::mproc_value_fetch_f64(handle_.get(), op, static_cast<double>(operand), &old), "value_fetch_f64");
+      return static_cast<T>(old);
     } else {
       std::int64_t old = 0;
       detail::check(::mproc_value_fetch_i64(handle_.get(), op, static_cast<std::int64_t>(operand), &old),
                     "value_fetch_i64");
       return static_cast<T>(old);
     }
-  }
-
-  T call_f64(std::int32_t op, T operand) {
-    double old = 0;
-    detail::check(::mproc_value_fetch_f64(handle_.get(), op, static_cast<double>(operand), &old), "value_fetch_f64");
-    return static_cast<T>(old);
   }
 
   // Signed overflow is undefined in C++, in shared memory the number wraps: compute what is there now.
@@ -2325,9 +2458,10 @@ struct array_options {
 /// Two ways to the elements: operator[], at(), iterators, data() and span() are the memory itself (as
 /// fast as a local array; concurrent access needs the lock or std::atomic_ref, and a struct that is half
 /// written when its writer is killed stays so); get(), set(), read() and write() go through the library,
-/// are checked, and keep every single element whole whatever is killed.
+/// are checked, and keep every single element whole whatever is killed. Of an array that is_remote() there are only
+/// the latter: the others throw errc::not_supported, but for operator[], which checks nothing.
 template <class T>
-class array {
+class array : public detail::placed<array<T>, object_kind::array> {
   static_assert(std::is_same_v<T, std::remove_cv_t<T>>, "T must not be const or volatile");
   static_assert(is_shareable<T>, "T must be a scalar of up to 64 bits or a trivially copyable struct up to 1 MiB");
 
@@ -2430,11 +2564,13 @@ class array {
   /// The element at one index per dimension; errc::out_of_range if they do not fit.
   template <class... Index>
   T& at(Index... indices) {
-    return data_[index(indices...)];
+    const std::size_t flat = index(indices...);
+    return memory()[flat];
   }
   template <class... Index>
   const T& at(Index... indices) const {
-    return data_[index(indices...)];
+    const std::size_t flat = index(indices...);
+    return memory()[flat];
   }
 
   /// The flat index of one index per dimension, checked like at().
@@ -2459,18 +2595,18 @@ class array {
   }
 
   /// The first element in shared memory; valid as long as this handle.
-  T* data() noexcept { return data_; }
-  const T* data() const noexcept { return data_; }
-  iterator begin() noexcept { return data_; }
-  iterator end() noexcept { return data_ + size_; }
-  const_iterator begin() const noexcept { return data_; }
-  const_iterator end() const noexcept { return data_ + size_; }
-  const_iterator cbegin() const noexcept { return data_; }
-  const_iterator cend() const noexcept { return data_ + size_; }
+  T* data() { return memory(); }
+  const T* data() const { return memory(); }
+  iterator begin() { return memory(); }
+  iterator end() { return memory() + size_; }
+  const_iterator begin() const { return memory(); }
+  const_iterator end() const { return memory() + size_; }
+  const_iterator cbegin() const { return memory(); }
+  const_iterator cend() const { return memory() + size_; }
 #if defined(__cpp_lib_span)
   /// All elements, row-major.
-  std::span<T> span() noexcept { return {data_, size_}; }
-  std::span<const T> span() const noexcept { return {data_, size_}; }
+  std::span<T> span() { return {memory(), size_}; }
+  std::span<const T> span() const { return {memory(), size_}; }
 #endif
 
   // Through the library: checked, every element whole.
@@ -2556,7 +2692,8 @@ class array {
   explicit array(mproc_array_t* opened, bool existed, const mproc::shape* known)
       : handle_(opened), shape_(0), existed_(existed), mutex_(opened) {
     void* p = nullptr;
-    detail::check(::mproc_array_ptr(opened, &p), "array_ptr");
+    const int status = ::mproc_array_ptr(opened, &p);
+    if (status != MPROC_ENOTSUP) detail::check(status, "array_ptr");  // a manager has it
     data_ = static_cast<T*>(p);
     if (known != nullptr) {
       shape_ = *known;
@@ -2599,6 +2736,12 @@ class array {
   static void put_shape(mproc_array_options_t& o, const mproc::shape& dimensions) noexcept {
     o.ndim = dimensions.size();
     for (std::size_t i = 0; i < dimensions.size(); ++i) o.shape[i] = dimensions[i];
+  }
+
+  // Nothing at all, once it is closed.
+  T* memory() const {
+    if (data_ == nullptr && handle_ != nullptr) detail::no_memory_here(handle_.get());
+    return data_;
   }
 
   void check_run(std::size_t start, std::size_t count) const {
@@ -3798,7 +3941,7 @@ enum class join_outcome {
 ///
 /// reserve() and peek() work in place, without a copy: see queue::reservation and queue::message. A reservation
 /// is not a lock: other producers go on, and what they put can be taken before it.
-class queue : public detail::in_place<detail::queue_calls> {
+class queue : public detail::in_place<detail::queue_calls>, public detail::placed<queue, object_kind::queue> {
  public:
   /// Anonymous: for this process and the ones it forks.
   explicit queue(const queue_options& options = {}) : queue(domain(), options) {}
@@ -3852,6 +3995,22 @@ class queue : public detail::in_place<detail::queue_calls> {
   template <class Clock, class Duration>
   bool try_put_until(bytes content, const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
     return detail::until(when, [&](std::int64_t ns) { return put_ns(content, ns, cancel); });
+  }
+
+  /// The same, but errc::fenced, and nothing is put, if somebody has put with a greater token: see mutex::token().
+  void put_if_token(bytes content, std::uint64_t token, cancel_ref cancel = {}) {
+    put_fenced_ns(content, token, MPROC_FOREVER, cancel);
+  }
+  bool try_put_if_token(bytes content, std::uint64_t token) { return put_fenced_ns(content, token, 0, {}); }
+  template <class Rep, class Period>
+  bool try_put_if_token_for(bytes content, std::uint64_t token, const std::chrono::duration<Rep, Period>& wait,
+                            cancel_ref cancel = {}) {
+    return put_fenced_ns(content, token, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  bool try_put_if_token_until(bytes content, std::uint64_t token,
+                              const std::chrono::time_point<Clock, Duration>& when, cancel_ref cancel = {}) {
+    return detail::until(when, [&](std::int64_t ns) { return put_fenced_ns(content, token, ns, cancel); });
   }
 
   /// Puts several messages in order (a range of anything that put() takes), with as few lock operations
@@ -4179,6 +4338,12 @@ class queue : public detail::in_place<detail::queue_calls> {
     return detail::in_time(status, "queue_put");
   }
 
+  bool put_fenced_ns(bytes content, std::uint64_t token, std::int64_t timeout_ns, cancel_ref cancel) {
+    const int status = ::mproc_queue_put_if_token(handle_.get(), content.data(), content.size(), token, timeout_ns,
+                                                  cancel.native_handle());
+    return detail::in_time(status, "queue_put_if_token");
+  }
+
   template <class Range>
   static std::vector<mproc_message_t> list(const Range& messages) {
     using item = decltype(*std::begin(messages));
@@ -4337,7 +4502,7 @@ struct pipe_options {
 ///
 /// reserve() and peek() work in place, without a copy: see pipe_end::reservation and pipe_end::message. Messages
 /// arrive in the order in which they were reserved: an open reservation holds up what was sent after it.
-class pipe_end : public detail::in_place<detail::pipe_calls> {
+class pipe_end : public detail::in_place<detail::pipe_calls>, public detail::placed<pipe_end, object_kind::pipe> {
  public:
   /// Creates a pipe with a name and opens one of its ends, 0 or 1; errc::already_exists if the name is taken.
   static pipe_end create(const std::string& name, int end, const pipe_options& options = {}) {
@@ -4864,6 +5029,7 @@ struct container_calls {
 };
 
 struct dict_calls : container_calls {
+  static constexpr object_kind kind = object_kind::dict;
   using handle = mproc_dict_t;
   using holder = unique_handle<handle, &::mproc_dict_close>;
   using key = datum_ref;
@@ -4884,6 +5050,8 @@ struct dict_calls : container_calls {
   static constexpr auto compare_exchange = &::mproc_dict_compare_exchange;
   static constexpr auto contains = &::mproc_dict_contains;
   static constexpr auto remove = &::mproc_dict_delete;
+  static constexpr auto set_if_token = &::mproc_dict_set_if_token;
+  static constexpr auto remove_if_token = &::mproc_dict_delete_if_token;
   static constexpr auto append_to = &::mproc_dict_append_to;
   static constexpr auto iter = &::mproc_dict_iter;
   static constexpr auto items = &::mproc_dict_items;
@@ -4902,12 +5070,15 @@ struct dict_calls : container_calls {
   static constexpr const char* compare_exchange_name = "dict_compare_exchange";
   static constexpr const char* contains_name = "dict_contains";
   static constexpr const char* remove_name = "dict_delete";
+  static constexpr const char* set_if_token_name = "dict_set_if_token";
+  static constexpr const char* remove_if_token_name = "dict_delete_if_token";
   static constexpr const char* append_to_name = "dict_append_to";
   static constexpr const char* iter_name = "dict_iter";
   static constexpr const char* items_name = "dict_items";
 };
 
 struct list_calls : container_calls {
+  static constexpr object_kind kind = object_kind::list;
   using handle = mproc_list_t;
   using holder = unique_handle<handle, &::mproc_list_close>;
   using key = position;
@@ -4924,6 +5095,7 @@ struct list_calls : container_calls {
   static constexpr auto copy = &::mproc_list_copy;
   static constexpr auto get = &::mproc_list_get;
   static constexpr auto set = &::mproc_list_set;
+  static constexpr auto set_if_token = &::mproc_list_set_if_token;
   static constexpr auto add = &::mproc_list_add;
   static constexpr auto compare_exchange = &::mproc_list_compare_exchange;
   static constexpr const char* create_name = "list_create";
@@ -4937,11 +5109,13 @@ struct list_calls : container_calls {
   static constexpr const char* copy_name = "list_copy";
   static constexpr const char* get_name = "list_get";
   static constexpr const char* set_name = "list_set";
+  static constexpr const char* set_if_token_name = "list_set_if_token";
   static constexpr const char* add_name = "list_add";
   static constexpr const char* compare_exchange_name = "list_compare_exchange";
 };
 
 struct namespace_calls : container_calls {
+  static constexpr object_kind kind = object_kind::name_space;
   using handle = mproc_namespace_t;
   using holder = unique_handle<handle, &::mproc_namespace_close>;
   using key = attribute;
@@ -4962,6 +5136,8 @@ struct namespace_calls : container_calls {
   static constexpr auto compare_exchange = &::mproc_namespace_compare_exchange;
   static constexpr auto contains = &::mproc_namespace_contains;
   static constexpr auto remove = &::mproc_namespace_delete;
+  static constexpr auto set_if_token = &::mproc_namespace_set_if_token;
+  static constexpr auto remove_if_token = &::mproc_namespace_delete_if_token;
   static constexpr auto append_to = &::mproc_namespace_append_to;
   static constexpr auto iter = &::mproc_namespace_items;
   static constexpr auto items = &::mproc_namespace_items;
@@ -4980,6 +5156,8 @@ struct namespace_calls : container_calls {
   static constexpr const char* compare_exchange_name = "namespace_compare_exchange";
   static constexpr const char* contains_name = "namespace_contains";
   static constexpr const char* remove_name = "namespace_delete";
+  static constexpr const char* set_if_token_name = "namespace_set_if_token";
+  static constexpr const char* remove_if_token_name = "namespace_delete_if_token";
   static constexpr const char* append_to_name = "namespace_append_to";
   static constexpr const char* iter_name = "namespace_items";
   static constexpr const char* items_name = "namespace_items";
@@ -5146,6 +5324,12 @@ class container : public object<Self, Calls> {
     check(Calls::set(this->handle_.get(), which.native(), value.native()), Calls::set_name);
   }
 
+  /// The same, but errc::fenced, and nothing is changed, if somebody has used a greater token on this container, or on
+  /// another of its arena: see mutex::token().
+  void set_if_token(const key& which, const datum_ref& value, std::uint64_t token) {
+    check(Calls::set_if_token(this->handle_.get(), which.native(), value.native(), token), Calls::set_if_token_name);
+  }
+
   /// container[key] reads, writes and adds: `int n = d["n"]; d["n"] = 5; d["n"] += 2;`
   element<Self> operator[](stored_key which) {
     return {static_cast<Self&>(*this), std::move(which), typename element<Self>::made_here()};
@@ -5266,6 +5450,13 @@ class keyed : public container<Self, Calls> {
     check(status, Calls::remove_name);
     return true;
   }
+  /// The same with a token, as set_if_token().
+  bool erase_if_token(const key& which, std::uint64_t token) {
+    const int status = Calls::remove_if_token(this->handle_.get(), which.native(), token);
+    if (status == MPROC_ENOENT) return false;
+    check(status, Calls::remove_if_token_name);
+    return true;
+  }
 
   /// Appends to the list that is the value, atomically: to a mproc::list inside, or to a plain list. If there is no
   /// value, it becomes a new mproc::list. errc::type_mismatch if it is something else.
@@ -5327,7 +5518,10 @@ class dict : public detail::keyed<dict, detail::dict_calls> {
       : dict(make(in, nullptr, options, false), options) {}
 
   /// The same, with values.
-  dict(std::initializer_list<entry> entries, const container_options& options = {}) : dict(options) {
+  dict(std::initializer_list<entry> entries, const container_options& options = {})
+      : dict(domain(), entries, options) {}
+  dict(const domain& in, std::initializer_list<entry> entries, const container_options& options = {})
+      : dict(in, options) {
     update(entries);
   }
 
@@ -5461,7 +5655,10 @@ class list : public detail::container<list, detail::list_calls> {
       : list(make(in, nullptr, options, false), options) {}
 
   /// The same, with elements.
-  list(std::initializer_list<datum_ref> elements, const container_options& options = {}) : list(options) {
+  list(std::initializer_list<datum_ref> elements, const container_options& options = {})
+      : list(domain(), elements, options) {}
+  list(const domain& in, std::initializer_list<datum_ref> elements, const container_options& options = {})
+      : list(in, options) {
     for (const datum_ref& item : elements) append(item);
   }
 
@@ -5470,6 +5667,10 @@ class list : public detail::container<list, detail::list_calls> {
     detail::check(::mproc_list_append(handle_.get(), value.native()), "list_append");
   }
   void push_back(const datum_ref& value) { append(value); }
+  /// The same with a token, as set_if_token().
+  void append_if_token(const datum_ref& value, std::uint64_t token) {
+    detail::check(::mproc_list_append_if_token(handle_.get(), value.native(), token), "list_append_if_token");
+  }
 
   /// Adds all elements of a list at the end, or none: a range, a datum that is a list, or elements in braces.
   void extend(const datum_ref& elements) {
@@ -5823,8 +6024,9 @@ inline ready_set wait_ns(elements<wait_item> items, std::int64_t timeout_ns, can
 /// Ready means that the call which belongs to it would have returned at once, with success or with an error. Nothing is
 /// taken, and no wake-up is taken away from others: use the form of that call that does not wait, and wait again if it
 /// finds nothing. A death is noticed within about 100 ms. errc::not_supported if a pipe's end only sends and is to be
-/// readable, or only receives and is to be writable; errc::too_big if a message of that size can never fit. If any
-/// handle was made with the option return_on_signal, a signal handler that ran throws errc::interrupted.
+/// readable, or only receives and is to be writable, and if some are remote, but not all through the same connection;
+/// errc::too_big if a message of that size can never fit. If any handle was made with the option return_on_signal, a
+/// signal handler that ran throws errc::interrupted.
 inline ready_set wait(const detail::elements<wait_item>& items, cancel_ref cancel = {}) {
   return detail::wait_ns(items, MPROC_FOREVER, cancel);
 }
@@ -5961,6 +6163,446 @@ class process {
 };
 
 // ---------------------------------------------------------------------------------------------
+// Managers
+// ---------------------------------------------------------------------------------------------
+
+/// A secret that a manager and its clients share: who has it may connect, and nobody else can read what they say. A
+/// copy is erased from memory with its last use.
+class key {
+ public:
+  /// Takes one that was made through mproc.h.
+  explicit key(const mproc_key_t& made) noexcept : raw_(made) {}
+
+  key(const key&) noexcept = default;
+  key& operator=(const key&) noexcept = default;
+  ~key() {
+    for (volatile std::uint8_t& byte : raw_.bytes) byte = 0;
+  }
+
+  /// A new one, of random bytes.
+  static key generate() {
+    mproc_key_t made{};
+    detail::check(::mproc_key_generate(&made), "key_generate");
+    return taken(made);
+  }
+
+  /// Reads one from a file. errc::access_denied unless that is a regular file of this user's (or root's) that nobody
+  /// else can read; errc::invalid_argument if there is no key in it.
+  static key load(const std::string& path) {
+    mproc_key_t made{};
+    detail::check(::mproc_key_load(detail::c_name(path), &made), "key_load");
+    return taken(made);
+  }
+
+  /// Writes it to a new file that only this user can read; errc::already_exists if there is one of that name.
+  void save(const std::string& path) const {
+    detail::check(::mproc_key_save(&raw_, detail::c_name(path)), "key_save");
+  }
+
+  /// As the C interface takes it. Valid as long as this key.
+  const mproc_key_t& native() const noexcept { return raw_; }
+
+ private:
+  static key taken(mproc_key_t& made) noexcept {
+    key out(made);
+    for (volatile std::uint8_t& byte : made.bytes) byte = 0;
+    return out;
+  }
+
+  mproc_key_t raw_;
+};
+
+/// How functions take an optional key: pass the key itself, or nothing.
+class key_ref {
+ public:
+  key_ref() noexcept = default;
+  key_ref(const key& secret) noexcept : raw_(&secret.native()) {}  // NOLINT: implicit on purpose
+  const mproc_key_t* native() const noexcept { return raw_; }
+
+ private:
+  const mproc_key_t* raw_ = nullptr;
+};
+
+/// How to start a manager. What is 0 has its default.
+struct manager_options {
+  bool any_user = false;                 ///< unix: any user may connect, with the key; else only this one, and root
+  std::uint32_t max_clients = 0;         ///< most clients at a time; 0: 10,000
+  std::uint32_t max_unauthenticated = 0; ///< most connections that are not clients yet; 0: 64, then the oldest goes
+  std::uint32_t max_waiting = 0;         ///< most requests that wait at a time, each a thread; 0: 4096
+  std::uint32_t client_in_flight = 0;    ///< the same of one client; 0: 1024
+  std::uint64_t max_objects = 0;         ///< most objects in all; 0: 100,000
+  std::uint64_t max_bytes = 0;           ///< most memory that they may take, containers their limits; 0: no bound
+  std::uint64_t client_objects = 0;      ///< most objects that one client made and that exist; 0: 10,000
+  std::uint64_t client_bytes = 0;        ///< most memory of these; 0: no bound
+  std::uint64_t max_message = 0;         ///< longest message either way; 0: 16 MiB
+  std::chrono::nanoseconds handshake_timeout{0};  ///< how long a connection may take to become a client's; 0: 5 s
+  std::chrono::nanoseconds keepalive{0};  ///< tcp: a client whose machine is silent for so long is gone; 0: 15 s
+};
+
+/// How to connect to a manager. What is 0 has its default.
+struct connect_options {
+  bool proxy = false;                    ///< unix: requests, as over tcp, instead of the memory itself
+  std::chrono::nanoseconds timeout{0};   ///< for connecting, and for answers beyond a call's own timeout; 0: 10 s
+  std::chrono::nanoseconds reconnect{0}; ///< how long a lost connection is tried anew; 0: 2 s (-1ns: never)
+  std::chrono::nanoseconds keepalive{0}; ///< tcp: a server whose machine is silent for so long is gone; 0: 15 s
+};
+
+/// One of a manager's objects: see manager::list().
+struct served_object {
+  std::string name;       ///< its name
+  object_kind kind;       ///< what it is
+  std::uint64_t clients;  ///< how many clients have it open
+  std::uint64_t bytes;    ///< its memory
+};
+
+/// A server that owns objects, or the connection to one: the counterpart of Python's Manager.
+///
+///     auto office = mproc::manager::start("unix:/run/office,tcp:10.0.0.1:7000", mproc::key::load("office.key"));
+///     mproc::dict rates(office.domain(), {{"EUR", 1}});         // anonymous: others open it by rates.name()
+///     auto log = mproc::list::create(office.domain(), "log");   // until office.domain().unlink("log")
+///
+///     auto office = mproc::manager::connect("tcp:10.0.0.1:7000", mproc::key::load("office.key"));   // there
+///     mproc::list::open(office.domain(), "log").append("hello");
+///
+/// Addresses are "unix:/path" and "tcp:host:port" ("tcp:[::1]:7000"). Who comes through a unix socket gets the memory
+/// itself (or not, with the option proxy, or "unix:/path?memory=never"), who comes by tcp works by requests, encrypted
+/// with the key, without which tcp is refused. Both see the same objects at the same time.
+///
+/// Named objects live until they are unlinked or the server ends, anonymous ones as long as a client has them (the
+/// option persist means nothing). A connection ends with the last object that was made through it. When a client is
+/// gone, what it held goes on as when a process dies. A connection that is lost is made again by itself, to the same
+/// server only, and plain operations are repeated, never executed twice; those that hold something for the client, as
+/// locks, throw errc::connection. errc::stale if another server answers.
+///
+/// Threads: any, but closing. Fork: a child connects by itself, when it needs to; a server stays the parent's.
+class manager {
+ public:
+  /// Starts a server in this process, with threads of its own. Several addresses are separated by ','; without one it
+  /// gets a unix socket in a private place: see address(). Port 0 is any that is free.
+  static manager start(const std::string& addresses = {}, key_ref secret = {}, const manager_options& options = {}) {
+    mproc_manager_options_t o = MPROC_MANAGER_OPTIONS_INIT;
+    if (options.any_user) o.flags |= MPROC_MANAGER_ANY_USER;
+    o.max_clients = options.max_clients;
+    o.max_unauthenticated = options.max_unauthenticated;
+    o.max_waiting = options.max_waiting;
+    o.client_in_flight = options.client_in_flight;
+    o.max_objects = options.max_objects;
+    o.max_bytes = options.max_bytes;
+    o.client_objects = options.client_objects;
+    o.client_bytes = options.client_bytes;
+    o.max_message = options.max_message;
+    o.handshake_timeout_ns = options.handshake_timeout.count();
+    o.keepalive_ns = options.keepalive.count();
+    manager out;
+    mproc_manager_t* made = nullptr;
+    detail::check(::mproc_manager_start(addresses.empty() ? nullptr : detail::c_name(addresses), secret.native(), &o,
+                                        &made),
+                  "manager_start");
+    out.state_->handle.reset(made);
+    return out;
+  }
+
+  /// Connects to a server. errc::connection if there is none, errc::refused if it does not take this user or key,
+  /// errc::protocol if it speaks another version.
+  static manager connect(const std::string& address, key_ref secret = {}, const connect_options& options = {}) {
+    mproc_connect_options_t o = MPROC_CONNECT_OPTIONS_INIT;
+    if (options.proxy) o.flags |= MPROC_CONNECT_PROXY;
+    o.timeout_ns = options.timeout.count();
+    o.reconnect_ns = options.reconnect.count() < 0 ? -1 : options.reconnect.count();
+    o.keepalive_ns = options.keepalive.count();
+    manager out;
+    mproc_manager_t* made = nullptr;
+    detail::check(::mproc_manager_connect(detail::c_name(address), secret.native(), &o, &made), "manager_connect");
+    out.state_->handle.reset(made);
+    return out;
+  }
+
+  /// Where its objects are made and found: the domain to give to their constructors, create(), open() and
+  /// create_or_open(). A view, valid as long as this manager.
+  mproc::domain domain() const {
+    const mproc_domain_t* out = nullptr;
+    detail::check(::mproc_manager_domain(live(), &out), "manager_domain");
+    return mproc::domain::borrowed(out);
+  }
+
+  /// The address number `index` that a started server listens at, with its real port: what clients connect to. Of a
+  /// client, where it has connected to. errc::not_found if there is none of that number.
+  std::string address(std::uint32_t index = 0) const {
+    return detail::fetch_text(
+        [&](char* to, std::size_t room, std::size_t* needed) {
+          return ::mproc_manager_address(live(), index, to, room, needed);
+        },
+        "manager_address");
+  }
+
+  /// The named objects, in the order of their names.
+  std::vector<served_object> list() const {
+    mproc_iter_t* iter = nullptr;
+    detail::check(::mproc_manager_list(live(), &iter), "manager_list");
+    return detail::drained<served_object>(iter, [](const auto& name, const auto& facts) {
+      const datum about(facts);
+      return served_object{detail::text_of(name), static_cast<object_kind>(about["kind"].template as<std::uint32_t>()),
+                           about["clients"].template as<std::uint64_t>(),
+                           about["bytes"].template as<std::uint64_t>()};
+    });
+  }
+
+  /// What the server does right now.
+  manager_info info() const {
+    manager_info what{};
+    detail::check(::mproc_manager_info(live(), &what, sizeof what), "manager_info");
+    return what;
+  }
+
+  /// Asks the server for an answer: for at most that long, or as long as its connect_options say. errc::connection if
+  /// there is none.
+  void ping() const { ping_for(std::chrono::nanoseconds::zero()); }
+  template <class Rep, class Period>
+  void ping_for(const std::chrono::duration<Rep, Period>& wait) const {
+    detail::check(::mproc_manager_ping(live(), detail::to_ns(wait)), "manager_ping");
+  }
+
+  /// Gives the clients of a started server a procedure: the counterpart of Python's register(), for objects of types
+  /// of your own.
+  /// It is called with a datum, in a thread of the server's, several at a time, and returns what a datum can be made
+  /// from, or nothing. What it throws, the caller gets as mproc::error: of the same code if it was one, else as
+  /// errc::invalid_argument (no std::exception: errc::panic), with its text.
+  /// errc::already_exists if there is one of that name.
+  ///
+  ///     office.register_procedure("sum", [](const mproc::datum& numbers) {
+  ///       const auto all = numbers.as<std::vector<double>>();
+  ///       return std::accumulate(all.begin(), all.end(), 0.0);
+  ///     });
+  template <class Procedure, class = std::enable_if_t<std::is_invocable_v<Procedure&, const datum&>>>
+  void register_procedure(const std::string& name, Procedure&& procedure) {
+    using type = std::decay_t<Procedure>;
+    using result = std::invoke_result_t<type&, const datum&>;
+    static_assert(std::is_void_v<result> || std::is_convertible_v<result, datum>, "the result cannot become a datum");
+    // Shared: what can only be moved is welcome, too.
+    auto made = std::make_unique<body>([run = std::make_shared<type>(std::forward<Procedure>(procedure))](
+                                           const datum& given) {
+      if constexpr (std::is_void_v<result>) {
+        (*run)(given);
+        return datum();
+      } else {
+        return datum((*run)(given));
+      }
+    });
+    live();
+    const std::lock_guard guard(state_->registering);
+    state_->procedures.reserve(state_->procedures.size() + 1);  // so that what is registered is kept
+    detail::check(::mproc_manager_register(live(), detail::c_name(name), &manager::run, made.get()),
+                  "manager_register");
+    state_->procedures.push_back(std::move(made));
+  }
+
+  /// Calls a procedure of the server's with one datum; try_call_for() and try_call_until() are empty if the answer
+  /// did not come in time (the procedure may have run nevertheless). errc::not_found if there is none of that name.
+  datum call(const std::string& name, const datum_ref& argument = nullptr, cancel_ref cancel = {}) const {
+    return *call_ns(name, argument, MPROC_FOREVER, cancel);
+  }
+  template <class Rep, class Period>
+  std::optional<datum> try_call_for(const std::string& name, const datum_ref& argument,
+                                    const std::chrono::duration<Rep, Period>& wait, cancel_ref cancel = {}) const {
+    return call_ns(name, argument, detail::to_ns(wait), cancel);
+  }
+  template <class Clock, class Duration>
+  std::optional<datum> try_call_until(const std::string& name, const datum_ref& argument,
+                                      const std::chrono::time_point<Clock, Duration>& when,
+                                      cancel_ref cancel = {}) const {
+    return call_ns(name, argument, detail::ns_until(when), cancel);
+  }
+
+  /// Ends the handle, and if it was started the server: clients get errc::connection, and keep the memory that they
+  /// have. Waits for procedures that are running. Objects made through it stay open, its domain() does not.
+  void close() noexcept { state_.reset(); }
+
+  const mproc_manager_t* native_handle() const noexcept { return state_ ? state_->handle.get() : nullptr; }
+
+ private:
+  using body = std::function<datum(const datum&)>;
+
+  struct state {
+    std::mutex registering;
+    std::vector<std::unique_ptr<body>> procedures;
+    // Last: closed while the procedures are there.
+    detail::unique_handle<mproc_manager_t, &::mproc_manager_close> handle;
+  };
+
+  manager() : state_(std::make_unique<state>()) {}
+
+  const mproc_manager_t* live() const { return detail::live(native_handle()); }
+
+  // No exception may pass through the C interface: its status does, and its text.
+  static int run(mproc_datum_t argument, mproc_builder_t* result, void* payload) noexcept {
+    try {
+      const datum out = (*static_cast<body*>(payload))(datum(argument));
+      return ::mproc_builder_add(result, out.native());
+    } catch (const error& e) {
+      return failed(result, e.code().value(), e.what());
+    } catch (const std::bad_alloc&) {
+      return MPROC_ENOMEM;
+    } catch (const std::exception& e) {
+      return failed(result, MPROC_EINVAL, e.what());
+    } catch (...) {
+      return MPROC_EPANIC;
+    }
+  }
+
+  // Without a text, if that cannot be had: the status is what counts.
+  static int failed(mproc_builder_t* result, int status, const char* why) noexcept {
+    static_cast<void>(::mproc_builder_add(result, detail::native_datum(datum_type::string, why, std::strlen(why))));
+    return status;
+  }
+
+  std::optional<datum> call_ns(const std::string& name, const datum_ref& argument, std::int64_t timeout_ns,
+                               cancel_ref cancel) const {
+    const detail::packer result;
+    const int status = ::mproc_manager_call(live(), detail::c_name(name), argument.native(), result.get(), timeout_ns,
+                                            cancel.native_handle());
+    if (!detail::in_time(status, "manager_call")) return std::nullopt;
+    return datum(result.native());
+  }
+
+  std::unique_ptr<state> state_;
+};
+
+/// Several operations on a manager's objects in one message: where it is far, they cost one journey. (Where it is near,
+/// they are done one after the other.) In order, each atomic by itself, not all together; none of them waits.
+///
+///     mproc::operation_batch batch(office);
+///     const auto apples = batch.get(stock, "apple");
+///     batch.set(stock, "pear", 3);
+///     batch.append(log, "counted");
+///     batch.run();
+///     std::cout << batch.result(apples);
+///
+/// Each function adds an operation, and returns its index. The objects are the manager's, and stay open until run().
+/// For one thread at a time.
+class operation_batch {
+ public:
+  explicit operation_batch(const manager& of) {
+    mproc_batch_t* made = nullptr;
+    detail::check(::mproc_batch_create(of.native_handle(), &made), "batch_create");
+    handle_.reset(made);
+  }
+  operation_batch(operation_batch&& other) noexcept
+      : handle_(std::move(other.handle_)), size_(std::exchange(other.size_, 0)) {}
+  operation_batch& operator=(operation_batch&& other) noexcept {
+    handle_ = std::move(other.handle_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+  ~operation_batch() = default;
+
+  // Their results: the value.
+  std::size_t get(const dict& from, const datum_ref& which) {
+    return added(::mproc_batch_dict_get(handle_.get(), from.native_handle(), which.native()), "batch_dict_get");
+  }
+  std::size_t get(const mproc::list& from, std::int64_t index) {
+    return added(::mproc_batch_list_get(handle_.get(), from.native_handle(), index), "batch_list_get");
+  }
+  std::size_t get(const name_space& from, const detail::attribute& which) {
+    return added(::mproc_batch_namespace_get(handle_.get(), from.native_handle(), which.native()),
+                 "batch_namespace_get");
+  }
+
+  // Their results: nil.
+  std::size_t set(dict& in, const datum_ref& which, const datum_ref& value) {
+    return added(::mproc_batch_dict_set(handle_.get(), in.native_handle(), which.native(), value.native()),
+                 "batch_dict_set");
+  }
+  std::size_t set(mproc::list& in, std::int64_t index, const datum_ref& value) {
+    return added(::mproc_batch_list_set(handle_.get(), in.native_handle(), index, value.native()), "batch_list_set");
+  }
+  std::size_t set(name_space& in, const detail::attribute& which, const datum_ref& value) {
+    return added(::mproc_batch_namespace_set(handle_.get(), in.native_handle(), which.native(), value.native()),
+                 "batch_namespace_set");
+  }
+  std::size_t append(mproc::list& to, const datum_ref& value) {
+    return added(::mproc_batch_list_append(handle_.get(), to.native_handle(), value.native()), "batch_list_append");
+  }
+  std::size_t erase(dict& from, const datum_ref& which) {
+    return added(::mproc_batch_dict_delete(handle_.get(), from.native_handle(), which.native()), "batch_dict_delete");
+  }
+  std::size_t set(event& flag) {
+    return added(::mproc_batch_event_set(handle_.get(), flag.native_handle()), "batch_event_set");
+  }
+
+  /// Its result: the sum.
+  std::size_t add(dict& in, const datum_ref& which, const datum_ref& delta) {
+    return added(::mproc_batch_dict_add(handle_.get(), in.native_handle(), which.native(), delta.native()),
+                 "batch_dict_add");
+  }
+
+  /// Their results: the integer before. As value::fetch_add() and value::fetch_sub().
+  template <class T>
+  std::size_t fetch_add(value<T>& of, const T& operand) {
+    return fetch(of, MPROC_OP_ADD, operand);
+  }
+  template <class T>
+  std::size_t fetch_sub(value<T>& of, const T& operand) {
+    return fetch(of, MPROC_OP_SUB, operand);
+  }
+
+  /// As queue::try_put() and queue::try_get(): errc::timed_out is the result if there was no room or no message, bytes
+  /// if there was one.
+  std::size_t try_put(queue& to, bytes content) {
+    return added(::mproc_batch_queue_put(handle_.get(), to.native_handle(), content.data(), content.size()),
+                 "batch_queue_put");
+  }
+  std::size_t try_get(queue& from) {
+    return added(::mproc_batch_queue_get(handle_.get(), from.native_handle()), "batch_queue_get");
+  }
+
+  /// How many operations there are.
+  std::size_t size() const noexcept { return size_; }
+
+  /// Does them all, in order, also if some fail: see status() and result(). Once, until reset().
+  void run() { detail::check(::mproc_batch_run(handle_.get()), "batch_run"); }
+
+  /// What the operation with that index gave; it throws the error that its own function would have thrown.
+  template <class T = datum>
+  T result(std::size_t index) const {
+    mproc_datum_t out{};
+    detail::check(::mproc_batch_result(handle_.get(), index, &out), "batch_result");
+    return detail::decoded<T>(out);
+  }
+
+  /// Its error, or none.
+  std::error_code status(std::size_t index) const {
+    if (index >= size_) throw error(errc::out_of_range, "the batch has no operation with that index");
+    const int status = ::mproc_batch_result(handle_.get(), index, nullptr);
+    return status < 0 ? std::error_code(status, category()) : std::error_code();
+  }
+
+  /// Makes it empty, to be filled again.
+  void reset() {
+    detail::check(::mproc_batch_reset(handle_.get()), "batch_reset");
+    size_ = 0;
+  }
+
+  mproc_batch_t* native_handle() const noexcept { return handle_.get(); }
+
+ private:
+  std::size_t added(int status, const char* operation) {
+    detail::check(status, operation);
+    return size_++;
+  }
+
+  template <class T>
+  std::size_t fetch(value<T>& of, std::int32_t op, T operand) {
+    static_assert(std::is_integral_v<T> && !std::is_same_v<T, bool>, "arithmetic in a batch needs an integer");
+    return added(::mproc_batch_value_fetch_i64(handle_.get(), of.native_handle(), op,
+                                               static_cast<std::int64_t>(operand)),
+                 "batch_value_fetch_i64");
+  }
+
+  detail::unique_handle<mproc_batch_t, &::mproc_batch_close> handle_;
+  std::size_t size_ = 0;
+};
+
+// ---------------------------------------------------------------------------------------------
 // What the types promise
 // ---------------------------------------------------------------------------------------------
 
@@ -5979,6 +6621,7 @@ static_assert(std::is_nothrow_move_constructible_v<datum> && std::is_nothrow_mov
 static_assert(is_handle<handle> && is_handle<process> && is_handle<pipe_end> && is_handle<pipe>);
 static_assert(is_handle<queue::reservation> && is_handle<queue::message> && is_handle<leased<>>);
 static_assert(is_handle<pipe_end::reservation> && is_handle<pipe_end::message>);
+static_assert(is_handle<manager> && is_handle<operation_batch> && std::is_nothrow_copy_constructible_v<key>);
 static_assert(std::is_trivially_copyable_v<wait_item> && std::is_trivially_copyable_v<ready_set>);
 static_assert(is_handle<value<int>> && is_handle<array<int>> && std::is_nothrow_move_constructible_v<batch>);
 static_assert(std::is_base_of_v<std::system_error, error> && std::is_error_code_enum_v<errc>);

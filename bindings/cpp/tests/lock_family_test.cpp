@@ -37,8 +37,6 @@ static_assert(std::is_same_v<bool, decltype(timed_lockable(std::declval<mproc::s
 static_assert(std::is_same_v<bool, decltype(shared_lockable(std::declval<mproc::shared_mutex&>()))>);
 static_assert(std::is_same_v<mproc::rlock, mproc::recursive_mutex>);
 static_assert(std::is_same_v<mproc::rwlock, mproc::shared_mutex>);
-static_assert(noexcept(std::declval<mproc::event&>().set()) && noexcept(std::declval<mproc::event&>().clear()) &&
-              noexcept(std::declval<const mproc::event&>().is_set()));
 static_assert(mproc::counting_semaphore::max() == MPROC_SEMAPHORE_MAX);
 
 // They can be given to a program that mproc::process starts.

@@ -28,6 +28,13 @@ int second_unit_work(mproc::value<int>& counter, mproc::array<int>& numbers, mpr
     if (mproc::datum(word).is_nil() || meaning.is_nil()) return -1;
   }
   if (++words["one"] != 2) return -1;
+  auto office = mproc::manager::start();
+  office.register_procedure("same", [](const mproc::datum& x) { return x; });
+  mproc::operation_batch batch(office);
+  mproc::list there(office.domain(), {1});
+  batch.append(there, 2);
+  batch.run();
+  if (office.call("same", there.size()) != 2) return -1;
   if (!mproc::wait_for({mproc::on_readable(lines), mproc::on_change(counter, 0)}, std::chrono::seconds(0))) return -1;
   return counter;
 }
