@@ -29,6 +29,8 @@ const EXISTED: i32 = 2;
 /// What became of a request.
 enum Outcome {
     Answer(Result<(i32, Reply)>),
+    /// The answer is among the others.
+    Put,
     /// It will be answered by somebody else.
     Later,
 }
@@ -39,6 +41,8 @@ pub(super) struct Answers {
     bytes: Writer,
     /// Of each: the request's number, where it ends, and whether it is kept until the client has it.
     ends: Vec<(u64, usize, bool)>,
+    /// The object that the latest request was for.
+    object: Option<Arc<Entry>>,
 }
 
 impl Answers {
@@ -87,6 +91,7 @@ impl Serve {
             self.request(session, request, &mut answers);
         };
         answers.send(&self.shared, session);
+        answers.object = None;
         if answers.bytes.0.capacity() > 4 * HIGH {
             answers = Answers::default();
         }
@@ -135,26 +140,34 @@ impl Serve {
             }
             // A bug in one request is not the end of the server: shared memory must be sound at every instant anyway.
             _ => catch_unwind(AssertUnwindSafe(|| match request.object {
-                0 => (self.own(session, &request), protocol::class(request.op).bound),
-                _ => self.object(session, &request),
+                0 => {
+                    answers.object = None; // it may be what ends it
+                    (self.own(session, &request), protocol::class(request.op).bound)
+                }
+                _ => self.object(session, &request, answers),
             }))
             .unwrap_or_else(|_| (Outcome::Answer(Err(bug())), false)),
         };
-        let Outcome::Answer(result) = outcome else { return };
-        if id == 0 {
-            return;
+        match outcome {
+            Outcome::Answer(_) if id == 0 => return,
+            Outcome::Answer(result) => finish_answer(&self.shared, session, &mut answers.bytes, id, result),
+            Outcome::Put => {}
+            Outcome::Later => return,
         }
-        finish_answer(&self.shared, session, &mut answers.bytes, id, result);
         answers.ends(id, !bound);
     }
 
     /// An operation on an object, and whether it is bound to the session.
-    fn object(&mut self, session: &Arc<Session>, request: &Request) -> (Outcome, bool) {
-        let found = guard(&self.shared.objects).get(request.object);
+    fn object(&mut self, session: &Arc<Session>, request: &Request, answers: &mut Answers) -> (Outcome, bool) {
+        let found = match answers.object.take().filter(|entry| entry.id == request.object) {
+            Some(entry) => Ok(entry),
+            None => guard(&self.shared.objects).get(request.object),
+        };
         let entry = match found {
             Ok(entry) => entry,
             Err(error) => return (Outcome::Answer(Err(error)), false),
         };
+        answers.object = Some(entry.clone());
         // What is inside another object (an iterator, an end of a pipe) is one session's alone.
         if entry.inner && !session.refers(entry.id) {
             return (Outcome::Answer(Err(Error::NotFound("the object"))), false);
@@ -169,16 +182,39 @@ impl Serve {
             Err(error) => return (Outcome::Answer(Err(error)), class.bound),
         };
         if !class.long {
-            // Room for most answers at once, instead of growing.
-            let mut reply = Reply { out: Writer(Vec::with_capacity(256)), ..Reply::default() };
-            let result = object.serve(request.op, &mut request.args.clone(), Limits::none(), &mut reply);
-            let patient = match &result {
-                Err(Error::TimedOut) => class.waits && request.timeout != Timeout::Ns(0),
-                Err(Error::Busy) => true,
+            // Among the other answers from the beginning, instead of copied there.
+            let begun = begin_answer(&mut answers.bytes, request.id);
+            let mut reply = Reply { out: std::mem::take(&mut answers.bytes), ..Reply::default() };
+            let served = || object.serve(request.op, &mut request.args.clone(), Limits::none(), &mut reply);
+            let result = catch_unwind(AssertUnwindSafe(served)).unwrap_or_else(|_| Err(bug()));
+            answers.bytes = reply.out;
+            let result = result.and_then(|status| {
+                if answers.bytes.len() - begun > self.shared.options.max_message - ROOM {
+                    let len = answers.bytes.len() - begun;
+                    return Err(Error::TooBig { len, max: self.shared.options.max_message - ROOM });
+                }
+                if let Some(object) = reply.made.take() {
+                    let entry = made(&self.shared, session, object)?;
+                    put_facts(&entry, &mut answers.bytes);
+                }
+                Ok(status)
+            });
+            let error = match result {
+                Ok(status) if request.id != 0 => {
+                    end_answer(&mut answers.bytes, begun, status);
+                    return (Outcome::Put, class.bound);
+                }
+                Ok(_) => Error::Protocol("nobody wants the answer"),
+                Err(error) => error,
+            };
+            answers.bytes.0.truncate(begun - 4);
+            let patient = match &error {
+                Error::TimedOut => class.waits && request.timeout != Timeout::Ns(0),
+                Error::Busy => true,
                 _ => false,
             };
             if !patient {
-                return (Outcome::Answer(result.map(|status| (status, reply))), class.bound);
+                return (Outcome::Answer(Err(error)), class.bound);
             }
         }
         let (op, args, gone) = (request.op, request.args.clone().rest().to_vec(), session.ended.clone());
@@ -408,6 +444,20 @@ fn expect(entry: &Entry, kind: Kind) -> Result<()> {
 fn put_facts(entry: &Entry, out: &mut Writer) {
     out.u64(entry.id);
     entry.object.facts(out);
+}
+
+/// Begins an answer: where its content is.
+fn begin_answer(answers: &mut Writer, id: u64) -> usize {
+    let begun = answers.begin();
+    answers.u64(id);
+    answers.i32(0);
+    begun
+}
+
+/// Ends it, with its status.
+fn end_answer(answers: &mut Writer, begun: usize, status: i32) {
+    answers.0[begun + 8..begun + 12].copy_from_slice(&status.to_le_bytes());
+    answers.end(begun);
 }
 
 /// Appends an answer.
