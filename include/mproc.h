@@ -802,9 +802,9 @@ typedef struct mproc_arena_t mproc_arena_t;
  *
  * Behind a connection (mproc_manager_connect()) reading and writing are requests, one for each MiB of a run: each
  * element is whole as it is here, but if the connection is lost in the middle of a long write its first part may have
- * been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died. There
- * is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager takes the
- * initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
+ * been done. The array's lock is then held by the connection: when that is lost, it is as if its holder had died.
+ * There is no pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect. A manager
+ * takes the initial elements in one message: as many as its max_message allows (MPROC_E2BIG).
  */
 typedef struct mproc_array_t mproc_array_t;
 
@@ -868,9 +868,9 @@ typedef struct mproc_condition_t mproc_condition_t;
  *
  * A dict of a manager's (mproc_manager_domain()) may be remote (mproc_object_is_remote()): then each call is a request
  * to the manager. It blocks for the answer; it can also fail with MPROC_ECONNECTION, MPROC_ESTALE or MPROC_EQUOTA; with
- * MPROC_E2BIG if a key and a value, or a map, are longer than a message of the manager's may be; copies and iterators of
- * a whole dict have no such bound. What it says about threads, fork and signals holds. mproc_dict_export() is
- * MPROC_ENOTSUP.
+ * MPROC_E2BIG if what is given or got, a map as a whole, is longer than a message of the manager's may be; then nothing
+ * was done. Copies of a whole dict have no such bound: see mproc_iter_t. What is said about threads, fork and signals
+ * holds. mproc_dict_export() is MPROC_ENOTSUP.
  */
 typedef struct mproc_dict_t mproc_dict_t;
 
@@ -955,12 +955,13 @@ typedef struct mproc_namespace_t mproc_namespace_t;
 /**
  * One end of a pipe: messages (byte strings) between two ends, in order, boundaries kept.
  *
- * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it is
- * lost, or the handle closed, the other side sees that. A forked child does not inherit it: it opens the end anew, by
- * its name (mproc_object_name()). A message then has to fit one of the manager's (max_message):
- * sending a longer one gives MPROC_E2BIG, and so does receiving one, which stays. Messages in place (reserve and commit,
- * peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): send and receive.
- * MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither end.
+ * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection has the end: when it
+ * is lost, or the handle closed, the other side sees that. A forked child has the end from its first use of the
+ * handle on; so let it use the handle, or open the end anew (mproc_object_name()), before the parent closes it. A
+ * message then has to fit one of the manager's (max_message): sending a longer one gives MPROC_E2BIG, and so does
+ * receiving one, which stays. Messages in place (reserve and commit, peek), descriptors and handles that travel are
+ * for memory (MPROC_ENOTSUP): send and receive. MPROC_RETURN_ON_SIGNAL has no effect. A manager itself has neither
+ * end.
  */
 typedef struct mproc_pipe_t mproc_pipe_t;
 
@@ -975,10 +976,10 @@ typedef struct mproc_process_t mproc_process_t;
  * Behind a connection (mproc_manager_connect()) each operation is a request, and the connection is what counts as a
  * process: when it is lost, its leases go back to the front, its share of unfinished messages is subtracted, and its
  * producers' handles are gone. Its handles on one queue share what is leased, until the last of them is closed; a
- * producer's handle is not inherited by a forked child. A message then has to fit one of the manager's (max_message): putting a longer one gives
- * MPROC_E2BIG, and so does taking one, which stays. Batches go in parts of about 1 MiB. Messages in place (reserve and
- * commit, peek), descriptors and handles that travel are for memory (MPROC_ENOTSUP): put, get, or lease and acknowledge.
- * MPROC_RETURN_ON_SIGNAL has no effect.
+ * forked child is a producer from its first use of the producer's handle on. A message then has to fit one of the
+ * manager's (max_message): putting a longer one gives MPROC_E2BIG, and so does taking one, which stays. Batches go in
+ * parts of about 1 MiB. Messages in place (reserve and commit, peek), descriptors and handles that travel are for
+ * memory (MPROC_ENOTSUP): put, get, or lease and acknowledge. MPROC_RETURN_ON_SIGNAL has no effect.
  */
 typedef struct mproc_queue_t mproc_queue_t;
 
@@ -1022,9 +1023,9 @@ typedef struct mproc_semaphore_t mproc_semaphore_t;
 /**
  * One shared value: a number, a character, a bool, or a struct.
  *
- * Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The value's
- * lock is then held by the connection: when that is lost, it is as if its holder had died. There is no pointer and no
- * handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
+ * Behind a connection (mproc_manager_connect()) each operation is one request, and as atomic as it is here. The
+ * value's lock is then held by the connection: when that is lost, it is as if its holder had died. There is no
+ * pointer and no handle that travels (MPROC_ENOTSUP); MPROC_RETURN_ON_SIGNAL has no effect.
  */
 typedef struct mproc_value_t mproc_value_t;
 
@@ -6561,6 +6562,8 @@ uint32_t mproc_layout_version(void);
  * was opened with MPROC_RETURN_ON_SIGNAL, it looks at all things every 2 to 10 ms instead. A death (of a lock's
  * holder, of all who had a pipe's other end …) is noticed within about 100 ms.
  *
+ * Remote things are those of one manager, all of them, through one connection: then it is one request to the server.
+ *
  * @param items,count           1 to MPROC_WAIT_MAX things; the same object may come more than once
  * @param timeout_ns            nanoseconds; MPROC_FOREVER waits, 0 looks once   @param cancel  NULL or a token
  * @param[out] ready_out        room for count numbers: the indices of what is ready, ascending. May be NULL.
@@ -6573,6 +6576,7 @@ uint32_t mproc_layout_version(void);
  * @retval MPROC_EINVAL     count is 0 or above MPROC_WAIT_MAX, NULL, bad timeout_ns, unknown condition, or a field is set
  *                          that does not belong to it
  * @retval MPROC_ENOTSUP    a pipe's end that only sends cannot be readable, nor one that only receives writable
+ * @retval MPROC_ENOTSUP    also: things in memory and remote ones, or remote ones of several connections, at a time
  * @retval MPROC_E2BIG      a message of that size can never fit   @retval MPROC_ETYPE  the value has another size
  * @retval MPROC_ESLOTS     1022 processes have joined (also MPROC_ESTALE MPROC_EACCES MPROC_ESYS, in a forked child)
  * Blocks: up to timeout_ns.  Threads: any.  Fork: yes.  Signals: no.
