@@ -107,7 +107,8 @@ pub struct mproc_connect_options_t {
     pub reserved: u32,
     /// Nanoseconds for connecting, and for an answer beyond the operation's own timeout: 10 s.
     pub timeout_ns: i64,
-    /// How long a lost connection is tried anew, in nanoseconds: 2 s; at most 30 s; -1: never.
+    /// How long a lost connection is tried anew for a request that is under way, in nanoseconds: 2 s; at most 30 s; -1:
+    /// not at all, it fails. The next request connects in any case.
     pub reconnect_ns: i64,
     /// tcp: a server whose machine is silent for so many nanoseconds is gone: 15 s. In seconds, at least 3.
     pub keepalive_ns: i64,

@@ -354,6 +354,12 @@ pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Serve
     Ok(Arc::new(objects::Array::create(making.domain, None, &new.options())?.0))
 }
 
+/// Bytes of memory that a new one takes.
+pub(super) fn wanted(args: &mut Reader) -> Result<u64> {
+    let new = NewArray::take(args)?;
+    Ok(new.shape.iter().fold(new.element.size() as u64, |bytes, &n| bytes.saturating_mul(n as u64)))
+}
+
 pub(super) fn join(_making: &Making, handle: &Handle, _: &mut Reader) -> Result<Arc<dyn Served>> {
     Ok(Arc::new(objects::Array::import(handle, options::served(), None, None)?))
 }

@@ -229,6 +229,12 @@ pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Serve
     Ok(Arc::new(WholePipe::create(making.domain, None, &new)?.0))
 }
 
+/// Bytes of memory that a new one takes.
+pub(super) fn wanted(args: &mut Reader) -> Result<u64> {
+    let new = take_options(args)?;
+    Ok(new.capacity_bytes.saturating_mul(if new.one_way { 1 } else { 2 }))
+}
+
 pub(super) fn join(_making: &Making, handle: &Handle, _: &mut Reader) -> Result<Arc<dyn Served>> {
     Ok(Arc::new(WholePipe::import(handle, &any())?))
 }

@@ -469,6 +469,11 @@ pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Serve
     Ok(Arc::new(objects::Queue::create(making.domain, None, &new)?.0))
 }
 
+/// Bytes of memory that a new one takes.
+pub(super) fn wanted(args: &mut Reader) -> Result<u64> {
+    Ok(take_options(args)?.capacity_bytes)
+}
+
 pub(super) fn join(_making: &Making, handle: &Handle, _: &mut Reader) -> Result<Arc<dyn Served>> {
     let any = QueueOptions { object: options::served(), ..QueueOptions::default() };
     Ok(Arc::new(objects::Queue::import(handle, &any)?))

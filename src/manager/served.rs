@@ -120,6 +120,16 @@ pub(crate) fn create(kind: Kind, making: &Making, options: &mut Reader) -> Resul
     }
 }
 
+/// About how many bytes of memory [`create`] takes at once: of kinds that can be large.
+pub(crate) fn wanted(kind: Kind, options: &mut Reader) -> Result<u64> {
+    match kind {
+        Kind::Queue => super::queue::wanted(options),
+        Kind::Pipe => super::pipe::wanted(options),
+        Kind::Array => super::array::wanted(options),
+        _ => Ok(0),
+    }
+}
+
 /// Opens an object as another member, with the options it was made with; the handle opens it for that member.
 pub(crate) fn join(kind: Kind, making: &Making, handle: &Handle, options: &mut Reader) -> Result<Arc<dyn Served>> {
     match kind {

@@ -45,7 +45,7 @@ impl<'a> Thing<'a> {
 const MIXED: Error =
     Error::NotSupported("to wait for things here and behind a connection, or behind several, at a time");
 
-/// Waits until at least one of many things is ready; tells which, ascending. Things behind a connection are one request.
+/// Waits until at least one of many things is ready; tells which, ascending. Behind a connection that is one request.
 ///
 /// # Errors
 /// As [`objects::wait_any`]; [`Error::NotSupported`] if they are not in one place; far: what the connection says.

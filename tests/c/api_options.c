@@ -179,7 +179,7 @@ static void later_kinds(void) {
 
 static void statuses(void) {
     int status;
-    for (status = MPROC_ECHANGED; status <= MPROC_END; status++) {
+    for (status = MPROC_EFENCED; status <= MPROC_END; status++) {
         CHECK(strncmp(mproc_status_name(status), "MPROC_", 6) == 0);
         CHECK(strcmp(mproc_status_name(status), "MPROC_UNKNOWN") != 0);
         CHECK(mproc_strerror(status)[0] != '\0');
@@ -189,7 +189,7 @@ static void statuses(void) {
     CHECK(strcmp(mproc_status_name(MPROC_EBROKEN), "MPROC_EBROKEN") == 0);
     CHECK(strcmp(mproc_status_name(MPROC_EOVERFLOW), "MPROC_EOVERFLOW") == 0);
     CHECK(strcmp(mproc_status_name(MPROC_EFULL), "MPROC_EFULL") == 0);
-    CHECK(strcmp(mproc_status_name(MPROC_ECHANGED - 1), "MPROC_UNKNOWN") == 0);
+    CHECK(strcmp(mproc_status_name(MPROC_EFENCED - 1), "MPROC_UNKNOWN") == 0);
     CHECK(strcmp(mproc_status_name(MPROC_END + 1), "MPROC_UNKNOWN") == 0);
     CHECK(mproc_strerror(12345) != NULL);
 }

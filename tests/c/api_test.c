@@ -2,6 +2,8 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+#include "place.h"
 
 static const struct {
     const char *name;
@@ -33,6 +35,8 @@ static const struct {
     {"list", api_list},
     {"namespace", api_namespace},
     {"arena", api_arena},
+    {"far-dict-list", api_far_containers},
+    {"manager", api_manager},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -60,6 +64,9 @@ int main(int argc, char **argv) {
     }
     if (argc > 1 && strcmp(argv[1], "--jobs-child") == 0) {
         return api_jobs_child();
+    }
+    if (argc > 2 && strcmp(argv[1], "--place-server") == 0) { /* place_domain() does */
+        return place_server(argv[2]);
     }
     for (i = 1; i < argc; i++) {
         for (k = 0; k < PARTS && strcmp(argv[i], parts[k].name) != 0; k++) {

@@ -54,6 +54,8 @@ impl Default for ConnectOptions {
 const FIRST: u64 = 2;
 /// The longest that a server remembers what it answered is twice this.
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
+/// So many connections in a row that are lost at once are enough.
+const MOST_IN_VAIN: u32 = 20;
 /// Between two attempts.
 const PAUSE_NS: u64 = 20_000_000;
 /// The longest wait between two looks.
@@ -89,6 +91,8 @@ struct State {
     connection: Option<Arc<Connection>>,
     /// How many connections there have been.
     epoch: u32,
+    /// How many of them in a row were lost at once, without an answer.
+    in_vain: u32,
     /// Somebody is making a new connection.
     dialing: bool,
     /// No more connections: why.
@@ -107,6 +111,8 @@ struct Connection {
     reader: Mutex<Input>,
     /// Answers that have come, but for the greeting's: the manager need not keep them any more.
     received: AtomicU64,
+    /// When it was made.
+    began: u64,
 }
 
 struct Out {
@@ -209,6 +215,7 @@ impl Connection {
                 scratch: vec![0; SCRATCH],
             }),
             received: AtomicU64::new(0),
+            began: clock::now_ns(),
         }
     }
 
@@ -341,6 +348,7 @@ impl Live {
             state: Mutex::new(State {
                 connection: None,
                 epoch: 0,
+                in_vain: 0,
                 dialing: false,
                 ended: None,
                 next_id: FIRST,
@@ -563,7 +571,12 @@ impl Link {
             return; // seen to already
         }
         state.connection = None;
-        let again = !self.options.reconnect.is_zero() && !matches!(why, Error::Protocol(_));
+        // What the manager hangs up on each time is not asked for ever.
+        let lived = clock::now_ns().saturating_sub(connection.began);
+        let in_vain = connection.received.load(Ordering::Relaxed) == 0 && lived < 1_000_000_000;
+        state.in_vain = if in_vain { state.in_vain + 1 } else { 0 };
+        let enough = state.in_vain >= MOST_IN_VAIN;
+        let again = !self.options.reconnect.is_zero() && !enough && !matches!(why, Error::Protocol(_));
         let fails = |p: &Pending| p.bound || !again;
         for pending in state.pending.values().filter(|p| fails(p)) {
             pending.set(Outcome::Failed(why.clone()));

@@ -30,8 +30,8 @@ struct State {
 
 /// How long a thread waits for the next job.
 const LINGER: Duration = Duration::from_secs(5);
-/// Datums are at most 64 deep, and nothing else recurses.
-const STACK: usize = 256 << 10;
+/// Datums are at most 64 deep, and nothing else recurses. Memory is only taken as it is used.
+const STACK: usize = 1 << 20;
 
 impl Jobs {
     pub(super) fn new(most: usize) -> Arc<Jobs> {

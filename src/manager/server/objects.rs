@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) maker: u64,
     /// What it is made of: stays as long.
     pub(super) others: Vec<Arc<Entry>>,
-    /// Inside another object, or on its way through one: not an object of its own for quotas.
+    /// Inside another object, or on its way through one: one session's alone.
     pub(super) inner: bool,
 }
 
@@ -113,11 +113,9 @@ impl Objects {
         if name.is_some_and(|name| self.names.contains_key(name)) {
             return Err(Error::Exists);
         }
-        if !entry.inner {
-            self.bytes += entry.bytes;
-            let made = self.makers.entry(entry.maker).or_default();
-            *made = (made.0 + 1, made.1 + entry.bytes);
-        }
+        self.bytes = self.bytes.saturating_add(entry.bytes);
+        let made = self.makers.entry(entry.maker).or_default();
+        *made = (made.0 + 1, made.1.saturating_add(entry.bytes));
         let entry = Arc::new(entry);
         if let Some(name) = name {
             self.names.insert(name.to_owned(), entry.id);
@@ -158,13 +156,11 @@ impl Objects {
             return None;
         }
         let entry = self.by_id.remove(&id)?.entry;
-        if !entry.inner {
-            self.bytes -= entry.bytes;
-            if let Some(made) = self.makers.get_mut(&entry.maker) {
-                *made = (made.0 - 1, made.1 - entry.bytes);
-                if made.0 == 0 {
-                    self.makers.remove(&entry.maker);
-                }
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
+        if let Some(made) = self.makers.get_mut(&entry.maker) {
+            *made = (made.0 - 1, made.1.saturating_sub(entry.bytes));
+            if made.0 == 0 {
+                self.makers.remove(&entry.maker);
             }
         }
         Some(entry)

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// What an answer has besides its body, generously.
 const ROOM: usize = 64;
+/// Objects that take more memory than this are not made by the server's own thread.
+const LARGE: u64 = 1 << 20;
 /// MPROC_EXISTED.
 const EXISTED: i32 = 2;
 
@@ -160,16 +162,16 @@ impl Serve {
     /// An operation on an object, and whether it is bound to the session.
     fn object(&mut self, session: &Arc<Session>, request: &Request, answers: &mut Answers) -> (Outcome, bool) {
         let found = match answers.object.take().filter(|entry| entry.id == request.object) {
-            Some(entry) => Ok(entry),
-            None => guard(&self.shared.objects).get(request.object),
+            Some(entry) => Ok((entry, true)),
+            None => guard(&self.shared.objects).get(request.object).map(|entry| (entry, false)),
         };
-        let entry = match found {
-            Ok(entry) => entry,
+        let (entry, known) = match found {
+            Ok(found) => found,
             Err(error) => return (Outcome::Answer(Err(error)), false),
         };
         answers.object = Some(entry.clone());
-        // What is inside another object (an iterator, an end of a pipe) is one session's alone.
-        if entry.inner && !session.refers(entry.id) {
+        // Who does not refer to it has nothing to do with it: it may be gone at any moment, or another session's alone.
+        if !known && !session.refers(entry.id) {
             return (Outcome::Answer(Err(Error::NotFound("the object"))), false);
         }
         let class = entry.object.class(request.op);
@@ -234,7 +236,7 @@ impl Serve {
         let mut args = request.args.clone();
         let mut reply = Reply::default();
         let result = match request.op {
-            op::CREATE => self.create(session, &mut args, &mut reply),
+            op::CREATE => return self.create(session, request),
             op::OPEN => self.open(session, &mut args, &mut reply).map(|()| 0),
             op::DELETE => self.delete(&mut args).map(|()| 0),
             op::LIST => self.list(&mut args, &mut reply).map(|()| 0),
@@ -265,65 +267,19 @@ impl Serve {
         Outcome::Answer(result.map(|status| (status, reply)))
     }
 
-    fn create(&mut self, session: &Arc<Session>, args: &mut Reader, reply: &mut Reply) -> Result<i32> {
-        let kind = Kind::parse(args.u8()?.into()).filter(|&k| k != Kind::Registry);
-        let kind = kind.ok_or(Error::Protocol("no such kind of object"))?;
-        let (exist_ok, name) = (args.bool()?, args.opt(|r| r.str())?);
-        if let Some(name) = name {
-            domain::check_name(name)?;
-            let there = guard(&self.shared.objects).find(name);
-            match there {
-                Ok(_) if !exist_ok => return Err(Error::Exists),
-                Ok(entry) => {
-                    expect(&entry, kind)?;
-                    entry.object.matches(args)?;
-                    session.refer(&self.shared, entry.id, 1)?;
-                    put_facts(&entry, &mut reply.out);
-                    return Ok(EXISTED);
-                }
-                Err(_) => {}
-            }
-        }
-        let (options, maker, o) = (args.clone().rest().to_vec(), session.client.number, &self.shared.options);
-        let limit = |why| {
-            self.shared.observe(|| ServerEvent::Limit(session.number, why));
-            Err(Error::Quota(why))
+    fn create(&self, session: &Arc<Session>, request: &Request) -> Outcome {
+        let wish = match Wish::take(&mut request.args.clone()) {
+            Ok(wish) => wish,
+            Err(error) => return Outcome::Answer(Err(error)),
         };
-        {
-            let objects = guard(&self.shared.objects);
-            if objects.totals().0 >= o.max_objects {
-                return limit("objects");
-            }
-            if objects.made_by(maker).0 >= o.client_objects {
-                return limit("objects of one client");
-            }
+        if wish.bytes <= LARGE {
+            return Outcome::Answer(wish.grant(&self.shared, session));
         }
-        let others = RefCell::new(Vec::new());
-        let object = {
-            let other = |id: u64| {
-                let entry = guard(&self.shared.objects).get(id)?;
-                others.borrow_mut().push(entry.clone());
-                Ok(entry.object.clone())
-            };
-            served::create(kind, &Making { domain: &self.shared.domain, other: &other }, args)?
-        };
-        let bytes = object.most_bytes();
-        let mut objects = guard(&self.shared.objects);
-        if objects.totals().1.saturating_add(bytes) > o.max_bytes {
-            return limit("bytes");
-        }
-        if objects.made_by(maker).1.saturating_add(bytes) > o.client_bytes {
-            return limit("bytes of one client");
-        }
-        let id = objects.next_id();
-        let others = others.into_inner();
-        let entry = Entry { id, kind, object, options, bytes, maker, others, inner: false };
-        let entry = objects.insert(entry, name)?;
-        drop(objects);
-        session.refer(&self.shared, id, 1)?;
-        put_facts(&entry, &mut reply.out);
-        self.shared.observe(|| ServerEvent::Created(id, kind.name(), name.map(str::to_owned)));
-        Ok(0)
+        // Memory is taken when an object is made, and much of it takes its time.
+        let (shared, of) = (self.shared.clone(), session.clone());
+        let class = protocol::class(op::CREATE);
+        let started = start(&self.shared, session, request, class, false, move |_| wish.grant(&shared, &of));
+        started.map_or_else(|error| Outcome::Answer(Err(error)), |()| Outcome::Later)
     }
 
     fn open(&self, session: &Session, args: &mut Reader, reply: &mut Reply) -> Result<()> {
@@ -377,7 +333,9 @@ impl Serve {
         for _ in 0..args.u32()? {
             let (id, count) = (args.u64()?, args.u32()?);
             // What is gone says so when it is used.
-            let _ = session.refer(&self.shared, id, count.into());
+            if count > 0 {
+                let _ = session.refer(&self.shared, id, count.into());
+            }
         }
         Ok(())
     }
@@ -411,7 +369,7 @@ impl Serve {
     fn wait(&self, session: &Arc<Session>, request: &Request) -> Outcome {
         let find = |id: u64, own: bool| {
             let entry = guard(&self.shared.objects).get(id)?;
-            if entry.inner && !session.refers(entry.id) {
+            if !session.refers(entry.id) {
                 return Err(Error::NotFound("the object"));
             }
             match own {
@@ -430,6 +388,112 @@ impl Serve {
         let class = protocol::class(op::WAIT);
         let started = start(&self.shared, session, request, class, false, move |limits| waiting.serve(limits));
         started.map_or_else(|error| Outcome::Answer(Err(error)), |()| Outcome::Later)
+    }
+}
+
+/// An object that a client wants to create.
+struct Wish {
+    kind: Kind,
+    exist_ok: bool,
+    name: Option<String>,
+    options: Vec<u8>,
+    /// About how many bytes of memory it takes when it is made.
+    bytes: u64,
+}
+
+impl Wish {
+    fn take(args: &mut Reader) -> Result<Wish> {
+        let kind = Kind::parse(args.u8()?.into()).filter(|&k| k != Kind::Registry);
+        let kind = kind.ok_or(Error::Protocol("no such kind of object"))?;
+        let (exist_ok, name) = (args.bool()?, args.opt(|r| r.str())?);
+        if let Some(name) = name {
+            domain::check_name(name)?;
+        }
+        let bytes = served::wanted(kind, &mut args.clone())?;
+        Ok(Wish { kind, exist_ok, name: name.map(str::to_owned), options: args.rest().to_vec(), bytes })
+    }
+
+    fn grant(&self, shared: &Arc<Shared>, session: &Arc<Session>) -> Result<(i32, Reply)> {
+        let mut reply = Reply::default();
+        // Somebody may create or delete the name meanwhile: look again, for a while.
+        for _ in 0..100 {
+            if let Some(entry) = self.find(shared)? {
+                expect(&entry, self.kind)?;
+                entry.object.matches(&mut Reader::new(&self.options))?;
+                match session.refer(shared, entry.id, 1) {
+                    Err(Error::NotFound(_)) => continue,
+                    other => other?,
+                }
+                put_facts(&entry, &mut reply.out);
+                return Ok((EXISTED, reply));
+            }
+            let entry = match self.make(shared, session) {
+                Err(Error::Exists) if self.exist_ok => continue,
+                other => other?,
+            };
+            if let Err(error) = session.refer(shared, entry.id, 1) {
+                let unused = guard(&shared.objects).release(entry.id, 0, false);
+                drop(unused); // nobody has it; one with a name stays
+                return Err(error);
+            }
+            put_facts(&entry, &mut reply.out);
+            shared.observe(|| ServerEvent::Created(entry.id, self.kind.name(), self.name.clone()));
+            return Ok((0, reply));
+        }
+        Err(Error::Busy)
+    }
+
+    fn find(&self, shared: &Shared) -> Result<Option<Arc<Entry>>> {
+        let Some(name) = &self.name else { return Ok(None) };
+        match guard(&shared.objects).find(name) {
+            Ok(_) if !self.exist_ok => Err(Error::Exists),
+            Ok(entry) => Ok(Some(entry)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Makes it, within the limits: which are asked before memory is taken.
+    fn make(&self, shared: &Shared, session: &Session) -> Result<Arc<Entry>> {
+        let maker = session.client.number;
+        within_limits(shared, session, self.bytes)?;
+        let others = RefCell::new(Vec::new());
+        let object = {
+            let other = |id: u64| {
+                let entry = guard(&shared.objects).get(id)?;
+                others.borrow_mut().push(entry.clone());
+                Ok(entry.object.clone())
+            };
+            let making = Making { domain: &shared.domain, other: &other };
+            served::create(self.kind, &making, &mut Reader::new(&self.options))?
+        };
+        let bytes = object.most_bytes();
+        within_limits(shared, session, bytes)?;
+        let mut objects = guard(&shared.objects);
+        let (id, others, options) = (objects.next_id(), others.into_inner(), self.options.clone());
+        let entry = Entry { id, kind: self.kind, object, options, bytes, maker, others, inner: false };
+        objects.insert(entry, self.name.as_deref())
+    }
+}
+
+/// Whether a client may have one more object, of so many bytes.
+fn within_limits(shared: &Shared, session: &Session, bytes: u64) -> Result<()> {
+    let o = &shared.options;
+    let (all, own) = {
+        let objects = guard(&shared.objects);
+        (objects.totals(), objects.made_by(session.client.number))
+    };
+    let reached = [
+        (all.0 >= o.max_objects, "objects"),
+        (own.0 >= o.client_objects, "objects of one client"),
+        (all.1.saturating_add(bytes) > o.max_bytes, "bytes"),
+        (own.1.saturating_add(bytes) > o.client_bytes, "bytes of one client"),
+    ];
+    match reached.into_iter().find(|(reached, _)| *reached) {
+        None => Ok(()),
+        Some((_, why)) => {
+            shared.observe(|| ServerEvent::Limit(session.number, why));
+            Err(Error::Quota(why))
+        }
     }
 }
 
@@ -495,13 +559,12 @@ fn finish_answer(shared: &Shared, session: &Session, answers: &mut Writer, id: u
 
 /// An object that came out of another one becomes the session's.
 fn made(shared: &Shared, session: &Session, object: Arc<dyn Served>) -> Result<Arc<Entry>> {
+    let bytes = object.bytes();
+    within_limits(shared, session, bytes)?;
     let mut objects = guard(&shared.objects);
-    if objects.totals().0 >= shared.options.max_objects {
-        return Err(Error::Quota("objects"));
-    }
     let (id, kind) = (objects.next_id(), object.kind());
     let (options, others) = (Vec::new(), Vec::new());
-    let entry = Entry { id, kind, object, options, bytes: 0, maker: session.client.number, others, inner: true };
+    let entry = Entry { id, kind, object, options, bytes, maker: session.client.number, others, inner: true };
     let entry = objects.insert(entry, None)?;
     drop(objects);
     if let Err(error) = session.refer(shared, id, 1) {
