@@ -603,10 +603,18 @@ impl Link {
         limits: Limits,
         put: impl FnOnce(&mut Writer),
     ) -> Result<Answered> {
+        let mut args = Writer::default();
+        put(&mut args);
+        self.ask_one(object, op, class, limits, &args)
+    }
+
+    /// As [`Link::request`]: a function of its own, because there are hundreds of those.
+    #[inline(never)]
+    fn ask_one(&self, object: u64, op: u8, class: Class, limits: Limits, args: &Writer) -> Result<Answered> {
         let gives_up = object == 0 && op == op::CALL;
         let answers = self.requests(class.bound, limits, gives_up, |id, w| {
             let begun = protocol::begin_request(w, id, object, op, limits.timeout);
-            put(w);
+            w.0.extend_from_slice(&args.0);
             w.end(begun);
             1
         })?;
