@@ -10,7 +10,8 @@ use super::manager::mproc_manager_t;
 use super::namespace::mproc_namespace_t;
 use super::queue::mproc_queue_t;
 use super::value::mproc_value_t;
-use crate::manager::batch::{self, Step, Target};
+use crate::manager::batch::{self, Results, Step, Target};
+use crate::manager::wire::Writer;
 use crate::manager::Link;
 use crate::objects::FetchOp;
 use crate::{Error, Result};
@@ -24,8 +25,9 @@ use std::sync::Arc;
 /// Used by one thread at a time. The handles of the objects must stay open until the batch has run.
 pub struct mproc_batch_t {
     link: Arc<Link>,
+    args: Writer,
     steps: Vec<(Object, Step)>,
-    results: Vec<Result<Vec<u8>>>,
+    results: Results,
 }
 
 /// A handle of the caller's.
@@ -70,7 +72,12 @@ pub unsafe extern "C" fn mproc_batch_create(
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (manager, batch_out) = unsafe { (borrow(manager)?, out(batch_out)?) };
-        let batch = mproc_batch_t { link: manager.link().clone(), steps: Vec::new(), results: Vec::new() };
+        let batch = mproc_batch_t {
+            link: manager.link().clone(),
+            args: Writer::default(),
+            steps: Vec::new(),
+            results: Results::default(),
+        };
         batch_out.write(give(batch));
         Ok(0)
     })
@@ -95,7 +102,7 @@ pub unsafe extern "C" fn mproc_batch_dict_get(
     key: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Dict(dict), |_| Ok(Step::dict_get(&encoded_in(&key)?))) }
+    unsafe { add(batch, Object::Dict(dict), |_, args| Ok(Step::dict_get(args, &encoded_in(&key)?))) }
 }
 
 /// Sets the value of a key: as mproc_dict_set().
@@ -111,7 +118,9 @@ pub unsafe extern "C" fn mproc_batch_dict_set(
     value: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Dict(dict), |_| Ok(Step::dict_set(&encoded_in(&key)?, &value_in(&value)?))) }
+    unsafe {
+        add(batch, Object::Dict(dict), |_, args| Ok(Step::dict_set(args, &encoded_in(&key)?, &value_in(&value)?)))
+    }
 }
 
 /// Removes a key: as mproc_dict_delete().
@@ -126,7 +135,7 @@ pub unsafe extern "C" fn mproc_batch_dict_delete(
     key: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Dict(dict), |_| Ok(Step::dict_delete(&encoded_in(&key)?))) }
+    unsafe { add(batch, Object::Dict(dict), |_, args| Ok(Step::dict_delete(args, &encoded_in(&key)?))) }
 }
 
 /// Adds to the value of a key: as mproc_dict_add(). Result: the sum.
@@ -142,7 +151,11 @@ pub unsafe extern "C" fn mproc_batch_dict_add(
     delta: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Dict(dict), |_| Ok(Step::dict_add(&encoded_in(&key)?, &datum_in(&delta)?.encode()?))) }
+    unsafe {
+        add(batch, Object::Dict(dict), |_, args| {
+            Ok(Step::dict_add(args, &encoded_in(&key)?, &datum_in(&delta)?.encode()?))
+        })
+    }
 }
 
 /// An element. Result: the element; MPROC_ERANGE: there are not so many.
@@ -157,7 +170,7 @@ pub unsafe extern "C" fn mproc_batch_list_get(
     index: i64,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::List(list), |_| Ok(Step::list_get(index))) }
+    unsafe { add(batch, Object::List(list), |_, args| Ok(Step::list_get(args, index))) }
 }
 
 /// Sets an element: as mproc_list_set().
@@ -173,7 +186,7 @@ pub unsafe extern "C" fn mproc_batch_list_set(
     value: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::List(list), |_| Ok(Step::list_set(index, &value_in(&value)?))) }
+    unsafe { add(batch, Object::List(list), |_, args| Ok(Step::list_set(args, index, &value_in(&value)?))) }
 }
 
 /// Appends: as mproc_list_append().
@@ -188,7 +201,7 @@ pub unsafe extern "C" fn mproc_batch_list_append(
     value: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::List(list), |_| Ok(Step::list_append(&value_in(&value)?))) }
+    unsafe { add(batch, Object::List(list), |_, args| Ok(Step::list_append(args, &value_in(&value)?))) }
 }
 
 /// The value of a name. Result: the value; MPROC_ENOENT: no such name.
@@ -203,7 +216,7 @@ pub unsafe extern "C" fn mproc_batch_namespace_get(
     name: *const c_char,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Namespace(namespace), |_| Ok(Step::namespace_get(c_str(name)?))) }
+    unsafe { add(batch, Object::Namespace(namespace), |_, args| Ok(Step::namespace_get(args, c_str(name)?))) }
 }
 
 /// Sets the value of a name: as mproc_namespace_set().
@@ -219,7 +232,11 @@ pub unsafe extern "C" fn mproc_batch_namespace_set(
     value: mproc_datum_t,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Namespace(namespace), |_| Ok(Step::namespace_set(c_str(name)?, &value_in(&value)?))) }
+    unsafe {
+        add(batch, Object::Namespace(namespace), |_, args| {
+            Ok(Step::namespace_set(args, c_str(name)?, &value_in(&value)?))
+        })
+    }
 }
 
 /// Puts a message if there is room: as mproc_queue_put() with timeout 0. Result: nil; MPROC_ETIMEDOUT: there was
@@ -236,7 +253,7 @@ pub unsafe extern "C" fn mproc_batch_queue_put(
     len: usize,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Queue(queue), |_| Ok(Step::queue_put(bytes(data, len)?))) }
+    unsafe { add(batch, Object::Queue(queue), |_, args| Ok(Step::queue_put(args, bytes(data, len)?))) }
 }
 
 /// Takes a message if there is one: as mproc_queue_get() with timeout 0. Result: its bytes; MPROC_ETIMEDOUT: there
@@ -248,7 +265,7 @@ pub unsafe extern "C" fn mproc_batch_queue_put(
 #[no_mangle]
 pub unsafe extern "C" fn mproc_batch_queue_get(batch: *mut mproc_batch_t, queue: *const mproc_queue_t) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Queue(queue), |batch| Ok(Step::queue_get(batch.link.most()))) }
+    unsafe { add(batch, Object::Queue(queue), |link, args| Ok(Step::queue_get(args, link.most()))) }
 }
 
 /// Atomic read-modify-write: as mproc_value_fetch_i64(). Result: the value before.
@@ -264,7 +281,9 @@ pub unsafe extern "C" fn mproc_batch_value_fetch_i64(
     operand: i64,
 ) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Value(value), |_| Ok(Step::value_fetch_i64(FetchOp::from_code(op)?, operand))) }
+    unsafe {
+        add(batch, Object::Value(value), |_, args| Ok(Step::value_fetch_i64(args, FetchOp::from_code(op)?, operand)))
+    }
 }
 
 /// Sets an event: as mproc_event_set().
@@ -275,7 +294,7 @@ pub unsafe extern "C" fn mproc_batch_value_fetch_i64(
 #[no_mangle]
 pub unsafe extern "C" fn mproc_batch_event_set(batch: *mut mproc_batch_t, event: *const mproc_event_t) -> c_int {
     // SAFETY: NULL or valid as documented.
-    unsafe { add(batch, Object::Event(event), |_| Ok(Step::event_set())) }
+    unsafe { add(batch, Object::Event(event), |_, args| Ok(Step::event_set(args))) }
 }
 
 /// Runs what was added, in its order. The results are there until the batch is reset or closed.
@@ -293,11 +312,11 @@ pub unsafe extern "C" fn mproc_batch_run(batch: *mut mproc_batch_t) -> c_int {
         // (contract of the type).
         unsafe {
             let batch = batch.as_mut().ok_or(Error::invalid("the batch is NULL"))?;
-            if !batch.results.is_empty() {
+            if !batch.results.len() == 0 {
                 return Err(Error::invalid("the batch has run"));
             }
-            let steps = batch.steps.iter().map(|(object, step)| Ok((object.target()?, step)));
-            batch.results = batch::run(&batch.link, &steps.collect::<Result<Vec<_>>>()?)?;
+            let steps = batch.steps.iter().map(|(object, step)| Ok((object.target()?, *step)));
+            batch.results = batch::run(&batch.link, &batch.args, &steps.collect::<Result<Vec<_>>>()?)?;
             Ok(0)
         }
     })
@@ -320,10 +339,7 @@ pub unsafe extern "C" fn mproc_batch_result(
     run(|| {
         // SAFETY: NULL or valid as documented.
         let (batch, result_out) = unsafe { (borrow(batch)?, opt_out(result_out)) };
-        let len = batch.results.len();
-        let result = batch.results.get(index).ok_or(Error::Range { index, len })?;
-        let bytes = result.as_ref().map_err(Clone::clone)?;
-        result_out.write(crate::datum::decode(bytes)?.into());
+        result_out.write(batch.results.get(index)?.into());
         Ok(0)
     })
 }
@@ -338,7 +354,8 @@ pub unsafe extern "C" fn mproc_batch_reset(batch: *mut mproc_batch_t) -> c_int {
         // SAFETY: NULL or a live batch, used by one thread at a time.
         let batch = unsafe { batch.as_mut() }.ok_or(Error::invalid("the batch is NULL"))?;
         batch.steps.clear();
-        batch.results.clear();
+        batch.args.clear();
+        batch.results = Results::default();
         Ok(0)
     })
 }
@@ -347,16 +364,20 @@ pub unsafe extern "C" fn mproc_batch_reset(batch: *mut mproc_batch_t) -> c_int {
 ///
 /// # Safety
 /// `batch` is NULL or live, and used by one thread at a time; the handle is NULL or live until the batch has run.
-unsafe fn add(batch: *mut mproc_batch_t, object: Object, step: impl FnOnce(&mproc_batch_t) -> Result<Step>) -> c_int {
+unsafe fn add(
+    batch: *mut mproc_batch_t,
+    object: Object,
+    step: impl FnOnce(&Link, &mut Writer) -> Result<Step>,
+) -> c_int {
     run(|| {
         // SAFETY: NULL or live (this function's contract).
         let batch = unsafe { batch.as_mut() }.ok_or(Error::invalid("the batch is NULL"))?;
-        if !batch.results.is_empty() {
+        if !batch.results.len() == 0 {
             return Err(Error::invalid("the batch has run: reset it first"));
         }
         // SAFETY: this function's contract; only looked at.
         unsafe { object.target() }?;
-        let step = step(batch)?;
+        let step = step(&batch.link, &mut batch.args)?;
         batch.steps.push((object, step));
         Ok(0)
     })

@@ -37,94 +37,93 @@ enum Gives {
     Message,
 }
 
-/// Enough for most arguments.
-const ARGS: usize = 192;
-
-/// An operation and its arguments. None of them waits.
+/// An operation, and where its arguments stand. None of them waits.
+#[derive(Clone, Copy)]
 pub(crate) struct Step {
     op: u8,
-    args: Writer,
     gives: Gives,
+    from: usize,
+    to: usize,
 }
 
 impl Step {
-    fn new(op: u8, gives: Gives, put: impl FnOnce(&mut Writer)) -> Step {
-        let mut args = Writer(Vec::with_capacity(ARGS));
-        put(&mut args);
-        Step { op, args, gives }
+    fn new(args: &mut Writer, op: u8, gives: Gives, put: impl FnOnce(&mut Writer)) -> Step {
+        let from = args.len();
+        put(args);
+        Step { op, gives, from, to: args.len() }
     }
 
-    pub(crate) fn dict_get(key: &Encoded) -> Step {
-        Step::new(dict::GET, Gives::Stored, |w| {
+    pub(crate) fn dict_get(args: &mut Writer, key: &Encoded) -> Step {
+        Step::new(args, dict::GET, Gives::Stored, |w| {
             w.encoded(key);
             w.u64(u64::MAX);
         })
     }
 
-    pub(crate) fn dict_set(key: &Encoded, value: &Encoded) -> Step {
-        Step::new(dict::SET, Gives::Nothing, |w| {
+    pub(crate) fn dict_set(args: &mut Writer, key: &Encoded, value: &Encoded) -> Step {
+        Step::new(args, dict::SET, Gives::Nothing, |w| {
             w.encoded(key);
             w.encoded(value);
         })
     }
 
-    pub(crate) fn dict_delete(key: &Encoded) -> Step {
-        Step::new(dict::DELETE, Gives::Nothing, |w| w.encoded(key))
+    pub(crate) fn dict_delete(args: &mut Writer, key: &Encoded) -> Step {
+        Step::new(args, dict::DELETE, Gives::Nothing, |w| w.encoded(key))
     }
 
-    pub(crate) fn dict_add(key: &Encoded, delta: &Encoded) -> Step {
-        Step::new(dict::ADD, Gives::Datum, |w| {
+    pub(crate) fn dict_add(args: &mut Writer, key: &Encoded, delta: &Encoded) -> Step {
+        Step::new(args, dict::ADD, Gives::Datum, |w| {
             w.encoded(key);
             w.encoded(delta);
         })
     }
 
-    pub(crate) fn list_get(index: i64) -> Step {
-        Step::new(list::GET, Gives::Stored, |w| {
+    pub(crate) fn list_get(args: &mut Writer, index: i64) -> Step {
+        Step::new(args, list::GET, Gives::Stored, |w| {
             w.i64(index);
             w.u64(u64::MAX);
         })
     }
 
-    pub(crate) fn list_set(index: i64, value: &Encoded) -> Step {
-        Step::new(list::SET, Gives::Nothing, |w| {
+    pub(crate) fn list_set(args: &mut Writer, index: i64, value: &Encoded) -> Step {
+        Step::new(args, list::SET, Gives::Nothing, |w| {
             w.i64(index);
             w.encoded(value);
         })
     }
 
-    pub(crate) fn list_append(value: &Encoded) -> Step {
-        Step::new(list::APPEND, Gives::Nothing, |w| w.encoded(value))
+    pub(crate) fn list_append(args: &mut Writer, value: &Encoded) -> Step {
+        Step::new(args, list::APPEND, Gives::Nothing, |w| w.encoded(value))
     }
 
-    pub(crate) fn namespace_get(name: &str) -> Step {
-        Step::new(namespace::GET, Gives::Stored, |w| {
+    pub(crate) fn namespace_get(args: &mut Writer, name: &str) -> Step {
+        Step::new(args, namespace::GET, Gives::Stored, |w| {
             w.str(name);
             w.u64(u64::MAX);
         })
     }
 
-    pub(crate) fn namespace_set(name: &str, value: &Encoded) -> Step {
-        Step::new(namespace::SET, Gives::Nothing, |w| {
+    pub(crate) fn namespace_set(args: &mut Writer, name: &str, value: &Encoded) -> Step {
+        Step::new(args, namespace::SET, Gives::Nothing, |w| {
             w.str(name);
             w.encoded(value);
         })
     }
 
-    pub(crate) fn queue_put(message: &[u8]) -> Step {
-        Step::new(queue::PUT, Gives::Nothing, |w| w.bytes(message))
+    pub(crate) fn queue_put(args: &mut Writer, message: &[u8]) -> Step {
+        Step::new(args, queue::PUT, Gives::Nothing, |w| w.bytes(message))
     }
 
-    pub(crate) fn queue_get(most: usize) -> Step {
-        Step::new(queue::GET, Gives::Message, |w| w.u64(most as u64))
+    pub(crate) fn queue_get(args: &mut Writer, most: usize) -> Step {
+        Step::new(args, queue::GET, Gives::Message, |w| w.u64(most as u64))
     }
 
-    pub(crate) fn value_fetch_i64(op: FetchOp, operand: i64) -> Step {
-        Step::new(value::FETCH_I64, Gives::Int, |w| value::put_fetch(w, op, operand))
+    pub(crate) fn value_fetch_i64(args: &mut Writer, op: FetchOp, operand: i64) -> Step {
+        Step::new(args, value::FETCH_I64, Gives::Int, |w| value::put_fetch(w, op, operand))
     }
 
-    pub(crate) fn event_set() -> Step {
-        Step::new(event::SET, Gives::Nothing, |_| ())
+    pub(crate) fn event_set(args: &mut Writer) -> Step {
+        Step::new(args, event::SET, Gives::Nothing, |_| ())
     }
 
     /// Its operation on an object: what is taken from a joinable queue is taken for the session.
@@ -136,39 +135,69 @@ impl Step {
         }
     }
 
-    /// The encoding of what came.
-    fn take(&self, body: &mut Reader) -> Result<Vec<u8>> {
-        let result = match self.gives {
-            Gives::Nothing => Datum::Nil.encode()?.to_vec(),
-            Gives::Stored => body.bytes()?.to_vec(),
-            Gives::Datum => body.datum()?.encode()?.to_vec(),
-            Gives::Int => Datum::Int(body.i64()?).encode()?.to_vec(),
-            Gives::Message => Datum::Bytes(body.bytes()?).encode()?.to_vec(),
+    /// Appends the encoding of what came; nothing if there is nothing.
+    fn take(&self, body: &mut Reader, to: &mut Vec<u8>) -> Result<(usize, usize)> {
+        let from = to.len();
+        let mut put = |datum: Encoded| {
+            to.extend_from_slice(datum.head());
+            to.extend_from_slice(datum.body());
         };
+        match self.gives {
+            Gives::Nothing => {}
+            Gives::Stored => to.extend_from_slice(body.bytes()?),
+            Gives::Datum => put(body.datum()?.encode()?),
+            Gives::Int => put(Datum::Int(body.i64()?).encode()?),
+            Gives::Message => put(Datum::Bytes(body.bytes()?).encode()?),
+        }
         body.end()?;
-        Ok(result)
+        Ok((from, to.len()))
     }
 }
 
-/// Runs operations in their order: what each came to, as an encoded datum.
+/// What operations came to.
+#[derive(Default)]
+pub(crate) struct Results {
+    bytes: Vec<u8>,
+    each: Vec<Result<(usize, usize)>>,
+}
+
+impl Results {
+    pub(crate) fn len(&self) -> usize {
+        self.each.len()
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, index: usize) -> Result<Datum<'_>> {
+        let (index, len) = (index, self.len());
+        match self.each.get(index).ok_or(Error::Range { index, len })? {
+            Ok((from, to)) if from == to => Ok(Datum::Nil),
+            Ok((from, to)) => crate::datum::decode(&self.bytes[*from..*to]),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// Runs operations in their order. `args` has the arguments of all.
 ///
 /// # Errors
 /// What the connection says; then nobody knows which were done.
-pub(crate) fn run(link: &Link, steps: &[(Target, &Step)]) -> Result<Vec<Result<Vec<u8>>>> {
-    let mut results = Vec::with_capacity(steps.len());
+pub(crate) fn run(link: &Link, args: &Writer, steps: &[(Target, Step)]) -> Result<Results> {
+    let mut results = Results::default();
     let mut rest = steps;
     while let Some((target, step)) = rest.first() {
         match target {
             Target::Near(object) => {
                 let mut reply = Reply::default();
-                let mut args = Reader::new(&step.args.0);
+                let mut args = Reader::new(&args.0[step.from..step.to]);
                 let done = object.serve(step.op_on(target)?, &mut args, Limits::none(), &mut reply);
-                results.push(done.and_then(|_| step.take(&mut Reader::new(&reply.out.0))));
+                let bytes = &mut results.bytes;
+                let result = done.and_then(|_| step.take(&mut Reader::new(&reply.out.0), bytes));
+                results.each.push(result);
                 rest = &rest[1..];
             }
             Target::Far(_) => {
                 let (some, more) = rest.split_at(fitting(link, rest));
-                results.extend(ask(link, some)?);
+                ask(link, args, some, &mut results)?;
                 rest = more;
             }
         }
@@ -177,16 +206,16 @@ pub(crate) fn run(link: &Link, steps: &[(Target, &Step)]) -> Result<Vec<Result<V
 }
 
 /// How many from the first on go into one message.
-fn fitting(link: &Link, steps: &[(Target, &Step)]) -> usize {
+fn fitting(link: &Link, steps: &[(Target, Step)]) -> usize {
     let mut len = 0;
     let far = steps.iter().take_while(|(target, step)| {
-        len += protocol::HEAD + step.args.len();
+        len += protocol::HEAD + step.to - step.from;
         matches!(target, Target::Far(_)) && len <= link.most()
     });
     far.count().max(1) // one alone that is too long says so itself
 }
 
-fn ask(link: &Link, steps: &[(Target, &Step)]) -> Result<Vec<Result<Vec<u8>>>> {
+fn ask(link: &Link, args: &Writer, steps: &[(Target, Step)], results: &mut Results) -> Result<()> {
     let mut ops = Vec::with_capacity(steps.len());
     let mut bound = false;
     for (target, step) in steps {
@@ -203,11 +232,14 @@ fn ask(link: &Link, steps: &[(Target, &Step)]) -> Result<Vec<Result<Vec<u8>>>> {
     let answers = link.requests(bound, Limits::none(), false, |first, w| {
         for (n, ((object, op), (_, step))) in ops.iter().zip(steps).enumerate() {
             let begun = protocol::begin_request(w, first + n as u64, *object, *op, Timeout::Ns(0));
-            w.0.extend_from_slice(&step.args.0);
+            w.0.extend_from_slice(&args.0[step.from..step.to]);
             w.end(begun);
         }
         steps.len()
     })?;
-    let take = |(n, (_, step)): (usize, &(Target, &Step))| step.take(&mut answers.get(n)?.1);
-    Ok(steps.iter().enumerate().map(take).collect())
+    for (n, (_, step)) in steps.iter().enumerate() {
+        let result = answers.get(n).and_then(|(_, mut body)| step.take(&mut body, &mut results.bytes));
+        results.each.push(result);
+    }
+    Ok(())
 }

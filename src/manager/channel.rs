@@ -10,8 +10,10 @@ use crate::{Error, Result};
 use snow::{Builder, HandshakeState, StatelessTransportState};
 use std::sync::Arc;
 
-/// One key, known to both sides: mutual authentication, a fresh key for each connection, no certificates.
-const PATTERN: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+/// One key, known to both sides: mutual authentication, a fresh key for each connection, no certificates. The cipher is
+/// the client's choice: AES where its processor has instructions for it (3 times as fast there), else ChaCha20.
+const CHACHA: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+const AES: &str = "Noise_NNpsk0_25519_AESGCM_BLAKE2s";
 /// Both sides mean the same protocol.
 const PROLOGUE: &[u8] = b"mproc manager 1";
 /// The authenticator of a record.
@@ -30,7 +32,26 @@ const MAGIC: &[u8; 6] = b"MPROC1";
 #[repr(u8)]
 pub(super) enum Mode {
     Plain = 0,
-    Noise = 1,
+    ChaCha = 1,
+    Aes = 2,
+}
+
+impl Mode {
+    /// Encrypted, by what is fast on this machine.
+    pub(super) fn encrypted() -> Mode {
+        #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+        let has_aes = std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
+        #[cfg(target_arch = "aarch64")]
+        let has_aes =
+            std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull");
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64")))]
+        let has_aes = false;
+        if has_aes {
+            Mode::Aes
+        } else {
+            Mode::ChaCha
+        }
+    }
 }
 
 /// Why a server does not go on. The texts are the client's: a server tells no more than this.
@@ -75,7 +96,8 @@ pub(super) fn preamble(last: u8) -> [u8; PREAMBLE] {
 pub(super) fn mode(bytes: &[u8; PREAMBLE]) -> Option<Mode> {
     match bytes {
         [head @ .., 0, 0] if head == MAGIC => Some(Mode::Plain),
-        [head @ .., 1, 0] if head == MAGIC => Some(Mode::Noise),
+        [head @ .., 1, 0] if head == MAGIC => Some(Mode::ChaCha),
+        [head @ .., 2, 0] if head == MAGIC => Some(Mode::Aes),
         _ => None,
     }
 }
@@ -105,8 +127,9 @@ fn noise(_: snow::Error) -> Error {
 }
 
 impl Handshake {
-    pub(super) fn new(key: &Key, initiator: bool) -> Result<Handshake> {
-        let params = PATTERN.parse().map_err(|_| Error::NotSupported("the encryption"))?;
+    pub(super) fn new(key: &Key, initiator: bool, mode: Mode) -> Result<Handshake> {
+        let pattern = if mode == Mode::Aes { AES } else { CHACHA };
+        let params = pattern.parse().map_err(|_| Error::NotSupported("the encryption"))?;
         let builder = Builder::new(params).prologue(PROLOGUE).and_then(|b| b.psk(0, &key.0));
         let state = builder.and_then(|b| if initiator { b.build_initiator() } else { b.build_responder() });
         state.map(|state| Handshake(Box::new(state))).map_err(noise)

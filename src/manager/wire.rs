@@ -107,6 +107,11 @@ impl Writer {
         self.0[begun - 4..begun].copy_from_slice(&len.to_le_bytes());
     }
 
+    /// Forgets what was written, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Bytes so far.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -45,9 +45,9 @@ pub(super) fn dial(address: &Address, key: Option<&Key>, timeout: Duration, keep
     }
     let deadline = Deadline::new(Limits::within(timeout));
     let socket = connect(address, timeout, keepalive)?;
-    let mode = if key.is_some() { Mode::Noise } else { Mode::Plain };
+    let mode = if key.is_some() { Mode::encrypted() } else { Mode::Plain };
     let mut first = channel::preamble(mode as u8).to_vec();
-    let mut handshake = key.map(|key| Handshake::new(key, true)).transpose()?;
+    let mut handshake = key.map(|key| Handshake::new(key, true, mode)).transpose()?;
     if let Some(handshake) = &mut handshake {
         let message = handshake.write(&[])?;
         first.extend_from_slice(&(message.len() as u16).to_le_bytes());

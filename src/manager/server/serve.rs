@@ -399,7 +399,7 @@ impl Serve {
                 conn.wire.send_raw(&self.shared, first);
                 Opener::default()
             }
-            (Some(key), Mode::Noise) => {
+            (Some(key), Mode::ChaCha | Mode::Aes) => {
                 let Some((len, message)) = rest.split_first_chunk::<2>() else { return Ok(()) };
                 let len = usize::from(u16::from_le_bytes(*len));
                 if len > channel::HANDSHAKE || message.len() > len {
@@ -408,7 +408,7 @@ impl Serve {
                 if message.len() < len {
                     return Ok(());
                 }
-                let mut handshake = Handshake::new(key, false)?;
+                let mut handshake = Handshake::new(key, false, mode)?;
                 if handshake.read(message).is_err() {
                     self.refuse(&conn.wire, &conn.from, Refusal::WrongKey, "another key");
                     return Ok(());
@@ -427,7 +427,7 @@ impl Serve {
                 self.refuse(&conn.wire, &conn.from, Refusal::KeyWanted, "no key");
                 return Ok(());
             }
-            (None, Mode::Noise) => {
+            (None, Mode::ChaCha | Mode::Aes) => {
                 self.refuse(&conn.wire, &conn.from, Refusal::NoKey, "a key where there is none");
                 return Ok(());
             }
