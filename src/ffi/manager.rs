@@ -87,7 +87,7 @@ pub struct mproc_manager_options_t {
     pub client_objects: u64,
     /// Bytes that those may take: no bound.
     pub client_bytes: u64,
-    /// The longest message, either way: 16 MiB. 64 KiB to 1 GiB.
+    /// The longest message, either way: 16 MiB. 2 MiB to 1 GiB.
     pub max_message: u64,
     /// Nanoseconds for a connection to authenticate itself: 5 s.
     pub handshake_timeout_ns: i64,

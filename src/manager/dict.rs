@@ -32,7 +32,6 @@ const SNAPSHOT: u8 = 13;
 const ITER: u8 = 14;
 const COPY: u8 = 15;
 const REFERENCE: u8 = 16;
-const ARENA: u8 = 17;
 const SET_IF_TOKEN: u8 = 18;
 const DELETE_IF_TOKEN: u8 = 19;
 
@@ -44,7 +43,7 @@ impl Dict {
     pub fn arena(&self) -> Result<Arena> {
         match self {
             Place::Near(dict, _) => Ok(dict.arena().clone().into()),
-            Place::Far(proxy) => arena::reached(proxy, ARENA),
+            Place::Far(proxy) => arena::reached(proxy),
         }
     }
 
@@ -472,19 +471,24 @@ impl Served for objects::Dict {
     }
 
     fn class(&self, op: u8) -> Class {
-        <Self as Kindred>::class(op)
+        match op.checked_sub(arena::BASE) {
+            Some(op) => self.arena().class(op),
+            None => <Self as Kindred>::class(op),
+        }
     }
 
-    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+    fn serve(&self, op: u8, args: &mut Reader, limits: Limits, reply: &mut Reply) -> Result<i32> {
+        if let Some(op) = op.checked_sub(arena::BASE) {
+            return self.arena().serve(op, args, limits, reply);
+        }
         match op {
-            LEN | CLEAR | ITER | REFERENCE | ARENA => {
+            LEN | CLEAR | ITER | REFERENCE => {
                 args.end()?;
                 match op {
                     LEN => reply.out.u64(self.len()?),
                     CLEAR => self.clear()?,
                     ITER => arena::put_iter(self.iter()?, Kind::Dict, reply),
-                    REFERENCE => reply.out.reference(self.reference()),
-                    _ => reply.made = Some(Arc::new(self.arena().clone())),
+                    _ => reply.out.reference(self.reference()),
                 }
             }
             GET | POP => {

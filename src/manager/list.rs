@@ -44,7 +44,6 @@ const COMPARE_EXCHANGE: u8 = 24;
 const ITER: u8 = 25;
 const COPY: u8 = 26;
 const REFERENCE: u8 = 27;
-const ARENA: u8 = 28;
 const SET_IF_TOKEN: u8 = 29;
 const APPEND_IF_TOKEN: u8 = 30;
 
@@ -62,7 +61,7 @@ impl List {
     pub fn arena(&self) -> Result<Arena> {
         match self {
             Place::Near(list, _) => Ok(list.arena().clone().into()),
-            Place::Far(proxy) => arena::reached(proxy, ARENA),
+            Place::Far(proxy) => arena::reached(proxy),
         }
     }
 
@@ -581,20 +580,25 @@ impl Served for objects::List {
     }
 
     fn class(&self, op: u8) -> Class {
-        <Self as Kindred>::class(op)
+        match op.checked_sub(arena::BASE) {
+            Some(op) => self.arena().class(op),
+            None => <Self as Kindred>::class(op),
+        }
     }
 
-    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+    fn serve(&self, op: u8, args: &mut Reader, limits: Limits, reply: &mut Reply) -> Result<i32> {
+        if let Some(op) = op.checked_sub(arena::BASE) {
+            return self.arena().serve(op, args, limits, reply);
+        }
         match op {
-            LEN | REVERSE | CLEAR | ITER | REFERENCE | ARENA => {
+            LEN | REVERSE | CLEAR | ITER | REFERENCE => {
                 args.end()?;
                 match op {
                     LEN => reply.out.u64(self.len()?),
                     REVERSE => self.reverse()?,
                     CLEAR => self.clear()?,
                     ITER => arena::put_iter(self.iter()?, Kind::List, reply),
-                    REFERENCE => reply.out.reference(self.reference()),
-                    _ => reply.made = Some(Arc::new(self.arena().clone())),
+                    _ => reply.out.reference(self.reference()),
                 }
             }
             GET | POP | POP_FAR => {
@@ -603,6 +607,7 @@ impl Served for objects::List {
                 let out = &mut reply.out;
                 match op {
                     GET => self.get(index, |stored| arena::put_stored(stored, cap, out))?,
+                    _ if by_index(index, POP, POP_FAR) != op => return no_such(),
                     _ => self.pop(index, |stored| arena::put_stored(stored, cap, out))?,
                 }
             }
@@ -611,6 +616,7 @@ impl Served for objects::List {
                 args.end()?;
                 match op {
                     SET => self.set(index, &value)?,
+                    _ if by_index(index, INSERT, INSERT_FAR) != op => return no_such(),
                     _ => self.insert(index, &value)?,
                 }
             }
@@ -655,6 +661,9 @@ impl Served for objects::List {
             DELETE | DELETE_FAR => {
                 let index = args.i64()?;
                 args.end()?;
+                if by_index(index, DELETE, DELETE_FAR) != op {
+                    return no_such();
+                }
                 self.delete(index)?;
             }
             INDEX => {

@@ -26,7 +26,6 @@ const COMPARE_EXCHANGE: u8 = 7;
 const SNAPSHOT: u8 = 8;
 const COPY: u8 = 9;
 const REFERENCE: u8 = 10;
-const ARENA: u8 = 11;
 const CLEAR: u8 = 12;
 const SET_IF_TOKEN: u8 = 13;
 const DELETE_IF_TOKEN: u8 = 14;
@@ -39,7 +38,7 @@ impl Namespace {
     pub fn arena(&self) -> Result<Arena> {
         match self {
             Place::Near(namespace, _) => Ok(namespace.arena().clone().into()),
-            Place::Far(proxy) => arena::reached(proxy, ARENA),
+            Place::Far(proxy) => arena::reached(proxy),
         }
     }
 
@@ -311,19 +310,24 @@ impl Served for objects::Namespace {
     }
 
     fn class(&self, op: u8) -> Class {
-        <Self as Kindred>::class(op)
+        match op.checked_sub(arena::BASE) {
+            Some(op) => self.arena().class(op),
+            None => <Self as Kindred>::class(op),
+        }
     }
 
-    fn serve(&self, op: u8, args: &mut Reader, _limits: Limits, reply: &mut Reply) -> Result<i32> {
+    fn serve(&self, op: u8, args: &mut Reader, limits: Limits, reply: &mut Reply) -> Result<i32> {
+        if let Some(op) = op.checked_sub(arena::BASE) {
+            return self.arena().serve(op, args, limits, reply);
+        }
         match op {
-            LEN | CLEAR | SNAPSHOT | REFERENCE | ARENA => {
+            LEN | CLEAR | SNAPSHOT | REFERENCE => {
                 args.end()?;
                 match op {
                     LEN => reply.out.u64(self.len()?),
                     CLEAR => self.clear()?,
                     SNAPSHOT => arena::put_snapshot(&self.snapshot()?, Kind::Namespace, reply),
-                    REFERENCE => reply.out.reference(self.reference()),
-                    _ => reply.made = Some(Arc::new(self.arena().clone())),
+                    _ => reply.out.reference(self.reference()),
                 }
             }
             GET => {

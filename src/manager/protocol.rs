@@ -78,6 +78,18 @@ pub(super) fn begin_request(w: &mut Writer, id: u64, object: u64, op: u8, timeou
     begun
 }
 
+/// Takes time from a request that is sent again.
+pub(super) fn shorten(request: &mut [u8], gone: u64) {
+    const AT: usize = HEAD - 8;
+    let Some(field) = request.get_mut(AT..HEAD) else { return };
+    let Ok(bytes) = <[u8; 8]>::try_from(&*field) else { return };
+    let timeout = i64::from_le_bytes(bytes);
+    if timeout > 0 {
+        let left = timeout.saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX)).max(0);
+        field.copy_from_slice(&left.to_le_bytes());
+    }
+}
+
 /// The next request of a frame.
 pub(super) fn next_request<'a>(frame: &mut Reader<'a>) -> Result<Option<Request<'a>>> {
     if frame.is_empty() {

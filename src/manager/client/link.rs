@@ -132,8 +132,9 @@ struct Pending {
     bound: bool,
     first: u64,
     count: usize,
-    /// As it was sent.
+    /// As it was sent, and when.
     message: Vec<u8>,
+    asked: u64,
     state: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -283,22 +284,33 @@ impl Pending {
         let mut answers = Answers::default();
         answers.each.resize_with(count, || None);
         let state = Waiting { outcome: Outcome::Awaited, sleeps: false, answers, left: count };
-        Pending { bound, first, count, message, state: Mutex::new(state), changed: Condvar::new() }
+        Pending {
+            bound,
+            first,
+            count,
+            message,
+            asked: clock::now_ns(),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     fn has(&self, id: u64) -> bool {
         id >= self.first && id - self.first < self.count as u64
     }
 
-    /// The requests of the message that are not answered yet.
+    /// The requests of the message that are not answered yet, with the time that is left for them.
     fn unanswered(&self) -> Vec<u8> {
+        let gone = clock::now_ns().saturating_sub(self.asked);
         let state = guard(&self.state);
         let (mut rest, mut left) = (self.message.as_slice(), Vec::new());
         for part in &state.answers.each {
             let len = Reader::new(rest).u32().map_or(0, |len| len as usize + 4);
             let Some((request, after)) = rest.split_at_checked(len) else { break };
             if part.is_none() {
+                let at = left.len();
                 left.extend_from_slice(request);
+                protocol::shorten(&mut left[at..], gone);
             }
             rest = after;
         }
@@ -665,7 +677,8 @@ impl Link {
             Timeout::Ns(ns) => ns.saturating_add(more),
         };
         let mut deadline = clock::now_ns().saturating_add(patience);
-        let mut canceled = false;
+        // Over which connection the manager was told.
+        let mut canceled = None;
         loop {
             {
                 let mut state = guard(&pending.state);
@@ -684,14 +697,6 @@ impl Link {
                     return Err(if set { Error::Canceled } else { Error::TimedOut });
                 }
             }
-            if !canceled && limits.cancel.is_some_and(Cancel::is_set) {
-                // The manager decides: it was done, or it will not be.
-                canceled = true;
-                if limits.timeout != Timeout::Forever {
-                    deadline = clock::now_ns().saturating_add(self.options.timeout.as_nanos() as u64);
-                }
-                self.tell(live, op::CANCEL, |w| w.u64(id));
-            }
             let connection = match self.connection(live) {
                 Ok(connection) => connection,
                 Err(error) => {
@@ -701,12 +706,21 @@ impl Link {
                     continue;
                 }
             };
+            let here = Arc::as_ptr(&connection);
+            if canceled != Some(here) && limits.cancel.is_some_and(Cancel::is_set) {
+                // The manager decides: it was done, or it will not be.
+                canceled = Some(here);
+                if limits.timeout != Timeout::Forever {
+                    deadline = clock::now_ns().saturating_add(self.options.timeout.as_nanos() as u64);
+                }
+                self.tell(live, op::CANCEL, |w| w.u64(id));
+            }
             if clock::now_ns() >= deadline {
                 let error = Error::Connection("the manager does not answer");
                 self.lost_for(live, id, &connection, &error);
                 return Err(error);
             }
-            let brief = gives_up || limits.cancel.is_some() && !canceled;
+            let brief = gives_up || limits.cancel.is_some() && canceled.is_none();
             // Whoever has the input reads; a lock that is only tried.
             let Ok(mut input) = connection.reader.try_lock() else {
                 let mut state = guard(&pending.state);

@@ -19,6 +19,8 @@ pub struct Proxy {
     link: Arc<Link>,
     id: u64,
     class: fn(u8) -> Class,
+    /// What is added to the numbers of its operations.
+    base: u8,
     facts: Vec<u8>,
     /// Which process refers to the object through it, by forks: a child does from its first use on.
     generation: AtomicU32,
@@ -29,7 +31,15 @@ pub struct Proxy {
 impl Proxy {
     fn new(link: Arc<Link>, id: u64, class: fn(u8) -> Class, facts: Vec<u8>, generation: u32) -> Proxy {
         let generation = AtomicU32::new(generation);
-        Proxy { epoch: AtomicU64::new(link.epoch()), link, id, class, facts, generation }
+        Proxy { epoch: AtomicU64::new(link.epoch()), link, id, class, base: 0, facts, generation }
+    }
+
+    /// The same object under another view: operations of its own, with numbers from `base` on.
+    pub(crate) fn view(&self, base: u8, class: fn(u8) -> Class) -> Proxy {
+        self.link.attach(self.id);
+        let mut view = Proxy::new(self.link.clone(), self.id, class, Vec::new(), fork::generation());
+        view.base = base;
+        view
     }
 
     /// Runs an operation that waits for nobody.
@@ -52,7 +62,7 @@ impl Proxy {
     ) -> Result<R> {
         self.attach();
         let class = (self.class)(op);
-        let answered = self.link.request(self.id, op, class, limits, put);
+        let answered = self.link.request(self.id, self.base + op, class, limits, put);
         if class.bound {
             let now = self.link.epoch();
             match &answered {
@@ -81,7 +91,7 @@ impl Proxy {
     ) -> Result<(R, Proxy)> {
         self.attach();
         let bound = Class { bound: true, ..(self.class)(op) };
-        let answered = self.link.request(self.id, op, bound, Limits::none(), put)?;
+        let answered = self.link.request(self.id, self.base + op, bound, Limits::none(), put)?;
         let mut body = answered.reader();
         let result = take(answered.status, &mut body)?;
         let id = body.u64()?;

@@ -190,7 +190,8 @@ impl Server {
         if options.any_user && key.is_none() {
             return Err(Error::Refused("any user may only connect with a key"));
         }
-        options.max_message = options.max_message.clamp(64 << 10, 1 << 30);
+        // Pieces of 1 MiB always fit.
+        options.max_message = options.max_message.clamp(2 << 20, 1 << 30);
         let passed = std::mem::take(&mut options.listeners);
         let listeners = Listeners::open(addresses, passed, key.is_some(), options.any_user)?;
         let shared = Arc::new(Shared {

@@ -113,9 +113,7 @@ impl Objects {
         if name.is_some_and(|name| self.names.contains_key(name)) {
             return Err(Error::Exists);
         }
-        self.bytes = self.bytes.saturating_add(entry.bytes);
-        let made = self.makers.entry(entry.maker).or_default();
-        *made = (made.0 + 1, made.1.saturating_add(entry.bytes));
+        self.count(entry.maker, entry.bytes);
         let entry = Arc::new(entry);
         if let Some(name) = name {
             self.names.insert(name.to_owned(), entry.id);
@@ -156,14 +154,25 @@ impl Objects {
             return None;
         }
         let entry = self.by_id.remove(&id)?.entry;
-        self.bytes = self.bytes.saturating_sub(entry.bytes);
-        if let Some(made) = self.makers.get_mut(&entry.maker) {
-            *made = (made.0 - 1, made.1.saturating_sub(entry.bytes));
+        self.discount(entry.maker, entry.bytes);
+        Some(entry)
+    }
+
+    /// Counts an object for the quotas.
+    pub(super) fn count(&mut self, maker: u64, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let made = self.makers.entry(maker).or_default();
+        *made = (made.0 + 1, made.1.saturating_add(bytes));
+    }
+
+    pub(super) fn discount(&mut self, maker: u64, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(made) = self.makers.get_mut(&maker) {
+            *made = (made.0 - 1, made.1.saturating_sub(bytes));
             if made.0 == 0 {
-                self.makers.remove(&entry.maker);
+                self.makers.remove(&maker);
             }
         }
-        Some(entry)
     }
 
     /// Those with names, after one, in their order; and whether that is all.

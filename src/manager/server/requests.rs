@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 /// What an answer has besides its body, generously.
 const ROOM: usize = 64;
+/// So long after it was busy an object's requests are left to other threads.
+const BUSY_FOR_NS: u64 = 100_000_000;
 /// Objects that take more memory than this are not made by the server's own thread.
 const LARGE: u64 = 1 << 20;
 /// MPROC_EXISTED.
@@ -167,13 +169,13 @@ impl Serve {
         };
         let (entry, known) = match found {
             Ok(found) => found,
-            Err(error) => return (Outcome::Answer(Err(error)), false),
+            Err(_) => return (Outcome::Answer(Err(gone())), false),
         };
-        answers.object = Some(entry.clone());
         // Who does not refer to it has nothing to do with it: it may be gone at any moment, or another session's alone.
         if !known && !session.refers(entry.id) {
-            return (Outcome::Answer(Err(Error::NotFound("the object"))), false);
+            return (Outcome::Answer(Err(gone())), false);
         }
+        answers.object = Some(entry.clone());
         let class = entry.object.class(request.op);
         let object = match class.bound {
             false => Ok(entry.object.clone()),
@@ -183,7 +185,9 @@ impl Serve {
             Ok(object) => object,
             Err(error) => return (Outcome::Answer(Err(error)), class.bound),
         };
-        if !class.long {
+        // What was busy a moment ago is not tried here: all others would wait for each of the tries.
+        let busy = self.busy.get(&entry.id).is_some_and(|&until| clock::coarse_ns() < until);
+        if !class.long && !busy {
             // Among the other answers from the beginning, instead of copied there.
             let begun = begin_answer(&mut answers.bytes, request.id);
             let mut reply = Reply { out: std::mem::take(&mut answers.bytes), ..Reply::default() };
@@ -212,7 +216,10 @@ impl Serve {
             answers.bytes.0.truncate(begun - 4);
             let patient = match &error {
                 Error::TimedOut => class.waits && request.timeout != Timeout::Ns(0),
-                Error::Busy => true,
+                Error::Busy => {
+                    self.busy.insert(entry.id, clock::coarse_ns() + BUSY_FOR_NS);
+                    true
+                }
                 _ => false,
             };
             if !patient {
@@ -370,7 +377,7 @@ impl Serve {
         let find = |id: u64, own: bool| {
             let entry = guard(&self.shared.objects).get(id)?;
             if !session.refers(entry.id) {
-                return Err(Error::NotFound("the object"));
+                return Err(gone());
             }
             match own {
                 true => session.own(&self.shared, &entry),
@@ -455,7 +462,8 @@ impl Wish {
     /// Makes it, within the limits: which are asked before memory is taken.
     fn make(&self, shared: &Shared, session: &Session) -> Result<Arc<Entry>> {
         let maker = session.client.number;
-        within_limits(shared, session, self.bytes)?;
+        // Counted before it is there: others may be making some at the same time.
+        let counted = Counted::count(shared, session, self.bytes)?;
         let others = RefCell::new(Vec::new());
         let object = {
             let other = |id: u64| {
@@ -466,12 +474,35 @@ impl Wish {
             let making = Making { domain: &shared.domain, other: &other };
             served::create(self.kind, &making, &mut Reader::new(&self.options))?
         };
+        drop(counted);
         let bytes = object.most_bytes();
         within_limits(shared, session, bytes)?;
         let mut objects = guard(&shared.objects);
         let (id, others, options) = (objects.next_id(), others.into_inner(), self.options.clone());
         let entry = Entry { id, kind: self.kind, object, options, bytes, maker, others, inner: false };
         objects.insert(entry, self.name.as_deref())
+    }
+}
+
+/// An object that is being made, among those that there are.
+struct Counted<'a> {
+    shared: &'a Shared,
+    maker: u64,
+    bytes: u64,
+}
+
+impl Counted<'_> {
+    fn count<'a>(shared: &'a Shared, session: &Session, bytes: u64) -> Result<Counted<'a>> {
+        within_limits(shared, session, bytes)?;
+        let maker = session.client.number;
+        guard(&shared.objects).count(maker, bytes);
+        Ok(Counted { shared, maker, bytes })
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        guard(&self.shared.objects).discount(self.maker, self.bytes);
     }
 }
 
@@ -640,6 +671,12 @@ fn start(
         guard(&session.jobs).remove(&id);
         guard(&session.client.past).running.remove(&id);
     })
+}
+
+/// What a request is about is not there any more, or not this client's. (MPROC_ENOENT would say that a key is missing.)
+fn gone() -> Error {
+    let text = "the object is gone from the manager, or was lost with the connection: open it anew";
+    Error::Far { status: Error::Stale.status(), errno: 0, text: text.into() }
 }
 
 /// MPROC_EPANIC.

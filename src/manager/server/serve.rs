@@ -82,6 +82,8 @@ pub(super) struct Serve {
     /// Accepting is paused until then: there are no descriptors left.
     pub(super) paused: u64,
     pub(super) answers: Answers,
+    /// Objects that were busy, and until when that is taken for granted.
+    pub(super) busy: HashMap<u64, u64>,
 }
 
 impl Serve {
@@ -101,6 +103,7 @@ impl Serve {
             held: 0,
             paused: 0,
             answers: Answers::default(),
+            busy: HashMap::new(),
         })
     }
 
@@ -243,6 +246,7 @@ impl Serve {
 
     /// What only the clock tells.
     fn tick(&mut self, now: u64) {
+        self.busy.clear();
         let late = self.shared.options.handshake.as_nanos() as u64;
         let over = |c: &Conn| {
             let age = now.saturating_sub(c.since);
