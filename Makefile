@@ -127,7 +127,7 @@ uninstall: uninstall-tool ## remove what `install` and `install-tool` with the s
 # --- the demo ----------------------------------------------------------------------------------------
 
 # All tools are asked for before anything is built: nobody wants to hear of the last one at the end.
-demo: ## C, C++, Go and the shell on the same objects, four of them killed
+demo: ## C, C++, Go and the shell on the same objects, through memory and over TCP, five of them killed
 	@scripts/need-tools.sh cargo cc c++ go pkg-config
 	@$(MAKE) --no-print-directory demo-programs
 	@LD_LIBRARY_PATH='$(STAGE)/lib' target/demo/director target/demo
@@ -189,11 +189,11 @@ clean: ## remove target/
 	rm -rf target
 
 # C tests: the same sources as C99, as C11, and under the sanitizers; the kill loop and the scenarios once.
-API_TEST := $(wildcard tests/c/api_*.c)
+API_TEST := $(wildcard tests/c/api_*.c) tests/c/place.c
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 define c_variant
-target/ctest/$(1)/api_test: $(API_TEST) tests/c/check.h tests/c/api_test.h $(STAGED)
+target/ctest/$(1)/api_test: $(API_TEST) tests/c/check.h tests/c/api_test.h tests/c/place.h $(STAGED)
 	@mkdir -p $$(@D)
 	$$(CC) $(2) $$(CFLAGS) $$(WARNINGS) $$(filter %.c,$$^) -o $$@ $$(STAGED_FLAGS) -pthread
 
@@ -216,12 +216,16 @@ target/ctest/scenarios: $(wildcard tests/c/scenarios*.c) $(wildcard tests/c/scen
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(CFLAGS) $(WARNINGS) $(filter %.c,$^) -o $@ $(STAGED_FLAGS) -pthread
 
+target/ctest/manager: $(wildcard tests/c/manager_*.c) tests/c/manager_test.h tests/c/proc.h tests/c/check.h $(STAGED)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(CFLAGS) $(WARNINGS) $(filter %.c,$^) -o $@ $(STAGED_FLAGS) -pthread
+
 # Hostile segments, under AddressSanitizer: an access outside a segment is what they are after.
 target/ctest/sanitize/hostile: $(wildcard tests/c/hostile*.c) $(wildcard tests/c/hostile*.h) tests/c/proc.h tests/c/check.h $(STAGED)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(SANITIZE) $(CFLAGS) $(WARNINGS) $(filter %.c,$^) -o $@ $(STAGED_FLAGS) -pthread
 
-c-tests: $(C_TESTS) target/ctest/killloop target/ctest/scenarios target/ctest/sanitize/hostile
+c-tests: $(C_TESTS) target/ctest/killloop target/ctest/scenarios target/ctest/manager target/ctest/sanitize/hostile
 
 # Each C example is a program of one file.
 EXAMPLES_C := $(patsubst examples-c/%.c,target/examples/c/%,$(wildcard examples-c/*.c))
@@ -232,7 +236,7 @@ cpp-tests: $(CPP_TESTS)
 
 target/examples/c/%: examples-c/%.c $(STAGED)
 	@mkdir -p $(@D)
-	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $< -o $@ $(STAGED_FLAGS)
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $< -o $@ $(STAGED_FLAGS) -pthread
 
 target/examples/cpp/%: bindings/cpp/examples/%.cpp $(STAGED)
 	@mkdir -p $(@D)

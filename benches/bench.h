@@ -44,6 +44,7 @@ struct side {
     bool timed;       /* runs until the driver says stop (throughput under contention), not for n operations */
     size_t size;      /* bytes of a message or a value, where that means something */
     int option;       /* a number for the side's own use */
+    bool crowd;       /* one process of more threads than CPUs, on all of the measurement's, and so is its server */
     int pause_ns;     /* loop_sleepers(): how long each waits before it sends; not counted */
     /* In the driver, once per case. Returns NULL, or why this side cannot run here. */
     const char *(*setup)(struct run *run);
@@ -72,7 +73,7 @@ void run_stop(struct run *run, uint64_t ops);
 bool run_goes_on(const struct run *run);
 /* A shared counter that only the holder of the lock under test may touch; checked after the run. */
 volatile uint64_t *run_guarded_counter(struct run *run);
-/* Keeps the duration of one round trip. */
+/* Keeps the duration of one round trip. By one thread. */
 void run_record(struct run *run, uint64_t index, double ns);
 /* A message buffer of MAX_MESSAGE bytes, already touched. */
 unsigned char *run_buffer(void);
@@ -85,6 +86,8 @@ void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)
 /* CPUs 0 and 1 of the measurement: allowed to us, on different cores where possible. */
 int cpus_choose(int cpu[MAX_MEMBERS]);
 void team_init(const int cpu[MAX_MEMBERS], int cpus);
+/* Keeps this process on all CPUs of the measurement. */
+void team_pin(void);
 /* One measurement in freshly forked members. False: broken, with the reason on stderr. */
 bool team_measure(struct run *run, uint64_t window_ns, struct sample *out);
 /* Finds n so that one measurement takes about window_ns. */

@@ -14,6 +14,7 @@
 
 #include "bench.h"
 #include "growth.h"
+#include "idle.h"
 #include "report.h"
 #include "sides.h"
 
@@ -123,6 +124,9 @@ static int list_rows(const struct settings *s)
     for (size_t k = 0; k < growth_side_count; k++)
         if (name_selected(s, growth_sides[k].name))
             printf("%-35s%s, as it grows\n", growth_sides[k].name, growth_sides[k].title);
+    for (int k = 0; k < IDLE_KINDS; k++)
+        if (name_selected(s, idle_names[k]))
+            printf("%-35s%s\n", idle_names[k], idle_titles[k]);
     return 0;
 }
 
@@ -367,17 +371,35 @@ static bool growths_run(const struct settings *s, size_t *at, size_t of, struct 
     return true;
 }
 
+/* False: the run is broken. */
+static bool idles_run(const struct settings *s, size_t *at, size_t of, struct idle *idle, size_t *count)
+{
+    for (int k = 0; k < IDLE_KINDS && !interrupted(); k++) {
+        if (!name_selected(s, idle_names[k]))
+            continue;
+        struct progress progress;
+        progress_case(&progress, ++*at, of, idle_titles[k]);
+        if (!idle_run((enum idle_kind)k, &idle[*count]))
+            return false;
+        *count += IDLE_SIDES;
+    }
+    return true;
+}
+
 static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpus)
 {
     static struct result results[MAX_RESULTS];
     static struct growth grown[MAX_GROWTHS];
-    size_t count = 0, grown_count = 0, selected = 0, at = 0;
+    static struct idle idle[IDLE_KINDS * IDLE_SIDES];
+    size_t count = 0, grown_count = 0, idle_count = 0, selected = 0, at = 0;
     bool ok = true;
 
     for (size_t k = 0; k < bench_case_count; k++)
         selected += case_selected(s, &bench_cases[k]);
     for (size_t k = 0; k < growth_side_count; k++)
         selected += name_selected(s, growth_sides[k].name);
+    for (int k = 0; k < IDLE_KINDS; k++)
+        selected += name_selected(s, idle_names[k]);
     if (selected == 0) {
         fprintf(stderr, "bench: no row matches '%s' (see --list)\n", s->only);
         return 2;
@@ -391,6 +413,7 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
         ok = case_run(&bench_cases[k], s, cpus, &progress, results, &count);
     }
     ok = ok && growths_run(s, &at, selected, grown, &grown_count);
+    ok = ok && idles_run(s, &at, selected, idle, &idle_count);
     progress_end();
     if (interrupted()) {
         fputs("bench: interrupted\n", stderr);
@@ -408,12 +431,14 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
         report_table(&report, stdout);
     if (grown_count > 0)
         growth_table(grown, grown_count);
+    if (idle_count > 0)
+        idle_table(idle, idle_count);
     if (!ok) {
         fputs("bench: the run is broken; no report was written\n", stderr);
         return 1;
     }
     if (s->out && (!report_json(&report, s->out) || !report_svg(&report, s->out) ||
-                   !growth_json(grown, grown_count, s->out)))
+                   !growth_json(grown, grown_count, s->out) || !idle_json(idle, idle_count, s->out)))
         return 1;
     for (size_t i = 0; i < count && s->strict; i++)
         if (!results[i].skipped && !results[i].met)
@@ -423,6 +448,8 @@ static int all_run(const struct settings *s, const int cpu[MAX_MEMBERS], int cpu
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--serve") == 0) /* started by ours_server_start() */
+        return ours_serve(argv[2]);
     const struct settings settings = settings_parse(argc, argv);
     if (settings.list)
         return list_rows(&settings);

@@ -1,6 +1,6 @@
 /*
- * What the rows of dict and list store: entries of 64 bytes under keys like "key:001234", which every side asks for
- * in the same random order. An entry begins with its number, so that a wrong one is seen.
+ * What the rows of dict and list store: entries of 64 bytes (over TCP: of 100) under keys like "key:001234", which
+ * every side asks for in the same random order. An entry begins with its number, so that a wrong one is seen.
  */
 #ifndef BENCH_ENTRIES_H
 #define BENCH_ENTRIES_H
@@ -14,6 +14,7 @@ extern "C" {
 enum {
     ENTRIES = 10000, /* in a dict that is read and changed, and in a list that is read */
     ENTRY_BYTES = 64,
+    FAR_BYTES = 100, /* of an entry that is asked for over TCP */
     KEY_BYTES = 10,
     LIST_MOST = 1 << 17 /* a list that grows is emptied when it has so many */
 };

@@ -89,7 +89,8 @@ void run_stop(struct run *run, uint64_t ops)
     struct member *m = &run->team->member[run->role];
     m->end = now_ns();
     m->ops = ops;
-    m->preempted = preemptions() - m->preempted;
+    /* A crowd takes the CPU from itself all the time: that says nothing about others. */
+    m->preempted = run->side->crowd ? 0 : preemptions() - m->preempted;
 }
 
 bool run_goes_on(const struct run *run) { return !__atomic_load_n(&run->team->stop, __ATOMIC_RELAXED); }
@@ -109,21 +110,27 @@ unsigned char *run_buffer(void)
     return buffer;
 }
 
-static void pin_to(int cpu)
+static void pin_to(const int cpu[], int cpus)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
+    for (int i = 0; i < cpus; i++)
+        CPU_SET(cpu[i], &set);
     if (sched_setaffinity(0, sizeof set, &set) != 0)
-        die("cannot pin to CPU %d: %s", cpu, strerror(errno));
+        die("cannot pin to CPU %d: %s", cpu[0], strerror(errno));
 }
+
+void team_pin(void) { pin_to(team_cpu, team_cpus); }
 
 static void member_main(struct run *run, unsigned watchdog_s)
 {
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(team_cpu[run->role]);
+    if (run->side->crowd)
+        team_pin();
+    else
+        pin_to(&team_cpu[run->role], 1);
     alarm(watchdog_s);
     run->side->body(run);
     fflush(NULL);

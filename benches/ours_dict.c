@@ -1,6 +1,6 @@
-/* Ours: a dict of 10,000 entries, read and changed by one process or by two. */
+/* Ours: a dict of 10,000 entries, read and changed by one process or by two; the same dict of a manager's. */
 #include "entries.h"
-#include "ours.h"
+#include "ours_server.h"
 
 enum { FIRST, SECOND }; /* `option`: a case that has two sides of ours gives each a dict of its own */
 
@@ -64,3 +64,36 @@ SIDE(get_two, get, loop_rate, 2, true, FIRST);
 SIDE(set_two, set, loop_rate, 2, true, FIRST);
 SIDE(get_one, get, loop_rate, 1, true, SECOND);
 SIDE(set_one, set, loop_rate, 1, true, SECOND);
+
+/* ---- a manager's: near clients have the memory itself ---- */
+
+static struct ours_server server;
+
+static const char *setup_near(struct run *run)
+{
+    (void)run;
+    entry_keys_init();
+    return ours_server_start(&server, ANY_CPU);
+}
+
+static void teardown_near(struct run *run)
+{
+    (void)run;
+    ours_server_stop(&server);
+}
+
+#define NEAR(op)                                                                                                   \
+    static void body_near_##op(struct run *run)                                                                    \
+    {                                                                                                              \
+        mproc_manager_t *manager = ours_join(server.near);                                                         \
+        mproc_dict_t *dict;                                                                                        \
+        ours_check(mproc_dict_open(ours_manager_domain(manager), SERVED_DICT, NULL, &dict), "mproc_dict_open");    \
+        loop_op(run, dict, op);                                                                                    \
+        mproc_dict_close(dict);                                                                                    \
+        mproc_manager_close(manager);                                                                              \
+    }                                                                                                              \
+    const struct side ours_near_dict_##op = {.name = "manager, near", .members = 1, .setup = setup_near,          \
+                                             .body = body_near_##op, .teardown = teardown_near}
+
+NEAR(get);
+NEAR(set);

@@ -1,6 +1,6 @@
-/* Ours: a list that grows, and a list of 10,000 entries that is read. */
+/* Ours: a list that grows, and a list of 10,000 entries that is read; the same lists of a manager's. */
 #include "entries.h"
-#include "ours.h"
+#include "ours_server.h"
 
 enum { EMPTY, FULL };
 
@@ -64,3 +64,36 @@ static void teardown(struct run *run) { mproc_list_close(run->state); }
 SIDE(append, EMPTY);
 SIDE(append_int, EMPTY);
 SIDE(get, FULL);
+
+/* ---- a manager's: near clients have the memory itself ---- */
+
+static struct ours_server server;
+
+static const char *setup_near(struct run *run)
+{
+    (void)run;
+    entry_keys_init();
+    return ours_server_start(&server, ANY_CPU);
+}
+
+static void teardown_near(struct run *run)
+{
+    (void)run;
+    ours_server_stop(&server);
+}
+
+#define NEAR(op, name_of_it)                                                                                       \
+    static void body_near_##op(struct run *run)                                                                    \
+    {                                                                                                              \
+        mproc_manager_t *manager = ours_join(server.near);                                                         \
+        mproc_list_t *list;                                                                                        \
+        ours_check(mproc_list_open(ours_manager_domain(manager), name_of_it, NULL, &list), "mproc_list_open");     \
+        loop_op(run, list, op);                                                                                    \
+        mproc_list_close(list);                                                                                    \
+        mproc_manager_close(manager);                                                                              \
+    }                                                                                                              \
+    const struct side ours_near_list_##op = {.name = "manager, near", .members = 1, .setup = setup_near,          \
+                                             .body = body_near_##op, .teardown = teardown_near}
+
+NEAR(append, SERVED_GROWS);
+NEAR(get, SERVED_LIST);

@@ -177,12 +177,12 @@ template <void (*op)(void *, std::uint64_t)> void body_rate(run *r)
 
 template <class Container> constexpr side one(const char *name, int entries, void (*loop)(run *))
 {
-    return {name, 1, false, ENTRY_BYTES, entries, 0, setup<Container>, loop, teardown<Container>};
+    return {name, 1, false, ENTRY_BYTES, entries, false, 0, setup<Container>, loop, teardown<Container>};
 }
 
 template <class Container> constexpr side two(const char *name, int entries, void (*loop)(run *))
 {
-    return {name, 2, true, ENTRY_BYTES, entries, 0, setup<Container>, loop, teardown<Container>};
+    return {name, 2, true, ENTRY_BYTES, entries, false, 0, setup<Container>, loop, teardown<Container>};
 }
 
 } // namespace

@@ -73,6 +73,6 @@ void body_pair(run *r)
 } // namespace
 
 extern "C" const side ref_boost = {
-    "Boost.Interprocess queue", 2, false, boost_message, 0, 0, setup, body_stream, teardown};
+    "Boost.Interprocess queue", 2, false, boost_message, 0, false, 0, setup, body_stream, teardown};
 extern "C" const side ref_boost_pair = {
-    "Boost.Interprocess queue", 1, false, boost_message, 0, 0, setup, body_pair, teardown};
+    "Boost.Interprocess queue", 1, false, boost_message, 0, false, 0, setup, body_pair, teardown};

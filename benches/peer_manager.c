@@ -49,7 +49,7 @@ static const char *setup(struct run *run)
     struct server *server = malloc(sizeof *server);
     if (!server)
         die("out of memory");
-    const int error = server_start(server, argv, true);
+    const int error = server_start(server, argv, true, ANY_CPU);
     if (error) {
         free(server);
         return error == ENOENT ? "python3 is not installed (apt-get install python3)" : "python3 cannot be started";

@@ -50,7 +50,7 @@ static void close_pair(const int fd[2])
     close(fd[1]);
 }
 
-int server_start(struct server *server, const char *const argv[], bool talks)
+int server_start(struct server *server, const char *const argv[], bool talks, enum server_place where)
 {
     int in[2], out[2], failure[2], error = 0;
 
@@ -61,6 +61,8 @@ int server_start(struct server *server, const char *const argv[], bool talks)
     if (server->pid < 0)
         die("fork: %s", strerror(errno));
     if (server->pid == 0) {
+        if (where == TEAM_CPUS)
+            team_pin();
         server_exec(argv, in, out, talks);
         error = errno;
         _exit(write(failure[1], &error, sizeof error) == (ssize_t)sizeof error ? 1 : 2);

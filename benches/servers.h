@@ -12,11 +12,13 @@ struct server {
     int to, from; /* its standard input and output; -1: it has none of ours */
 };
 
+enum server_place { ANY_CPU, TEAM_CPUS }; /* the kernel's choice; only the CPUs of the measurement */
+
 /*
- * Starts argv[0], which is looked for in PATH, on any CPU. `talks`: its standard input and output are pipes of ours.
+ * Starts argv[0], which is looked for in PATH. `talks`: its standard input and output are pipes of ours.
  * Returns 0 or an errno: ENOENT if there is no such program.
  */
-int server_start(struct server *server, const char *const argv[], bool talks);
+int server_start(struct server *server, const char *const argv[], bool talks, enum server_place where);
 /* Whether it runs still. */
 bool server_lives(const struct server *server);
 /* Ends it: one that talks by closing its input, another one by a signal; whoever does not end in 5 s is killed. */

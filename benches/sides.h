@@ -20,6 +20,8 @@ void ours_begin(void);
 /* Leaves and removes the domain. False, with the reason on stderr, if something was left in it. */
 bool ours_end(void);
 const char *ours_version(void);
+/* ours_server.c: the server of a manager, with socket and key in that directory; main() of `--serve DIRECTORY`. */
+int ours_serve(const char *directory);
 
 /* ours_lock.c */
 extern const struct side ours_lock, ours_lock_contend, ours_lock_contend_work;
@@ -51,8 +53,13 @@ extern const struct side ours_wait_1, ours_wait_16, ours_wait_16_spinning, ours_
 /* ours_dict.c; get and set: by one process; ..._two: by two at a time; ..._one: by one, as long as those */
 extern const struct side ours_dict_get, ours_dict_set, ours_dict_get_two, ours_dict_set_two, ours_dict_get_one,
     ours_dict_set_one;
+/* ours_dict.c, ours_list.c: through a manager that gives the memory */
+extern const struct side ours_near_dict_get, ours_near_dict_set, ours_near_list_append, ours_near_list_get;
 /* ours_list.c */
 extern const struct side ours_list_append, ours_list_append_int, ours_list_get;
+/* ours_far.c: through a manager over TCP; ..._many: many in one message */
+extern const struct side ours_far_get, ours_far_set, ours_far_get_many, ours_far_set_many, ours_far_crowd,
+    ours_far_hand_off;
 /* ours_datum.c */
 extern const struct side ours_datum_bytes, ours_datum_map;
 
@@ -91,6 +98,9 @@ extern const struct side ref_boost_map_get, ref_boost_map_set, ref_boost_map_get
     ref_boost_deque_get, ref_boost_vector_append_int;
 /* peer_redis.c */
 extern const struct side ref_redis_get, ref_redis_set;
+/* peer_redis_far.c */
+extern const struct side ref_redis_far_get, ref_redis_far_set, ref_redis_far_get_many, ref_redis_far_set_many,
+    ref_redis_far_crowd, ref_redis_far_hand_off;
 /* peer_manager.c */
 extern const struct side ref_manager_dict_get, ref_manager_dict_set, ref_manager_list_append, ref_manager_list_get;
 

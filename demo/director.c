@@ -1,7 +1,8 @@
 /*
- * The demo: processes in C, C++ and Go share a counter, an array, a queue and pipes, and shell scripts two values. One
- * is killed while it holds the array's lock, one in the middle of a put, one while it is asked, and a script in the
- * middle of a change. The rest finish, and the totals are right.
+ * The demo: processes in C, C++ and Go share a counter, an array, a queue and pipes, shell scripts two values, and the
+ * clients of a manager a lock, a list and a dict, through memory or over TCP. One is killed while it holds the array's
+ * lock, one in the middle of a put, one while it is asked, a script in the middle of a change, and a client over TCP
+ * while it holds the manager's lock. The rest finish, and the totals are right.
  *
  *     director DIRECTORY    where worker-c, worker-cpp, worker-go and worker-sh are; `make demo` does it all
  *
@@ -33,7 +34,9 @@ enum {
     WIDTH = SINGLES + BATCH,
     QUESTIONS = 10000,   /* per player */
     DOOMED_ANSWERS = 400,
-    ENTRIES = 15         /* per script */
+    ENTRIES = 15,        /* per script */
+    VISITORS = 1000,     /* per seller */
+    SOLD = 300           /* per seller; the doomed one makes half of them */
 };
 enum { FROM_C, FROM_CPP, FROM_GO, SENDERS };
 enum { LINES = 4 };
@@ -43,11 +46,25 @@ static mproc_value_t *counter, *returned, *cue, *left_page, *right_page;
 static mproc_array_t *board, *ledger;
 static mproc_queue_t *mail;
 static mproc_pipe_t *lines[LINES]; /* to the players of act 3 */
+static char shop_directory[64], shop_socket[80], shop_key[80]; /* of act 5; "": not yet, or not any more */
+static mproc_manager_t *shop;
+
+static void remove_shop(void) {
+    mproc_manager_close(shop);
+    shop = NULL;
+    if (shop_directory[0] != '\0') {
+        unlink(shop_socket);
+        unlink(shop_key);
+        rmdir(shop_directory);
+        shop_directory[0] = '\0';
+    }
+}
 
 static void remove_objects(void) {
     DIR *dir;
     struct dirent *entry;
     int i;
+    remove_shop();
     for (i = 0; i < LINES; i++) {
         mproc_pipe_close(lines[i]);
     }
@@ -284,6 +301,114 @@ static void play_books(const char *programs) {
     }
 }
 
+/* --- act 5 ------------------------------------------------------------------------------------------- */
+
+enum { SELLERS = 4 };
+static const char *const sellers[SELLERS] = {"C++", "Go", "Go 2", "Go 3"};
+static int struck_out;       /* sellers that were told of the death and put right what it had left */
+static int book_lines;       /* at the end */
+static int book_of[SELLERS]; /* ... of each seller */
+static int64_t sales_sum, visits_sum;
+
+static mproc_event_t *shop_event(const mproc_domain_t *domain, const char *name) {
+    mproc_event_t *event = NULL;
+    need(mproc_event_open(domain, name, NULL, &event), name);
+    return event;
+}
+
+static void shop_set(const mproc_domain_t *domain, const char *name) {
+    mproc_event_t *event = shop_event(domain, name);
+    need(mproc_event_set(event), name);
+    mproc_event_close(event);
+}
+
+static int64_t shop_sum(const mproc_dict_t *sums, const char *key) {
+    mproc_datum_t value;
+    need(mproc_dict_get(sums, mproc_datum_str(key), NULL, 0, &value), key);
+    return value.type == MPROC_DATUM_INT ? value.as.i : -1;
+}
+
+/* What the book and the sums say. */
+static void read_shop(const mproc_domain_t *domain) {
+    mproc_list_t *book = NULL;
+    mproc_dict_t *sums = NULL;
+    size_t length = 0, i, k;
+    need(mproc_list_open(domain, BOOK, NULL, &book), BOOK);
+    need(mproc_dict_open(domain, SUMS, NULL, &sums), SUMS);
+    need(mproc_list_len(book, &length), BOOK);
+    for (i = 0; i < length; i++) {
+        char name[16];
+        mproc_datum_t line;
+        need(mproc_list_get(book, (int64_t)i, name, sizeof name, &line), BOOK);
+        for (k = 0; k < SELLERS; k++) {
+            book_of[k] += line.type == MPROC_DATUM_STR && line.len == strlen(sellers[k]) &&
+                          memcmp(line.data, sellers[k], line.len) == 0;
+        }
+    }
+    book_lines = (int)length;
+    sales_sum = shop_sum(sums, SALES);
+    visits_sum = shop_sum(sums, VISITS);
+    tell("The book has %d lines; the dict says: {\"%s\": %lld, \"%s\": %lld}.", book_lines, VISITS,
+         (long long)visits_sum, SALES, (long long)sales_sum);
+    mproc_dict_close(sums);
+    mproc_list_close(book);
+}
+
+static void open_shop(const char *programs, actor_t *server, char *near, char *far, size_t size) {
+    mproc_key_t key;
+    snprintf(shop_directory, sizeof shop_directory, "/tmp/mproc-demo-XXXXXX");
+    if (mkdtemp(shop_directory) == NULL) {
+        shop_directory[0] = '\0';
+        troupe_end(1, "no directory for a socket");
+    }
+    snprintf(shop_socket, sizeof shop_socket, "%s/shop", shop_directory);
+    snprintf(shop_key, sizeof shop_key, "%s/key", shop_directory);
+    actor_start(server, "C", programs, "worker-c", "serve", shop_socket, shop_key, NULL);
+    actor_await(server, "serving");
+    snprintf(near, size, "unix:%s", shop_socket);
+    snprintf(far, size, "tcp:127.0.0.1:%d", server->number);
+    need(mproc_key_load(shop_key, &key), shop_key);
+    need(mproc_manager_connect(near, &key, NULL, &shop), near);
+}
+
+static void play_shop(const char *programs) {
+    enum { DOOMED = SELLERS - 1 };
+    static const char *const seller_programs[SELLERS] = {"worker-cpp", "worker-go", "worker-go", "worker-go"};
+    actor_t server, actors[SELLERS];
+    const mproc_domain_t *domain = NULL;
+    char near[96], far[96];
+    int i;
+
+    tell("ACT 5. A shop, served by a manager: a C program has a lock, a list and a dict, which no file leads to.");
+    tell("C++ and Go come through its unix socket and get the memory itself; two more Go programs come over TCP,");
+    tell("with a key, encrypted: as they would from another machine. Who has the lock (the till) writes a line in the");
+    tell("list (the book) and adds 1 to the sales in the dict.");
+    open_shop(programs, &server, near, far, sizeof near);
+    need(mproc_manager_domain(shop, &domain), "domain");
+    for (i = 0; i < SELLERS; i++) {
+        actor_start(&actors[i], sellers[i], programs, seller_programs[i], i == DOOMED ? "sell-half" : "sell",
+                    i < 2 ? near : far, shop_key, sellers[i], text(VISITORS), text(SOLD), NULL);
+    }
+    for (i = 0; i < SELLERS; i++) {
+        actor_await(&actors[i], "half");
+    }
+    shop_set(domain, GRAB);
+    actor_await(&actors[DOOMED], "holding");
+    shop_set(domain, GO_ON);
+    tell("The others go on, and have to wait for the till.");
+    troupe_watch(300); /* for the audience: they do wait */
+    tell("The lock belongs to a client at the other end of a connection. kill -9 %d!", (int)actors[DOOMED].pid);
+    actor_kill(&actors[DOOMED]);
+    for (i = 0; i < DOOMED; i++) {
+        actor_join(&actors[i]);
+        struck_out += actors[i].number == 1 && strcmp(actors[i].said, "repaired") == 0;
+    }
+    read_shop(domain);
+    shop_set(domain, CLOSING);
+    actor_join(&server);
+    remove_shop();
+}
+
 /* --- the end ----------------------------------------------------------------------------------------- */
 
 static int wrong;
@@ -342,6 +467,15 @@ static void check_totals(void) {
     need(mproc_value_get_i64(right_page, &number), RIGHT);
     row("books of the scripts, right", 2LL * ENTRIES, number);
     row("books: told of the death and restored", 1, restored);
+    row("shop: visits", (long long)SELLERS * VISITORS, visits_sum);
+    row("shop: sales", 3LL * SOLD + SOLD / 2, sales_sum);
+    row("shop: lines in the book", 3LL * SOLD + SOLD / 2, book_lines);
+    for (i = 0; i < SELLERS; i++) {
+        char what[40];
+        snprintf(what, sizeof what, "shop: lines of %s", sellers[i]);
+        row(what, i == SELLERS - 1 ? SOLD / 2 : SOLD, book_of[i]);
+    }
+    row("shop: told of the death and put right", 1, struck_out);
     printf("\n");
     need(mproc_value_get_i64(returned, &number), RETURNED);
     if (!in_order || number != SINGLES || from[FROM_GO] <= SINGLES || from[FROM_GO] >= WIDTH) {
@@ -372,13 +506,14 @@ int main(int argc, char **argv) {
     play_mail(programs);
     play_questions(programs);
     play_books(programs);
+    play_shop(programs);
     check_totals();
     if (wrong != 0) {
         troupe_end(1, "The totals are WRONG.");
     }
-    tell("All totals are right. Four of seventeen processes were killed, one with the lock in its hands, one in the");
-    tell("middle of a put, one while it was asked, a script in the middle of a change: nobody hung, and nothing that");
-    tell("was done is lost or there twice.");
+    tell("All totals are right. Five of twenty-two processes were killed, one with the lock in its hands, one in the");
+    tell("middle of a put, one while it was asked, a script in the middle of a change, one at the other end of a");
+    tell("connection: nobody hung, and nothing that was done is lost or there twice.");
     remove_objects();
     return 0;
 }

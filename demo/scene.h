@@ -12,6 +12,16 @@
 #define RIGHT "right"       /* the shell adds 1 to both */
 /* Pipes have names of their own: the director has end 0, asks int64 numbers, and gets their squares. */
 
+/* In the manager's domain, which no file leads to: */
+#define TILL "till"       /* lock: who sells has it */
+#define BOOK "book"       /* list: the name of the seller, for each sale */
+#define SUMS "sums"       /* dict: ... */
+#define SALES "sales"     /* ... how many sales there were, as many as lines in the book; changed under the lock */
+#define VISITS "visits"   /* ... everybody adds 1 to it, atomically, without the lock */
+#define GRAB "grab"       /* events: the doomed seller takes the lock for the last time, */
+#define GO_ON "go-on"     /* the others make the second half of their sales, */
+#define CLOSING "closing" /* the shop closes */
+
 enum { CELLS = 12, HALF_DONE = 5 };
 
 /* Values of the cue. */

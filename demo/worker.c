@@ -1,5 +1,5 @@
-/* The demo's worker in C: counts, sends and receives letters, answers questions. The director starts it; see
- * director.c. */
+/* The demo's worker in C: counts, sends and receives letters, answers questions, and serves a manager's objects. The
+ * director starts it; see director.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "scene.h"
 
@@ -177,6 +177,56 @@ static void answer_questions(const char *name, int limit) {
     mproc_pipe_close(questioner);
 }
 
+/* What a manager has, and what this process has of it. */
+typedef struct {
+    mproc_manager_t *manager;
+    mproc_lock_t *till;
+    mproc_list_t *book;
+    mproc_dict_t *sums;
+    mproc_event_t *grab, *go_on, *closing;
+} shop_t;
+
+/* Starts a manager at a unix socket, and at a port of the loopback interface for those who have the key. */
+static void open_shop(const char *socket_path, const char *key_path, shop_t *shop) {
+    char addresses[256];
+    const mproc_domain_t *domain;
+    mproc_key_t key;
+    need(mproc_key_generate(&key), "key");
+    need(mproc_key_save(&key, key_path), key_path);
+    snprintf(addresses, sizeof addresses, "unix:%s,tcp:127.0.0.1:0", socket_path);
+    need(mproc_manager_start(addresses, &key, NULL, &shop->manager), addresses);
+    need(mproc_manager_domain(shop->manager, &domain), "domain");
+    need(mproc_lock_create(domain, TILL, NULL, &shop->till), TILL);
+    need(mproc_list_create(domain, BOOK, NULL, &shop->book), BOOK);
+    need(mproc_dict_create(domain, SUMS, NULL, &shop->sums), SUMS);
+    need(mproc_event_create(domain, GRAB, NULL, &shop->grab), GRAB);
+    need(mproc_event_create(domain, GO_ON, NULL, &shop->go_on), GO_ON);
+    need(mproc_event_create(domain, CLOSING, NULL, &shop->closing), CLOSING);
+    need(mproc_dict_set(shop->sums, mproc_datum_str(VISITS), mproc_datum_int(0)), VISITS);
+    need(mproc_dict_set(shop->sums, mproc_datum_str(SALES), mproc_datum_int(0)), SALES);
+}
+
+static void serve(const char *socket_path, const char *key_path) {
+    shop_t shop;
+    char address[128];
+    const char *port;
+    size_t length;
+    open_shop(socket_path, key_path, &shop);
+    need(mproc_manager_address(shop.manager, 1, address, sizeof address, &length), "address");
+    port = strrchr(address, ':') + 1;
+    say("I serve a lock, a list and a dict, at a unix socket and at port %s.", port);
+    say("@serving %s", port);
+    need(mproc_event_wait(shop.closing, MPROC_FOREVER, NULL), CLOSING);
+    mproc_event_close(shop.closing);
+    mproc_event_close(shop.go_on);
+    mproc_event_close(shop.grab);
+    mproc_dict_close(shop.sums);
+    mproc_list_close(shop.book);
+    mproc_lock_close(shop.till);
+    mproc_manager_close(shop.manager);
+    say("The shop is closed.");
+}
+
 int main(int argc, char **argv) {
     const char *role = argc > 1 ? argv[1] : "";
     int numbers[3] = {0, 0, 0}, i;
@@ -191,6 +241,8 @@ int main(int argc, char **argv) {
         receive_letters(numbers[0], numbers[1], numbers[2]);
     } else if (strcmp(role, "answer") == 0 && argc > 2) {
         answer_questions(argv[2], numbers[1]);
+    } else if (strcmp(role, "serve") == 0 && argc > 3) {
+        serve(argv[2], argv[3]);
     } else {
         fprintf(stderr, "%s is started by the director\n", argv[0]);
         return 2;

@@ -1,5 +1,5 @@
-// The demo's worker in C++: counts, sends and receives letters, answers questions, and plays the one who dies
-// with the lock. The director starts it; see director.c.
+// The demo's worker in C++: counts, sends and receives letters, answers questions, sells in the shop of a manager, and
+// plays the one who dies with the lock. The director starts it; see director.c.
 #include "scene.h"
 
 #include <mproc.hpp>
@@ -118,6 +118,41 @@ void answer_questions(const std::string& name) {
   say("@answered " + std::to_string(answers));
 }
 
+// One sale: a line in the book, and the sum. Whoever dies in the middle leaves the book longer than the sum says.
+void sell_one(mproc::mutex& till, mproc::list& book, mproc::dict& sums, const std::string& name) {
+  const std::lock_guard guard(till);
+  const std::int64_t sales = sums[SALES];
+  if (till.recovered()) {
+    int lines = 0;
+    for (; static_cast<std::int64_t>(book.size()) > sales; ++lines) book.pop();
+    say("I have the till, with the news that its holder died inside. Lines too many in the book: " +
+        std::to_string(lines) + ". I strike them out.");
+    say("@repaired " + std::to_string(lines));
+  }
+  if (static_cast<std::int64_t>(book.size()) != sales) throw std::runtime_error("the book and the sum differ");
+  book.append(name);
+  sums[SALES] = sales + 1;
+}
+
+void sell(const std::string& address, const std::string& key, const std::string& name, int visits, int sales) {
+  auto manager = mproc::manager::connect(address, mproc::key::load(key));
+  auto till = mproc::mutex::open(manager.domain(), TILL);
+  auto book = mproc::list::open(manager.domain(), BOOK);
+  auto sums = mproc::dict::open(manager.domain(), SUMS);
+  auto go_on = mproc::event::open(manager.domain(), GO_ON);
+  for (int i = 0; i < visits; ++i) ++sums[VISITS];
+  for (int i = 0; i < sales; ++i) {
+    if (i == sales / 2) {
+      say(std::to_string(visits) + " visits and " + std::to_string(i) + " sales are done" +
+          (sums.is_remote() ? ", each step a request." : ", in the memory itself."));
+      say("@half");
+      go_on.wait();
+    }
+    sell_one(till, book, sums, name);
+  }
+  say("All " + std::to_string(sales) + " sales are done.");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -133,6 +168,8 @@ int main(int argc, char** argv) try {
     receive_letters(number(0), number(1), number(2));
   } else if (role == "answer" && argc > 2) {
     answer_questions(argv[2]);
+  } else if (role == "sell" && argc > 6) {
+    sell(argv[2], argv[3], argv[4], number(3), number(4));
   } else {
     std::cerr << argv[0] << " is started by the director\n";
     return 2;

@@ -114,6 +114,7 @@ step "install, then build with nothing but pkg-config" 600 tests/install_test.sh
 # The scenarios mostly wait.
 step "scenarios: fork, exec, stop, closed descriptors, pid namespaces; hostile segments, under AddressSanitizer" 900 \
     scripts/together.sh target/ctest/scenarios target/ctest/sanitize/hostile
+step "the manager: deaths near and far, cut connections, kill loop" 600 target/ctest/manager
 step "kill loop: 4,800 kills" 900 target/ctest/killloop --kills 4800
 step "demo" 300 target/demo/director target/demo
 finish 0

@@ -15,7 +15,7 @@ const MaxDims = cmproc.MaxDims
 // as for [Value].
 type Array[T any] struct {
 	h       handle
-	ptr     unsafe.Pointer
+	ptr     unsafe.Pointer // nil behind a connection
 	elem    *element
 	length  int
 	shape   []int
@@ -143,14 +143,18 @@ func (a *Array[T]) Index(coordinates ...int) (int, error) {
 
 // Slice is the array itself, in shared memory: all elements, row-major, without a copy. Access through it is
 // neither locked nor atomic. It must not be used after Close. Once it was asked for, only Close unmaps the
-// memory, not the garbage collector. [Array.View] is the form that cannot outlive the handle.
+// memory, not the garbage collector. [Array.View] is the form that cannot outlive the handle. Behind a connection to a
+// [Manager] that is ErrNotSupported: use Read and Write.
 func (a *Array[T]) Slice() ([]T, error) {
 	if !a.h.enter() {
 		return nil, ErrClosedHandle
 	}
 	defer a.h.leave()
-	a.h.res.exposed.Store(true)
-	return a.slice(), nil
+	all, err := a.slice()
+	if err == nil {
+		a.h.res.exposed.Store(true)
+	}
+	return all, err
 }
 
 // View calls f with the elements in shared memory (as Slice), which stay valid until f returns, also if Close is
@@ -160,18 +164,25 @@ func (a *Array[T]) View(f func([]T) error) error {
 		return ErrClosedHandle
 	}
 	defer a.h.leave()
-	return f(a.slice())
-}
-
-func (a *Array[T]) slice() []T {
-	if a.length == 0 {
-		return []T{}
+	all, err := a.slice()
+	if err != nil {
+		return err
 	}
-	return unsafe.Slice((*T)(a.ptr), a.length)
+	return f(all)
 }
 
-// Get reads the element at a flat index. Scalars: one atomic load, without a call into C. Structs: a whole
-// element, never half of a Set.
+func (a *Array[T]) slice() ([]T, error) {
+	switch {
+	case a.length == 0:
+		return []T{}, nil
+	case a.ptr == nil:
+		return nil, refuse(ErrNotSupported, "an array behind a connection is not in this process's memory")
+	}
+	return unsafe.Slice((*T)(a.ptr), a.length), nil
+}
+
+// Get reads the element at a flat index. Scalars: one atomic load, without a call into C (behind a connection: a
+// request). Structs: a whole element, never half of a Set.
 func (a *Array[T]) Get(index int) (T, error) {
 	var out T
 	if !a.h.enter() {
@@ -181,11 +192,12 @@ func (a *Array[T]) Get(index int) (T, error) {
 	if index < 0 || index >= a.length {
 		return out, a.outside(index, 1)
 	}
-	if a.elem.scalar() {
+	if a.cells() {
 		return fromBits[T](a.elem.typ, cellLoad(a.at(index), unsafe.Sizeof(out))), nil
 	}
 	var e cmproc.Error
-	return out, check(cmproc.ArrayRead(a.h.res.raw, uintptr(index), 1, unsafe.Pointer(&out), unsafe.Sizeof(out), &e), &e)
+	err := check(cmproc.ArrayRead(a.h.res.raw, uintptr(index), 1, unsafe.Pointer(&out), unsafe.Sizeof(out), &e), &e)
+	return sound(a.elem, out), err
 }
 
 // Set writes the element at a flat index. After a kill it is old or new, never half.
@@ -197,13 +209,16 @@ func (a *Array[T]) Set(index int, to T) error {
 	if index < 0 || index >= a.length {
 		return a.outside(index, 1)
 	}
-	if a.elem.scalar() {
+	if a.cells() {
 		cellStore(a.at(index), unsafe.Sizeof(to), bitsOf(to))
 		return nil
 	}
 	var e cmproc.Error
 	return check(cmproc.ArrayWrite(a.h.res.raw, uintptr(index), 1, unsafe.Pointer(&to), unsafe.Sizeof(to), &e), &e)
 }
+
+// cells reports whether the elements are scalars in the memory of this process.
+func (a *Array[T]) cells() bool { return a.ptr != nil && a.elem.scalar() }
 
 func (a *Array[T]) at(index int) unsafe.Pointer {
 	return unsafe.Add(a.ptr, uintptr(index)*a.elem.size)

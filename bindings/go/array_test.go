@@ -96,8 +96,9 @@ func TestArrayBounds(t *testing.T) {
 	must(t, a.View(func(all []int32) error { got(t, "[0 10 20 3]")(fmt.Sprint(all), nil); return nil }))
 }
 
-func TestShape(t *testing.T) {
-	d, _ := newDomain(t)
+func TestShape(t *testing.T) { everywhere(t, testShape) }
+
+func testShape(t *testing.T, d *Domain) {
 	m := closing[*Array[int64]](t)(CreateArray(d, "m", []int64{1, 2, 3, 4, 5, 6, 7}, &ArrayOptions{Shape: []int{2, 3, 4}}))
 	n := closing[*Array[int64]](t)(OpenArray[int64](d, "m", &ArrayOptions{Shape: []int{2, 3, 4}}))
 	got(t, 24)(n.Len(), nil)

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-func TestBarrier(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBarrier(t *testing.T) { everywhere(t, testBarrier) }
+
+func testBarrier(t *testing.T, d *Domain) {
 	b := closing[*Barrier](t)(CreateBarrier(d, "b", 2, nil))
 	same := closing[*Barrier](t)(OpenBarrier(d, "b", &BarrierOptions{NoSpin: true}))
 	// Alone it does not pass, and has not come.
@@ -152,8 +153,9 @@ func stepThrough(ctx context.Context, b *Barrier, seen *Array[uint64], rounds in
 }
 
 // A party that gives up breaks the barrier for the others, until it is reset.
-func TestBarrierBreaks(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBarrierBreaks(t *testing.T) { everywhere(t, testBarrierBreaks) }
+
+func testBarrierBreaks(t *testing.T, d *Domain) {
 	b := closing[*Barrier](t)(CreateBarrier(d, "b", 3, nil))
 	for name, c := range map[string]struct {
 		give func(cancel context.CancelFunc)
@@ -236,8 +238,9 @@ func passesWithThree(t *testing.T, b *Barrier) {
 }
 
 // The last one's action runs, once and before anybody passes, in the goroutine that brought it.
-func TestBarrierAction(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBarrierAction(t *testing.T) { everywhere(t, testBarrierAction) }
+
+func testBarrierAction(t *testing.T, d *Domain) {
 	const parties, rounds = 4, 50
 	b := closing[*Barrier](t)(CreateBarrier(d, "", parties, nil))
 	number := closing[*Value[int64]](t)(CreateValue[int64](d, "", 0, nil))
@@ -279,8 +282,9 @@ func TestBarrierAction(t *testing.T) {
 }
 
 // An action that fails breaks the barrier; why, is for the party that brought it.
-func TestBarrierActionFails(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBarrierActionFails(t *testing.T) { everywhere(t, testBarrierActionFails) }
+
+func testBarrierActionFails(t *testing.T, d *Domain) {
 	b := closing[*Barrier](t)(CreateBarrier(d, "", 2, nil))
 	mine := errors.New("mine")
 	ctx, cancel := context.WithCancel(bg)

@@ -165,3 +165,28 @@ func BenchmarkDict(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkManager(b *testing.B) {
+	key := newKey(b)
+	_, unix, tcp := newServer(b, ManagerOptions{Key: key})
+	for name, address := range map[string]string{"Near": unix, "Proxy": unix + "?memory=never", "TCP": tcp} {
+		m := connect(b, address, ConnectOptions{Key: key})
+		dict := closing[*Dict[string, int]](b)(CreateDict[string, int](m.Domain(), "", nil))
+		b.Run(name+"/DictAdd", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				dict.Add("n", 1)
+			}
+		})
+		batch := closing[*Batch](b)(m.NewBatch())
+		b.Run(name+"/BatchOf64", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for range 64 {
+					dict.BatchAdd(batch, "n", 1)
+				}
+				must(b, batch.Run())
+			}
+		})
+	}
+}

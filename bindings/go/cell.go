@@ -210,6 +210,24 @@ func supports(typ, op int32) bool {
 	return true
 }
 
+// widened and narrowed convert between the bits of a number and those of the int64 or float64 that C functions take.
+func widened(typ int32, bits uint64) (float bool, out uint64) {
+	switch typ {
+	case cmproc.F32:
+		return true, math.Float64bits(float64(math.Float32frombits(uint32(bits))))
+	case cmproc.F64:
+		return true, bits
+	}
+	return false, bits // which C cuts to the type's width
+}
+
+func narrowed(typ int32, wide uint64) uint64 {
+	if typ == cmproc.F32 {
+		return uint64(math.Float32bits(float32(math.Float64frombits(wide))))
+	}
+	return wide
+}
+
 // bitsOf and fromBits convert between a scalar and its bits. A bool is normalised on the way out: shared
 // memory may hold any byte, a Go bool may not.
 func bitsOf[T any](v T) uint64 {
@@ -238,6 +256,14 @@ func fromBits[T any](typ int32, bits uint64) (v T) {
 		*(*uint32)(p) = uint32(bits)
 	default:
 		*(*uint64)(p) = bits
+	}
+	return v
+}
+
+// sound is what the library has read, if it is a scalar with bits that its type may have.
+func sound[T any](e *element, v T) T {
+	if e.scalar() {
+		return fromBits[T](e.typ, bitsOf(v))
 	}
 	return v
 }

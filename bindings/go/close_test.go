@@ -380,8 +380,9 @@ func TestViewOutlivesClose(t *testing.T) {
 }
 
 // With releases the lock even if the handle was closed inside.
-func TestCloseInsideWith(t *testing.T) {
-	d, _ := newDomain(t)
+func TestCloseInsideWith(t *testing.T) { everywhere(t, testCloseInsideWith) }
+
+func testCloseInsideWith(t *testing.T, d *Domain) {
 	keep := closing[*Lock](t)(CreateLock(d, "l", nil))
 	l := closing[*Lock](t)(OpenLock(d, "l", nil))
 	must(t, l.With(bg, func(bool) error { return l.Close() }))

@@ -21,8 +21,9 @@ func waitersCome(t *testing.T, c *Condition, n int) {
 	})
 }
 
-func TestCondition(t *testing.T) {
-	d, _ := newDomain(t)
+func TestCondition(t *testing.T) { everywhere(t, testCondition) }
+
+func testCondition(t *testing.T, d *Domain) {
 	for _, c := range []*Condition{
 		closing[*Condition](t)(CreateCondition(d, "c", nil)),
 		closing[*Condition](t)(OpenCondition(d, "c", &ConditionOptions{NoSpin: true})),
@@ -78,8 +79,9 @@ func TestCondition(t *testing.T) {
 }
 
 // A condition that is bound to a lock: it is the same lock, whichever way it is taken.
-func TestBoundCondition(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBoundCondition(t *testing.T) { everywhere(t, testBoundCondition) }
+
+func testBoundCondition(t *testing.T, d *Domain) {
 	me := NewToken()
 	lock := closing[*Lock](t)(CreateLock(d, "lock", nil))
 	rlock := closing[*RLock](t)(CreateRLock(d, "rlock", nil))
@@ -146,8 +148,9 @@ func TestBoundCondition(t *testing.T) {
 }
 
 // Notifications go to those who have waited longest.
-func TestNotifyInOrder(t *testing.T) {
-	d, _ := newDomain(t)
+func TestNotifyInOrder(t *testing.T) { everywhere(t, testNotifyInOrder) }
+
+func testNotifyInOrder(t *testing.T, d *Domain) {
 	c := closing[*Condition](t)(CreateCondition(d, "", nil))
 	const waiting = 6
 	var order []int // under the condition's lock
@@ -179,8 +182,9 @@ func TestNotifyInOrder(t *testing.T) {
 	must(t, c.With(bg, me, func(bool) error { got(t, 5)(order[5], nil); return nil }))
 }
 
-func TestWaitFor(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWaitFor(t *testing.T) { everywhere(t, testWaitFor) }
+
+func testWaitFor(t *testing.T, d *Domain) {
 	c := closing[*Condition](t)(CreateCondition(d, "", nil))
 	me, other := NewToken(), NewToken()
 	done, cancel := context.WithCancel(bg)
@@ -211,8 +215,9 @@ func TestWaitFor(t *testing.T) {
 }
 
 // One is notified and gives up at the same time: either it says that it was notified, or the notification is another's.
-func TestNotifyAndCancelTogether(t *testing.T) {
-	d, _ := newDomain(t)
+func TestNotifyAndCancelTogether(t *testing.T) { everywhere(t, testNotifyAndCancelTogether) }
+
+func testNotifyAndCancelTogether(t *testing.T, d *Domain) {
 	c := closing[*Condition](t)(CreateCondition(d, "", nil))
 	wait := func(ctx context.Context) chan error {
 		ended := make(chan error, 1)
@@ -387,7 +392,10 @@ func roleTakeTurns() {
 
 // Close ends waiting like a cancelled context: the lock is held again, and can be released through another handle.
 func TestCloseWhileWaitingForACondition(t *testing.T) {
-	d, _ := newDomain(t)
+	everywhere(t, testCloseWhileWaitingForACondition)
+}
+
+func testCloseWhileWaitingForACondition(t *testing.T, d *Domain) {
 	keep := closing[*Condition](t)(CreateCondition(d, "c", nil))
 	ctx, cancel := context.WithCancel(bg)
 	defer cancel()

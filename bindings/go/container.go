@@ -278,20 +278,24 @@ func getAt[T any](c *container, at *input, s *shape, pop, quiet bool) (value T, 
 // each calls f for what an iterator gives, until f says no. The handle may be closed meanwhile.
 func (c *container) each(begin func(raw unsafe.Pointer, iter *unsafe.Pointer, e *cmproc.Error) int32,
 	f func(key, value *output) (more bool, err error)) error {
-	raw, err := c.enter()
-	if err != nil {
-		return err
+	return c.h.each(begin, f)
+}
+
+func (h *handle) each(begin func(raw unsafe.Pointer, iter *unsafe.Pointer, e *cmproc.Error) int32,
+	f func(key, value *output) (more bool, err error)) (err error) {
+	if !h.enter() {
+		return ErrClosedHandle
 	}
-	defer c.leave()
+	defer h.leave()
 	var iter unsafe.Pointer
 	var e cmproc.Error
-	if status := begin(raw, &iter, &e); status < 0 {
+	if status := begin(h.res.raw, &iter, &e); status < 0 {
 		return failure(status, &e)
 	}
 	defer cmproc.IterClose(iter)
 	var key, value output
 	for more := true; more; {
-		if c.h.closed() {
+		if h.closed() {
 			return ErrClosedHandle
 		}
 		var p cmproc.Pair

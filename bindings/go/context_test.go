@@ -191,8 +191,9 @@ type deadlineOnly struct {
 
 func (d deadlineOnly) Deadline() (time.Time, bool) { return d.at, true }
 
-func TestDeadContextDoesNothing(t *testing.T) {
-	d, _ := newDomain(t)
+func TestDeadContextDoesNothing(t *testing.T) { everywhere(t, testDeadContextDoesNothing) }
+
+func testDeadContextDoesNothing(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	l := closing[*Lock](t)(CreateLock(d, "l", nil))
 	ctx, cancel := context.WithCancel(bg)
@@ -214,8 +215,9 @@ func TestDeadContextDoesNothing(t *testing.T) {
 
 // One context for many calls, many contexts for one handle, cancelled at random: nobody is forgotten, nobody is
 // woken by another's context.
-func TestContextsInterleaved(t *testing.T) {
-	d, _ := newDomain(t)
+func TestContextsInterleaved(t *testing.T) { everywhere(t, testContextsInterleaved) }
+
+func testContextsInterleaved(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	shared, cancelShared := context.WithCancel(bg)
 	var wg sync.WaitGroup

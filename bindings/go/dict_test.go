@@ -100,8 +100,9 @@ func TestDict(t *testing.T) {
 }
 
 // Every type of key and value, beyond what any buffer begins with.
-func TestDictTypes(t *testing.T) {
-	d, _ := newDomain(t)
+func TestDictTypes(t *testing.T) { everywhere(t, testDictTypes) }
+
+func testDictTypes(t *testing.T, d *Domain) {
 	long := strings.Repeat("long", 10000)
 	roundTrip(t, d, map[int8]bool{-1: true, 127: false})
 	roundTrip(t, d, map[uint16]float64{0: 0.5, 65535: math.Inf(1)})
@@ -237,8 +238,9 @@ func roundTrip[K comparable, V any](t *testing.T, d *Domain, pairs map[K]V) {
 	}
 }
 
-func TestDictIteration(t *testing.T) {
-	d, _ := newDomain(t)
+func TestDictIteration(t *testing.T) { everywhere(t, testDictIteration) }
+
+func testDictIteration(t *testing.T, d *Domain) {
 	dict := dictFor[string, int](t, d, "")
 	names := []string{"zoe", "ann", "mia", "bob"}
 	for i, name := range names {
@@ -414,8 +416,9 @@ func TestNestedContainers(t *testing.T) {
 	}
 }
 
-func TestArenaIsFull(t *testing.T) {
-	d, _ := newDomain(t)
+func TestArenaIsFull(t *testing.T) { everywhere(t, testArenaIsFull) }
+
+func testArenaIsFull(t *testing.T, d *Domain) {
 	dict := closing[*Dict[int, []byte]](t)(CreateDict[int, []byte](d, "", &ContainerOptions{Limit: 1 << 20}))
 	info, err := dict.ArenaInfo()
 	got(t, uint64(1<<20))(info.Limit, err)
@@ -470,8 +473,9 @@ func TestContainersAllocateOnlyResults(t *testing.T) {
 }
 
 // Goroutines of one process use the same handle.
-func TestDictGoroutines(t *testing.T) {
-	d, _ := newDomain(t)
+func TestDictGoroutines(t *testing.T) { everywhere(t, testDictGoroutines) }
+
+func testDictGoroutines(t *testing.T, d *Domain) {
 	dict := dictFor[string, int](t, d, "")
 	const goroutines = 4
 	ended := make(chan error)

@@ -84,6 +84,23 @@
 //	n := render(frame.Bytes())                        // show(message.Bytes())
 //	err = frame.Commit(n)                             // err = message.Release()
 //
+// # Managers
+//
+// A [Manager] is a server that has objects for many processes: those of this machine, which get the memory itself by a
+// unix socket, and those of others, which send requests through tcp, encrypted and only with the [Key]. The same types
+// and functions serve for both: pass [Manager.Domain] where otherwise a domain of this machine stands.
+//
+//	server, err := mproc.StartManager(&mproc.ManagerOptions{
+//		Addresses: []string{"unix:/run/app/shared", "tcp:0.0.0.0:7000"}, Key: key,
+//	})
+//	// anywhere else:
+//	manager, err := mproc.ConnectManager("tcp:server:7000", &mproc.ConnectOptions{Key: key})
+//	users, err := mproc.OpenDict[string, any](manager.Domain(), "users", nil)
+//
+// [Manager.Register] and [Manager.Call] run functions in the server. A [Batch] sends many operations at a time. Who
+// holds a lock may be cut off from the manager and not know it: what the lock protects is then done under a
+// [FencingToken].
+//
 // # Closing
 //
 // Close ends a handle at once: calls that wait on it return [ErrClosedHandle], later calls do too, and

@@ -11,7 +11,13 @@ import (
 
 // Domain is a set of processes and objects that know each other: a directory on tmpfs. Functions that
 // take a *Domain accept nil for the default domain, so most programs never open one.
-type Domain struct{ h handle }
+//
+// [Manager.Domain] is one, too: what is made and found in it is the manager's.
+type Domain struct {
+	h       handle
+	manager *Manager       // nil: a domain of this machine
+	lent    unsafe.Pointer // the manager's
+}
 
 // Default is the default domain: nil, for calling methods on it.
 func Default() *Domain { return nil }
@@ -80,9 +86,10 @@ func OpenDomain(options *DomainOptions) (*Domain, error) {
 	return d, nil
 }
 
-// Close ends the handle. Objects opened through it keep the membership alive.
+// Close ends the handle. Objects opened through it keep the membership alive. (On a manager's domain it does nothing:
+// that ends with the manager.)
 func (d *Domain) Close() error {
-	if d == nil {
+	if d == nil || d.manager != nil {
 		return nil
 	}
 	return d.h.close()
@@ -93,6 +100,10 @@ func (d *Domain) enter() (unsafe.Pointer, error) {
 	if d == nil {
 		return nil, nil
 	}
+	if d.manager != nil {
+		_, err := d.manager.enter()
+		return d.lent, err
+	}
 	if !d.h.enter() {
 		return nil, ErrClosedHandle
 	}
@@ -100,7 +111,11 @@ func (d *Domain) enter() (unsafe.Pointer, error) {
 }
 
 func (d *Domain) leave() {
-	if d != nil {
+	switch {
+	case d == nil:
+	case d.manager != nil:
+		d.manager.leave()
+	default:
 		d.h.leave()
 	}
 }

@@ -44,7 +44,7 @@ const (
 	ErrNotSupported Status = cmproc.ENOTSUP   // this type or mode does not have that operation
 	ErrSys          Status = cmproc.ESYS      // a system call failed; see Error.Errno
 	ErrPanic        Status = cmproc.EPANIC    // a bug in the library was caught at its boundary
-	ErrStale        Status = cmproc.ESTALE    // the domain was removed meanwhile; open it anew
+	ErrStale        Status = cmproc.ESTALE    // the domain was removed meanwhile, or another manager answers; open anew
 	ErrPipe         Status = cmproc.EPIPE     // the other end or side is gone: nobody will read it
 	ErrEOF          Status = cmproc.EOF       // the other end or side is gone, and nothing is left
 	ErrInterrupted  Status = cmproc.EINTR     // a signal handler ran; not from this package, whose waits go on then
@@ -52,6 +52,13 @@ const (
 	ErrOverflow     Status = cmproc.EOVERFLOW // a count would exceed its bound: permits, levels
 	ErrFull         Status = cmproc.EFULL     // too many wait, or have descriptors, already; an arena is at its limit
 	ErrChanged      Status = cmproc.ECHANGED  // the dict got or lost keys while a loop went over it
+
+	// Of managers.
+	ErrConnection Status = cmproc.ECONNECTION // nobody is there, or the connection is lost; see Manager
+	ErrAuth       Status = cmproc.EAUTH       // refused: no key, another key, another user; or it is no manager
+	ErrProtocol   Status = cmproc.EPROTOCOL   // what came makes no sense, or is of another version of the protocol
+	ErrQuota      Status = cmproc.EQUOTA      // a limit of the manager's is reached
+	ErrFenced     Status = cmproc.EFENCED     // an operation with a greater fencing token was done already
 )
 
 // ErrClosedHandle is returned by every method after Close, and by calls that Close has ended. It

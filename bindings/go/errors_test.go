@@ -22,6 +22,8 @@ func TestStatusesHaveNamesAndWords(t *testing.T) {
 		ErrName: "ENAME", ErrSlots: "ESLOTS", ErrNotSupported: "ENOTSUP", ErrSys: "ESYS", ErrPanic: "EPANIC",
 		ErrStale: "ESTALE", ErrPipe: "EPIPE", ErrEOF: "EOF", ErrInterrupted: "EINTR", ErrBroken: "EBROKEN",
 		ErrOverflow: "EOVERFLOW", ErrFull: "EFULL", ErrChanged: "ECHANGED",
+		ErrConnection: "ECONNECTION", ErrAuth: "EAUTH", ErrProtocol: "EPROTOCOL", ErrQuota: "EQUOTA",
+		ErrFenced: "EFENCED",
 	}
 	words := make(map[string]Status)
 	for s, name := range names {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-func TestEvent(t *testing.T) {
-	d, _ := newDomain(t)
+func TestEvent(t *testing.T) { everywhere(t, testEvent) }
+
+func testEvent(t *testing.T, d *Domain) {
 	v := closing[*Event](t)(CreateEvent(d, "v", nil))
 	same := closing[*Event](t)(OpenEvent(d, "v", &EventOptions{NoSpin: true}))
 	got(t, false)(same.IsSet())
@@ -31,8 +32,9 @@ func TestEvent(t *testing.T) {
 }
 
 // Setting wakes everybody who waits, also if the event is cleared again before they have run.
-func TestEventPulses(t *testing.T) {
-	d, _ := newDomain(t)
+func TestEventPulses(t *testing.T) { everywhere(t, testEventPulses) }
+
+func testEventPulses(t *testing.T, d *Domain) {
 	v := closing[*Event](t)(CreateEvent(d, "", nil))
 	ctx, cancel := context.WithCancel(bg)
 	defer cancel()

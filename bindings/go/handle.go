@@ -28,10 +28,11 @@ type resource struct {
 	kind    cmproc.Kind
 	raw     unsafe.Pointer // the C handle
 	closing unsafe.Pointer // the token that Close sets; waits without a cancellable context use it
-	exposed atomic.Bool    // direct memory was handed out: only an explicit Close may unmap it
+	exposed atomic.Bool    // direct memory was handed out, or it is a server: only an explicit Close may end it
 	kept    atomic.Int64   // messages in place not yet settled, registrations: the same as long as there are any
 	waits   waits
 	gates   *[2]gate // of queues and pipes, one for each side
+	after   func()   // to be called when the C handle is closed; or nil
 }
 
 // source is what an object is made from: the domain it is in, or a handle that travelled.
@@ -116,7 +117,7 @@ func (h *handle) free() {
 	if h.res != nil && h.freed.CompareAndSwap(false, true) {
 		h.cleanup.Stop()
 		h.res.closeGates()
-		cmproc.Close(h.res.kind, h.res.raw, h.res.closing)
+		h.res.closeHandle()
 	}
 }
 
@@ -144,6 +145,13 @@ func (r *resource) abandon() {
 	r.end()
 	r.closeGates()
 	if !r.exposed.Load() && r.kept.Load() == 0 {
-		cmproc.Close(r.kind, r.raw, r.closing)
+		r.closeHandle()
+	}
+}
+
+func (r *resource) closeHandle() {
+	cmproc.Close(r.kind, r.raw, r.closing)
+	if r.after != nil {
+		r.after()
 	}
 }

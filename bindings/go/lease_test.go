@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-func TestLease(t *testing.T) {
-	d, _ := newDomain(t)
+func TestLease(t *testing.T) { everywhere(t, testLease) }
+
+func testLease(t *testing.T, d *Domain) {
 	for _, options := range []*QueueOptions{{Lease: true}, {Joinable: true}, nil} {
 		q := closing[*Queue](t)(CreateQueue(d, "", options))
 		_, err := q.TryLease()
@@ -53,8 +54,9 @@ func TestLease(t *testing.T) {
 	fails(t, new(Lease).Ack(), ErrNotHolder)
 }
 
-func TestQueueForLeases(t *testing.T) {
-	d, _ := newDomain(t)
+func TestQueueForLeases(t *testing.T) { everywhere(t, testQueueForLeases) }
+
+func testQueueForLeases(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{Lease: true}))
 	must(t, q.Put(bg, []byte("m")))
 	for _, err := range []error{

@@ -15,8 +15,9 @@ func holds[T any](t testing.TB, l *List[T], want ...T) {
 	got(t, fmt.Sprintf("%#v", append([]T{}, want...)))(fmt.Sprintf("%#v", append([]T{}, have...)), nil)
 }
 
-func TestList(t *testing.T) {
-	d, _ := newDomain(t)
+func TestList(t *testing.T) { everywhere(t, testList) }
+
+func testList(t *testing.T, d *Domain) {
 	l := closing[*List[int]](t)(CreateList[int](d, "l", nil))
 	fails(t, second(l.Get(0)), ErrRange)
 	fails(t, second(l.Pop(-1)), ErrRange)
@@ -96,8 +97,9 @@ func TestList(t *testing.T) {
 }
 
 // Against Go's own slices, in every combination.
-func TestListSlices(t *testing.T) {
-	d, _ := newDomain(t)
+func TestListSlices(t *testing.T) { everywhere(t, testListSlices) }
+
+func testListSlices(t *testing.T, d *Domain) {
 	l := closing[*List[int]](t)(CreateList[int](d, "", nil))
 	all := []int{0, 1, 2, 3, 4}
 	must(t, l.Extend(all...))
@@ -157,8 +159,9 @@ func TestListSlices(t *testing.T) {
 	holds(t, l, 9, 4, 5, 6)
 }
 
-func TestListIteration(t *testing.T) {
-	d, _ := newDomain(t)
+func TestListIteration(t *testing.T) { everywhere(t, testListIteration) }
+
+func testListIteration(t *testing.T, d *Domain) {
 	l := closing[*List[string]](t)(CreateList[string](d, "", nil))
 	must(t, l.Extend("a", "b", "c"))
 	var err error

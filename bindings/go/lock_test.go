@@ -78,8 +78,9 @@ func lockable(t *testing.T, l locker) {
 	fails(t, l.With(bg, func(bool) error { return l.Unlock() }), ErrNotHolder)
 }
 
-func TestLock(t *testing.T) {
-	d, _ := newDomain(t)
+func TestLock(t *testing.T) { everywhere(t, testLock) }
+
+func testLock(t *testing.T, d *Domain) {
 	lockable(t, closing[*Lock](t)(CreateLock(d, "l", nil)))
 	lockable(t, closing[*Lock](t)(OpenLock(d, "l", &LockOptions{NoSpin: true})))
 	lockable(t, closing[*Lock](t)(CreateLock(d, "", nil)))
@@ -92,8 +93,9 @@ func TestLock(t *testing.T) {
 }
 
 // Goroutines that move between threads exclude each other: a plain counter stays right.
-func TestLockUnderGoroutines(t *testing.T) {
-	d, _ := newDomain(t)
+func TestLockUnderGoroutines(t *testing.T) { everywhere(t, testLockUnderGoroutines) }
+
+func testLockUnderGoroutines(t *testing.T, d *Domain) {
 	const workers, rounds = 8, 400
 	counter := 0
 	var wg sync.WaitGroup

@@ -85,7 +85,9 @@ func OnNotified[T any](v *Value[T]) WaitItem {
 //
 //	ready, err := mproc.Wait(ctx, mproc.OnReadable(jobs), mproc.OnSet(stop))
 //
-// It occupies a thread while it waits. For many queues, a goroutine for each, made Pollable, is often simpler.
+// It occupies a thread while it waits. For many queues, a goroutine for each, made Pollable, is often simpler. Objects
+// behind a connection to a [Manager] are waited for by the server; together with objects in memory, or of another
+// connection, that is ErrNotSupported.
 func Wait(ctx context.Context, items ...WaitItem) (ready []int, err error) {
 	return waitItems(ctx, items)
 }

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-func TestValueWait(t *testing.T) {
-	d, _ := newDomain(t)
+func TestValueWait(t *testing.T) { everywhere(t, testValueWait) }
+
+func testValueWait(t *testing.T, d *Domain) {
 	valueWait(t, d, int64(-1), 7)
 	valueWait(t, d, uint8(255), 1)
 	valueWait(t, d, int16(-2), 2)
@@ -30,8 +31,9 @@ func TestValueWait(t *testing.T) {
 
 func valueWait[T comparable](t *testing.T, d *Domain, one, other T) {
 	t.Helper()
-	v := closing[*Value[T]](t)(CreateValue(d, "v", one, nil))
-	same := closing[*Value[T]](t)(OpenValue[T](d, "v", nil))
+	name := fmt.Sprintf("v-%T", one) // a manager keeps its names
+	v := closing[*Value[T]](t)(CreateValue(d, name, one, nil))
+	same := closing[*Value[T]](t)(OpenValue[T](d, name, nil))
 	must(t, v.Wait(bg, other)) // it is another one
 	short, stop := context.WithTimeout(bg, time.Millisecond)
 	defer stop()
@@ -116,8 +118,9 @@ func everything(t *testing.T, d *Domain) (items []WaitItem, names []string, read
 
 // Each kind of thing ends a wait for all of them, before the wait begins and while it lasts, and then all that are
 // ready are named.
-func TestWaitForEachKind(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWaitForEachKind(t *testing.T) { everywhere(t, testWaitForEachKind) }
+
+func testWaitForEachKind(t *testing.T, d *Domain) {
 	items, names, ready := everything(t, d)
 	fails(t, second(TryWait(items...)), ErrTimeout)
 	var want []int
@@ -175,8 +178,9 @@ func joints(h *handle) int {
 }
 
 // What lasts only a moment is noticed by whoever waits.
-func TestWaitForPulses(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWaitForPulses(t *testing.T) { everywhere(t, testWaitForPulses) }
+
+func testWaitForPulses(t *testing.T, d *Domain) {
 	v := closing[*Event](t)(CreateEvent(d, "", nil))
 	n := closing[*Value[int]](t)(CreateValue(d, "", 0, nil))
 	ctx, cancel := context.WithCancel(bg)
@@ -208,8 +212,9 @@ func TestWaitForPulses(t *testing.T) {
 	}
 }
 
-func TestWaitRefuses(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWaitRefuses(t *testing.T) { everywhere(t, testWaitRefuses) }
+
+func testWaitRefuses(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "", &QueueOptions{Capacity: 4096}))
 	var none context.Context
 	fails(t, second(Wait(none, OnReadable(q))), ErrInvalid)
@@ -337,8 +342,9 @@ func TestWaitForTheDead(t *testing.T) {
 }
 
 // Of many that wait for the same things, each message wakes one that takes it; who finds nothing waits again.
-func TestWaitTogether(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWaitTogether(t *testing.T) { everywhere(t, testWaitTogether) }
+
+func testWaitTogether(t *testing.T, d *Domain) {
 	const waiters, messages = 8, 2000
 	one := closing[*Queue](t)(CreateQueue(d, "", nil))
 	two := closing[*Queue](t)(CreateQueue(d, "", nil))

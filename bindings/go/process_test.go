@@ -62,6 +62,12 @@ var roles = map[string]func(){
 	"count-words":    roleCountWords,
 	"use-containers": roleUseContainers,
 	"answer-values":  roleAnswerValues,
+
+	"serve-panic":    roleServePanic,
+	"serve":          roleServe,
+	"use-manager":    roleUseManager,
+	"hold-far-lock":  roleHoldFarLock,
+	"forget-manager": roleForgetManager,
 }
 
 func say(text string) { fmt.Println(text) }

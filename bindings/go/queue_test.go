@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-func TestQueueIsFirstInFirstOut(t *testing.T) {
-	d, _ := newDomain(t)
+func TestQueueIsFirstInFirstOut(t *testing.T) { everywhere(t, testQueueIsFirstInFirstOut) }
+
+func testQueueIsFirstInFirstOut(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	r := closing[*Queue](t)(OpenQueue(d, "q", nil))
 	sent := [][]byte{[]byte("one"), {}, bytes.Repeat([]byte("x"), 5000), []byte("four"), bytes.Repeat([]byte("y"), 300_000)}
@@ -39,8 +40,9 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 	got(t, 0)(len(m), nil)
 }
 
-func TestGetInto(t *testing.T) {
-	d, _ := newDomain(t)
+func TestGetInto(t *testing.T) { everywhere(t, testGetInto) }
+
+func testGetInto(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	must(t, q.Put(bg, []byte("0123456789")))
 	small := make([]byte, 4)
@@ -58,8 +60,9 @@ func TestGetInto(t *testing.T) {
 	got(t, 0)(q.GetInto(bg, nil))
 }
 
-func TestBatches(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBatches(t *testing.T) { everywhere(t, testBatches) }
+
+func testBatches(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	var sent [][]byte
 	for i := range 300 { // more than the boundary's own short list
@@ -107,8 +110,9 @@ func TestBatches(t *testing.T) {
 
 // A batch that waits for room again and again, longer than the first part of a wait (GOMP_UNTIL_CLOSED in shim.h),
 // goes in completely, in order, and once.
-func TestBatchThatWaits(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBatchThatWaits(t *testing.T) { everywhere(t, testBatchThatWaits) }
+
+func testBatchThatWaits(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{MaxItems: 3}))
 	const n = 200
 	var batch [][]byte
@@ -135,8 +139,9 @@ func TestBatchThatWaits(t *testing.T) {
 	got(t, true)(q.Empty())
 }
 
-func TestQueueBounds(t *testing.T) {
-	d, _ := newDomain(t)
+func TestQueueBounds(t *testing.T) { everywhere(t, testQueueBounds) }
+
+func testQueueBounds(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{MaxItems: 2, Capacity: 4096}))
 	info, err := q.Info()
 	must(t, err)
@@ -182,8 +187,9 @@ func TestQueueBounds(t *testing.T) {
 	got(t, true)(again.Existed(), nil)
 }
 
-func TestShutdown(t *testing.T) {
-	d, _ := newDomain(t)
+func TestShutdown(t *testing.T) { everywhere(t, testShutdown) }
+
+func testShutdown(t *testing.T, d *Domain) {
 	q := closing[*Queue](t)(CreateQueue(d, "q", nil))
 	must(t, q.Put(bg, []byte("last")))
 	must(t, q.Shutdown(false))
@@ -214,8 +220,9 @@ func TestShutdown(t *testing.T) {
 }
 
 // Shutting down wakes whoever waits, whatever for.
-func TestShutdownWakes(t *testing.T) {
-	d, _ := newDomain(t)
+func TestShutdownWakes(t *testing.T) { everywhere(t, testShutdownWakes) }
+
+func testShutdownWakes(t *testing.T, d *Domain) {
 	for _, immediate := range []bool{false, true} {
 		empty := closing[*Queue](t)(CreateQueue(d, fmt.Sprint("empty", immediate), nil))
 		full := closing[*Queue](t)(CreateQueue(d, fmt.Sprint("full", immediate), &QueueOptions{MaxItems: 1}))
@@ -231,8 +238,9 @@ func TestShutdownWakes(t *testing.T) {
 }
 
 // Many producers and consumers, every way in and out: each message arrives once, each producer's in order.
-func TestQueueUnderGoroutines(t *testing.T) {
-	d, _ := newDomain(t)
+func TestQueueUnderGoroutines(t *testing.T) { everywhere(t, testQueueUnderGoroutines) }
+
+func testQueueUnderGoroutines(t *testing.T, d *Domain) {
 	const producers, each = 4, 1000
 	q := closing[*Queue](t)(CreateQueue(d, "q", &QueueOptions{Capacity: 4096}))
 	message := func(p, n int) []byte {

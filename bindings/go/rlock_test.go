@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-func TestRLock(t *testing.T) {
-	d, _ := newDomain(t)
+func TestRLock(t *testing.T) { everywhere(t, testRLock) }
+
+func testRLock(t *testing.T, d *Domain) {
 	recursive(t, closing[*RLock](t)(CreateRLock(d, "l", nil)))
 	recursive(t, closing[*RLock](t)(OpenRLock(d, "l", &RLockOptions{NoSpin: true})))
 	recursive(t, closing[*RLock](t)(CreateRLock(d, "", nil)))
@@ -127,8 +128,9 @@ func TestTokensAreDistinct(t *testing.T) {
 }
 
 // Goroutines that move between threads exclude each other, at any depth.
-func TestRLockUnderGoroutines(t *testing.T) {
-	d, _ := newDomain(t)
+func TestRLockUnderGoroutines(t *testing.T) { everywhere(t, testRLockUnderGoroutines) }
+
+func testRLockUnderGoroutines(t *testing.T, d *Domain) {
 	const workers, rounds = 8, 300
 	counter := 0
 	var wg sync.WaitGroup

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-func TestRWLock(t *testing.T) {
-	d, _ := newDomain(t)
+func TestRWLock(t *testing.T) { everywhere(t, testRWLock) }
+
+func testRWLock(t *testing.T, d *Domain) {
 	for _, l := range []*RWLock{
 		closing[*RWLock](t)(CreateRWLock(d, "l", nil)),
 		closing[*RWLock](t)(OpenRWLock(d, "l", &RWLockOptions{NoSpin: true})),
@@ -82,8 +83,9 @@ func readable(t *testing.T, l *RWLock) {
 }
 
 // A writer that waits keeps new readers out, and is next when the last reader has left.
-func TestWritersFirst(t *testing.T) {
-	d, _ := newDomain(t)
+func TestWritersFirst(t *testing.T) { everywhere(t, testWritersFirst) }
+
+func testWritersFirst(t *testing.T, d *Domain) {
 	l := closing[*RWLock](t)(CreateRWLock(d, "l", nil))
 	cancellable, cancel := context.WithCancel(bg)
 	defer cancel()

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-func TestSemaphore(t *testing.T) {
-	d, _ := newDomain(t)
+func TestSemaphore(t *testing.T) { everywhere(t, testSemaphore) }
+
+func testSemaphore(t *testing.T, d *Domain) {
 	s := closing[*Semaphore](t)(CreateSemaphore(d, "s", 2, nil))
 	same := closing[*Semaphore](t)(OpenSemaphore(d, "s", &SemaphoreOptions{NoSpin: true}))
 	value := func(n int) {
@@ -74,8 +75,9 @@ func TestSemaphore(t *testing.T) {
 	fails(t, most.Release(1), ErrOverflow)
 }
 
-func TestBoundedSemaphore(t *testing.T) {
-	d, _ := newDomain(t)
+func TestBoundedSemaphore(t *testing.T) { everywhere(t, testBoundedSemaphore) }
+
+func testBoundedSemaphore(t *testing.T, d *Domain) {
 	for _, accounting := range []bool{false, true} {
 		s := closing[*Semaphore](t)(CreateSemaphore(d, "", 2, &SemaphoreOptions{Bounded: true, Accounting: accounting}))
 		info, err := s.Info()

@@ -11,13 +11,13 @@ import (
 // Value is one shared value. T is a bool, an integer, a float, [Char8], [Char32], or a struct (or array) of
 // such without pointers; anything else is refused at creation with ErrType.
 //
-// Scalars are read and written with the processor's atomic instructions, without a call into C; every
-// operation is one atomic step. Structs are by default kept as two copies: Load sees a consistent one
-// without a lock, Store is all or nothing even if the process is killed meanwhile. With Raw there is one copy, a
-// pointer to it, and the value's lock to protect it.
+// Scalars are read and written with the processor's atomic instructions, without a call into C (behind a connection to
+// a [Manager]: by a request); every operation is one atomic step. Structs are by default kept as two copies: Load sees
+// a consistent one without a lock, Store is all or nothing even if the process is killed meanwhile. With Raw there is
+// one copy, a pointer to it, and the value's lock to protect it.
 type Value[T any] struct {
 	h       handle
-	ptr     unsafe.Pointer // scalars and raw structs
+	ptr     unsafe.Pointer // scalars and raw structs; nil behind a connection
 	elem    *element
 	existed bool
 }
@@ -112,13 +112,16 @@ func makeValue[T any](how cmproc.How, from source, name *byte, initial *T, optio
 // Existed reports whether ExistOK opened a value that was there already.
 func (v *Value[T]) Existed() bool { return v.existed }
 
+// cell reports whether the value is a scalar in the memory of this process.
+func (v *Value[T]) cell() bool { return v.ptr != nil && v.elem.scalar() }
+
 // Load reads the value.
 func (v *Value[T]) Load() (T, error) {
 	var out T
 	if !v.h.enter() {
 		return out, ErrClosedHandle
 	}
-	if v.elem.scalar() {
+	if v.cell() {
 		out = fromBits[T](v.elem.typ, cellLoad(v.ptr, unsafe.Sizeof(out)))
 		v.h.leave()
 		return out, nil
@@ -126,7 +129,7 @@ func (v *Value[T]) Load() (T, error) {
 	var e cmproc.Error
 	status := cmproc.ValueLoad(v.h.res.raw, unsafe.Pointer(&out), unsafe.Sizeof(out), &e)
 	v.h.leave()
-	return out, check(status, &e)
+	return sound(v.elem, out), check(status, &e)
 }
 
 // Store writes the value.
@@ -134,7 +137,7 @@ func (v *Value[T]) Store(to T) error {
 	if !v.h.enter() {
 		return ErrClosedHandle
 	}
-	if v.elem.scalar() {
+	if v.cell() {
 		cellStore(v.ptr, unsafe.Sizeof(to), bitsOf(to))
 		v.h.leave()
 		return nil
@@ -151,7 +154,7 @@ func (v *Value[T]) Swap(to T) (before T, err error) {
 	if !v.h.enter() {
 		return before, ErrClosedHandle
 	}
-	if v.elem.scalar() {
+	if v.cell() {
 		before = fromBits[T](v.elem.typ, cellSwap(v.ptr, unsafe.Sizeof(to), bitsOf(to)))
 		v.h.leave()
 		return before, nil
@@ -160,7 +163,7 @@ func (v *Value[T]) Swap(to T) (before T, err error) {
 	var e cmproc.Error
 	status := cmproc.ValueExchange(v.h.res.raw, unsafe.Pointer(&to), unsafe.Pointer(&before), unsafe.Sizeof(to), &e)
 	v.h.leave()
-	return before, check(status, &e)
+	return sound(v.elem, before), check(status, &e)
 }
 
 // CompareAndSwap writes `to` if the value equals expected, in one atomic step. Values are compared by their
@@ -175,7 +178,7 @@ func (v *Value[T]) CompareExchange(expected, to T) (seen T, swapped bool, err er
 	if !v.h.enter() {
 		return seen, false, ErrClosedHandle
 	}
-	if v.elem.scalar() {
+	if v.cell() {
 		found, swapped := cellCompareAndSwap(v.ptr, unsafe.Sizeof(to), bitsOf(expected), bitsOf(to))
 		v.h.leave()
 		return fromBits[T](v.elem.typ, found), swapped, nil
@@ -187,7 +190,7 @@ func (v *Value[T]) CompareExchange(expected, to T) (seen T, swapped bool, err er
 	status := cmproc.ValueCompareExchange(v.h.res.raw, unsafe.Pointer(&expected), unsafe.Pointer(&to),
 		unsafe.Sizeof(to), unsafe.Pointer(&seen), &did, &e)
 	v.h.leave()
-	return seen, did != 0, check(status, &e)
+	return sound(v.elem, seen), did != 0, check(status, &e)
 }
 
 // Add adds to a number, in one atomic step, and gives the new value, as [sync/atomic] does. Integers wrap
@@ -225,10 +228,17 @@ func (v *Value[T]) fetch(op int32, operand T) (before T, err error) {
 	if !v.h.enter() {
 		return before, ErrClosedHandle
 	}
-	if supports(v.elem.typ, op) {
-		before = fromBits[T](v.elem.typ, cellFetch(v.ptr, v.elem.typ, unsafe.Sizeof(operand), op, bitsOf(operand)))
-	} else {
+	switch {
+	case !supports(v.elem.typ, op):
 		err = refuse(ErrNotSupported, "%T has no such operation", operand)
+	case v.ptr != nil:
+		before = fromBits[T](v.elem.typ, cellFetch(v.ptr, v.elem.typ, unsafe.Sizeof(operand), op, bitsOf(operand)))
+	default:
+		var old uint64
+		var e cmproc.Error
+		float, bits := widened(v.elem.typ, bitsOf(operand))
+		err = check(cmproc.ValueFetch(v.h.res.raw, op, float, bits, &old, &e), &e)
+		before = fromBits[T](v.elem.typ, narrowed(v.elem.typ, old))
 	}
 	v.h.leave()
 	return before, err
@@ -276,20 +286,22 @@ func (v *Value[T]) notify(n uint32) error {
 	return check(status, &e)
 }
 
-// Pointer is the value in shared memory, for scalars and Raw structs (else ErrNotSupported): for sync/atomic on
-// scalars of 32 and 64 bits, and for structs under the value's lock. It must not be used after Close. Once it was
-// asked for, only Close unmaps the memory, not the garbage collector.
+// Pointer is the value in shared memory, for scalars and Raw structs (else, and behind a connection, ErrNotSupported):
+// for sync/atomic on scalars of 32 and 64 bits, and for structs under the value's lock. It must not be used after
+// Close. Once it was asked for, only Close unmaps the memory, not the garbage collector.
 func (v *Value[T]) Pointer() (*T, error) {
 	if !v.h.enter() {
 		return nil, ErrClosedHandle
 	}
 	defer v.h.leave()
 	if v.ptr == nil {
-		return nil, refuse(ErrNotSupported, "a struct that is not Raw has no pointer")
+		return nil, errNoPointer
 	}
 	v.h.res.exposed.Store(true)
 	return (*T)(v.ptr), nil
 }
+
+var errNoPointer = refuse(ErrNotSupported, "a struct that is not Raw has no pointer, nor what is behind a connection")
 
 // View calls f with a pointer to the value in shared memory (as Pointer) that stays valid until f returns,
 // also if Close is called meanwhile. f must not keep it.
@@ -299,7 +311,7 @@ func (v *Value[T]) View(f func(*T) error) error {
 	}
 	defer v.h.leave()
 	if v.ptr == nil {
-		return refuse(ErrNotSupported, "a struct that is not Raw has no pointer")
+		return errNoPointer
 	}
 	return f((*T)(v.ptr))
 }

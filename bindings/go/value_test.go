@@ -96,8 +96,9 @@ func scalar[T comparable](t *testing.T, d *Domain, code int32, values ...T) {
 }
 
 // Read-modify-write by Go gives what C gives, for every type and operation and many numbers.
-func TestFetchIsAsInC(t *testing.T) {
-	d, _ := newDomain(t)
+func TestFetchIsAsInC(t *testing.T) { everywhere(t, testFetchIsAsInC) }
+
+func testFetchIsAsInC(t *testing.T, d *Domain) {
 	fetchInt[int8](t, d)
 	fetchInt[uint8](t, d)
 	fetchInt[int16](t, d)
@@ -125,8 +126,8 @@ func operations[T any](v *Value[T]) map[int32]func(T) (T, error) {
 
 func fetchInt[T integer](t *testing.T, d *Domain) {
 	t.Run(fmt.Sprintf("%T", T(0)), func(t *testing.T) {
-		v := closing[*Value[T]](t)(CreateValue[T](d, "go", 0, nil))
-		c := closing[*Value[T]](t)(CreateValue[T](d, "c", 0, nil))
+		v := closing[*Value[T]](t)(CreateValue[T](d, "", 0, nil))
+		c := closing[*Value[T]](t)(CreateValue[T](d, "", 0, nil))
 		random := rand.New(rand.NewPCG(1, 2))
 		for op, fetch := range operations(v) {
 			for range 200 {
@@ -153,8 +154,8 @@ func fetchInt[T integer](t *testing.T, d *Domain) {
 
 func fetchFloat[T float32 | float64](t *testing.T, d *Domain) {
 	t.Run(fmt.Sprintf("%T", T(0)), func(t *testing.T) {
-		v := closing[*Value[T]](t)(CreateValue[T](d, "go", 0, nil))
-		c := closing[*Value[T]](t)(CreateValue[T](d, "c", 0, nil))
+		v := closing[*Value[T]](t)(CreateValue[T](d, "", 0, nil))
+		c := closing[*Value[T]](t)(CreateValue[T](d, "", 0, nil))
 		numbers := []T{0, 1.5, -2.25, 1e30, -1e-30, T(math.Inf(1)), T(math.Inf(-1)), T(math.NaN())}
 		for op, fetch := range operations(v) {
 			for _, start := range numbers {
@@ -202,8 +203,9 @@ func TestBoolIsLogical(t *testing.T) {
 }
 
 // Many goroutines at once, of every width: no addition is lost, also not to a neighbour's.
-func TestAddIsAtomic(t *testing.T) {
-	d, _ := newDomain(t)
+func TestAddIsAtomic(t *testing.T) { everywhere(t, testAddIsAtomic) }
+
+func testAddIsAtomic(t *testing.T, d *Domain) {
 	const workers, rounds = 4, 5000
 	addAtomically[uint8](t, d, workers, rounds)
 	addAtomically[int16](t, d, workers, rounds)
@@ -215,7 +217,7 @@ func TestAddIsAtomic(t *testing.T) {
 
 func addAtomically[T uint8 | int16 | int32 | uint64 | float32 | float64](t *testing.T, d *Domain, workers, rounds int) {
 	t.Run(fmt.Sprintf("%T", T(0)), func(t *testing.T) {
-		v := closing[*Value[T]](t)(CreateValue[T](d, "v", 0, nil))
+		v := closing[*Value[T]](t)(CreateValue[T](d, "", 0, nil))
 		var wg sync.WaitGroup
 		for i := range workers {
 			wg.Add(1)
@@ -324,8 +326,9 @@ func TestPaddingDoesNotCount(t *testing.T) {
 }
 
 // Readers of a struct that others write see one of the values written, never a mixture.
-func TestStructLoadsAreConsistent(t *testing.T) {
-	d, _ := newDomain(t)
+func TestStructLoadsAreConsistent(t *testing.T) { everywhere(t, testStructLoadsAreConsistent) }
+
+func testStructLoadsAreConsistent(t *testing.T, d *Domain) {
 	type wide struct{ A, B, C, D, E, F, G, H uint64 }
 	all := func(n uint64) wide { return wide{n, n, n, n, n, n, n, n} }
 	v := closing[*Value[wide]](t)(CreateValue(d, "w", all(0), nil))
@@ -364,8 +367,9 @@ func TestStructLoadsAreConsistent(t *testing.T) {
 	readers.Wait()
 }
 
-func TestTypesMustMatch(t *testing.T) {
-	d, _ := newDomain(t)
+func TestTypesMustMatch(t *testing.T) { everywhere(t, testTypesMustMatch) }
+
+func testTypesMustMatch(t *testing.T, d *Domain) {
 	closing[*Value[point]](t)(CreateValue(d, "p", point{}, nil))
 	closing[*Value[renamedPoint]](t)(OpenValue[renamedPoint](d, "p", nil)) // the layout counts, not the names
 	_, err := OpenValue[otherPoint](d, "p", nil)
@@ -448,8 +452,9 @@ func TestLayoutOfStructs(t *testing.T) {
 	got(t, uint64(0x77dff10362d4986f))(e.schema, nil)
 }
 
-func TestValueLock(t *testing.T) {
-	d, _ := newDomain(t)
+func TestValueLock(t *testing.T) { everywhere(t, testValueLock) }
+
+func testValueLock(t *testing.T, d *Domain) {
 	v := closing[*Value[point]](t)(CreateValue(d, "v", point{}, &ValueOptions{Raw: true}))
 	lockable(t, v)
 	var wg sync.WaitGroup
@@ -478,8 +483,9 @@ func TestValueLock(t *testing.T) {
 	got(t, point{X: 2000, Y: -2000})(v.Load())
 }
 
-func TestExistOK(t *testing.T) {
-	d, _ := newDomain(t)
+func TestExistOK(t *testing.T) { everywhere(t, testExistOK) }
+
+func testExistOK(t *testing.T, d *Domain) {
 	first := closing[*Value[int32]](t)(CreateValue[int32](d, "v", 5, &ValueOptions{ExistOK: true}))
 	again := closing[*Value[int32]](t)(CreateValue[int32](d, "v", 6, &ValueOptions{ExistOK: true}))
 	got(t, false)(first.Existed(), nil)

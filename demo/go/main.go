@@ -1,5 +1,5 @@
-// The demo's worker in Go: counts, receives letters, answers questions, and plays the one who dies in the middle of
-// a put. The director starts it; see ../director.c.
+// The demo's worker in Go: counts, receives letters, answers questions, sells in the shop of a manager, and plays the
+// ones who die in the middle of a put and in the middle of a sale. The director starts it; see ../director.c.
 package main
 
 import (
@@ -47,6 +47,12 @@ func main() {
 		err = receiveLetters(number(2), number(3), number(4))
 	case "answer":
 		err = answerQuestions(os.Args[len(os.Args)-1])
+	case "sell", "sell-half":
+		if len(os.Args) < 7 {
+			err = errors.New(role + " wants an address, a key, a name and two numbers")
+			break
+		}
+		err = sell(os.Args[2], os.Args[3], os.Args[4], number(5), number(6), role == "sell-half")
 	default:
 		fmt.Fprintln(os.Stderr, os.Args[0], "is started by the director")
 		os.Exit(2)

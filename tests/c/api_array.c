@@ -2,6 +2,9 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+
+static enum place where;
 
 static mproc_array_options_t shaped(int32_t type, size_t ndim, const size_t *shape) {
     mproc_array_options_t options = MPROC_ARRAY_OPTIONS_INIT;
@@ -14,7 +17,7 @@ static mproc_array_options_t shaped(int32_t type, size_t ndim, const size_t *sha
 static mproc_array_t *make(const char *name, int32_t type, size_t length) {
     mproc_array_t *array = NULL;
     mproc_array_options_t options = shaped(type, 1, &length);
-    NEED_OK(mproc_array_create(NULL, name, &options, &array));
+    NEED_OK(mproc_array_create(place_domain(where), name, &options, &array));
     return array;
 }
 
@@ -40,7 +43,7 @@ static void every_type(void) {
         }
         options.initial = in;
         options.initial_count = 5;
-        NEED_OK(mproc_array_create(NULL, NULL, &options, &array));
+        NEED_OK(mproc_array_create(place_domain(where), NULL, &options, &array));
         CHECK_OK(mproc_array_info(array, &info, sizeof info));
         CHECK_INT(type, info.type_code);
         CHECK_INT(size, info.elem_size);
@@ -65,10 +68,15 @@ static void every_type(void) {
         CHECK(memcmp(out, in + 2 * size, size) == 0);
         CHECK(memcmp(out + size, in + 4 * size, size) == 0);
         CHECK(memcmp(out + 2 * size, in + 4 * size, size) == 0);
-        CHECK_OK(mproc_array_ptr(array, &pointer));
-        CHECK_INT(0, (size_t)pointer % info.elem_align);
-        CHECK(memcmp((char *)pointer + 3 * size, in + 4 * size, size) == 0);
-        CHECK(memcmp((char *)pointer + 36 * size, in + 36 * size, size) == 0);
+        if (place_is_memory(where)) {
+            CHECK_OK(mproc_array_ptr(array, &pointer));
+            CHECK_INT(0, (size_t)pointer % info.elem_align);
+            CHECK(memcmp((char *)pointer + 3 * size, in + 4 * size, size) == 0);
+            CHECK(memcmp((char *)pointer + 36 * size, in + 36 * size, size) == 0);
+        } else {
+            CHECK_IS(MPROC_ENOTSUP, mproc_array_ptr(array, &pointer));
+            CHECK(pointer == NULL);
+        }
 
         CHECK_IS(MPROC_ETYPE, mproc_array_get(array, 0, out, size + 1));
         CHECK_IS(MPROC_ETYPE, mproc_array_set(array, 0, in, size - 1));
@@ -116,7 +124,7 @@ static void dimensions(void) {
         for (i = 0; i < ndim; i++) {
             length *= shape[i];
         }
-        NEED_OK(mproc_array_create(NULL, NULL, &options, &array));
+        NEED_OK(mproc_array_create(place_domain(where), NULL, &options, &array));
         CHECK_OK(mproc_array_info(array, &info, sizeof info));
         CHECK_INT(length, info.length);
         CHECK_INT(ndim, info.ndim);
@@ -156,36 +164,37 @@ static void shapes_that_cannot_be(void) {
     mproc_array_t *array = NULL;
     int status;
 
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, "huge", &options, &array)); /* the product overflows */
+    /* The product overflows. */
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), "huge", &options, &array));
     options = shaped(MPROC_TYPE_I64, 1, &huge);
-    status = mproc_array_create(NULL, "huge", &options, &array);
-    CHECK(status == MPROC_ENOMEM || status == MPROC_ENOSPC || status == MPROC_EINVAL);
+    status = mproc_array_create(place_domain(where), "huge", &options, &array);
+    CHECK(status == MPROC_ENOMEM || status == MPROC_ENOSPC || status == MPROC_EINVAL || status == MPROC_EQUOTA);
     CHECK(array == NULL);
-    CHECK_IS(MPROC_ENOENT, mproc_array_open(NULL, "huge", NULL, &array)); /* nothing left behind */
+    CHECK_IS(MPROC_ENOENT, mproc_array_open(place_domain(where), "huge", NULL, &array)); /* nothing left behind */
 
     options = shaped(MPROC_TYPE_I32, 1, &one);
     options.ndim = 0;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options.ndim = MPROC_MAX_DIMS + 1;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options.ndim = (size_t)-1;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
-    CHECK_IS(MPROC_EINVAL, mproc_array_open(NULL, "any", &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_open(place_domain(where), "any", &options, &array));
 
     options = shaped(MPROC_TYPE_I32, 1, &two);
     options.initial = elements;
     options.initial_count = 3;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options.initial_count = (size_t)-1;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options = shaped(MPROC_TYPE_STRUCT, 1, &two);
     options.elem_size = 12;
     options.elem_align = 8; /* the second element would not be aligned */
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options.elem_size = 0;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     options.elem_size = ((size_t)1 << 20) + 8;
-    CHECK_IS(MPROC_EINVAL, mproc_array_create(NULL, NULL, &options, &array));
+    CHECK_IS(MPROC_EINVAL, mproc_array_create(place_domain(where), NULL, &options, &array));
     CHECK(array == NULL);
 }
 
@@ -197,7 +206,7 @@ static void without_elements(void) {
     double number;
     size_t at[2] = {0, 0}, flat = 0;
 
-    NEED_OK(mproc_array_create(NULL, "empty", &options, &array));
+    NEED_OK(mproc_array_create(place_domain(where), "empty", &options, &array));
     CHECK_OK(mproc_array_info(array, &info, sizeof info));
     CHECK_INT(0, info.length);
     CHECK_INT(3, info.shape[0]);
@@ -208,6 +217,7 @@ static void without_elements(void) {
     CHECK_OK(mproc_array_lock(array, 0, NULL));
     CHECK_OK(mproc_array_unlock(array));
     mproc_array_close(array);
+    place_forget(where, "empty");
 }
 
 static void struct_alignment(void) {
@@ -221,11 +231,13 @@ static void struct_alignment(void) {
         void *pointer = NULL;
         options.elem_size = table[i][0];
         options.elem_align = table[i][1];
-        NEED_OK(mproc_array_create(NULL, NULL, &options, &array));
+        NEED_OK(mproc_array_create(place_domain(where), NULL, &options, &array));
         CHECK_OK(mproc_array_info(array, &info, sizeof info));
         CHECK_INT(table[i][2], info.elem_align);
-        CHECK_OK(mproc_array_ptr(array, &pointer));
-        CHECK_INT(0, (size_t)pointer % table[i][2]);
+        if (place_is_memory(where)) {
+            CHECK_OK(mproc_array_ptr(array, &pointer));
+            CHECK_INT(0, (size_t)pointer % table[i][2]);
+        }
         mproc_array_close(array);
     }
 }
@@ -237,40 +249,41 @@ static void expectations(void) {
     mproc_queue_t *queue = NULL;
 
     options.schema = 5;
-    NEED_OK(mproc_array_create(NULL, "grid", &options, &array));
-    CHECK_OK(mproc_array_open(NULL, "grid", &options, &opened));
+    NEED_OK(mproc_array_create(place_domain(where), "grid", &options, &array));
+    CHECK_OK(mproc_array_open(place_domain(where), "grid", &options, &opened));
     mproc_array_close(opened);
     options.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_EXISTED, mproc_array_create(NULL, "grid", &options, &opened));
+    CHECK_IS(MPROC_EXISTED, mproc_array_create(place_domain(where), "grid", &options, &opened));
     mproc_array_close(opened);
     opened = NULL;
     options.flags = 0;
-    CHECK_IS(MPROC_EEXIST, mproc_array_create(NULL, "grid", &options, &opened));
+    CHECK_IS(MPROC_EEXIST, mproc_array_create(place_domain(where), "grid", &options, &opened));
     other = shaped(MPROC_TYPE_I32, 2, turned);
-    CHECK_IS(MPROC_ETYPE, mproc_array_open(NULL, "grid", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_array_open(place_domain(where), "grid", &other, &opened));
     other.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_ETYPE, mproc_array_create(NULL, "grid", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_array_create(place_domain(where), "grid", &other, &opened));
     other = shaped(MPROC_TYPE_I32, 1, &flat);
-    CHECK_IS(MPROC_ETYPE, mproc_array_open(NULL, "grid", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_array_open(place_domain(where), "grid", &other, &opened));
     other = shaped(MPROC_TYPE_U32, 2, shape);
-    CHECK_IS(MPROC_ETYPE, mproc_array_open(NULL, "grid", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_array_open(place_domain(where), "grid", &other, &opened));
     other = options;
     other.schema = 6;
-    CHECK_IS(MPROC_ETYPE, mproc_array_open(NULL, "grid", &other, &opened));
-    CHECK_IS(MPROC_EKIND, mproc_queue_open(NULL, "grid", NULL, &queue));
+    CHECK_IS(MPROC_ETYPE, mproc_array_open(place_domain(where), "grid", &other, &opened));
+    CHECK_IS(MPROC_EKIND, mproc_queue_open(place_domain(where), "grid", NULL, &queue));
     CHECK(opened == NULL && queue == NULL);
 
     other = options;
     other.ndim = 0; /* any shape */
     other.schema = 0;
-    CHECK_OK(mproc_array_open(NULL, "grid", &other, &opened));
+    CHECK_OK(mproc_array_open(place_domain(where), "grid", &other, &opened));
     mproc_array_close(opened);
     other = shaped(0, 2, shape); /* any type */
-    CHECK_OK(mproc_array_open(NULL, "grid", &other, &opened));
+    CHECK_OK(mproc_array_open(place_domain(where), "grid", &other, &opened));
     mproc_array_close(opened);
-    CHECK_OK(mproc_array_open(NULL, "grid", NULL, &opened));
+    CHECK_OK(mproc_array_open(place_domain(where), "grid", NULL, &opened));
     mproc_array_close(opened);
     mproc_array_close(array);
+    place_forget(where, "grid");
 }
 
 /* The child works on what it inherited; the array's lock tells of a death inside. */
@@ -282,9 +295,11 @@ static void forked(void) {
     pid_t pid;
     int i;
 
-    NEED_OK(mproc_array_ptr(array, &pointer));
+    if (place_is_memory(where)) {
+        NEED_OK(mproc_array_ptr(array, &pointer));
+    }
     for (i = 0; i < 10; i++) {
-        ((int32_t *)pointer)[i] = i;
+        CHECK_OK(mproc_array_set(array, (size_t)i, &i, sizeof i));
     }
     CHECK_OK(mproc_array_lock_owner(array, &owner, sizeof owner));
     CHECK_INT(0, owner.held);
@@ -292,7 +307,12 @@ static void forked(void) {
     if (pid == 0) {
         CHECK_OK(mproc_array_lock(array, MPROC_FOREVER, NULL));
         for (i = 0; i < 10; i++) {
-            ((int32_t *)pointer)[i] = -i;
+            int32_t number = -i;
+            if (pointer != NULL) {
+                ((int32_t *)pointer)[i] = number;
+            } else {
+                CHECK_OK(mproc_array_set(array, (size_t)i, &number, sizeof number));
+            }
         }
         CHECK_OK(mproc_array_unlock(array));
         CHECK_OK(mproc_array_lock(array, MPROC_FOREVER, NULL));
@@ -300,8 +320,10 @@ static void forked(void) {
     }
     waitpid(pid, NULL, 0);
     CHECK_OK(mproc_array_lock_owner(array, &owner, sizeof owner));
-    CHECK_INT(1, owner.held);
-    CHECK_INT(0, owner.alive);
+    if (place_is_memory(where)) { /* else the server finds out when it can */
+        CHECK_INT(1, owner.held);
+        CHECK_INT(0, owner.alive);
+    }
     CHECK_IS(MPROC_RECOVERED, mproc_array_lock(array, MPROC_FOREVER, NULL));
     CHECK_IS(MPROC_ETIMEDOUT, mproc_array_lock(array, 0, NULL));
     CHECK_OK(mproc_array_lock_owner(array, &owner, sizeof owner));
@@ -328,7 +350,7 @@ static void whole_elements(void) {
     int w, i, look, torn = 0;
 
     options.elem_size = sizeof element;
-    NEED_OK(mproc_array_create(NULL, NULL, &options, &array));
+    NEED_OK(mproc_array_create(place_domain(where), NULL, &options, &array));
     for (w = 0; w < 2; w++) {
         writers[w] = check_fork();
         if (writers[w] == 0) {
@@ -362,14 +384,44 @@ static void whole_elements(void) {
     mproc_array_close(array);
 }
 
+/* Runs of more than a message's worth, in pieces there: each end of each piece is where it belongs. */
+static void long_runs(void) {
+    enum { LENGTH = 700001 };
+    mproc_array_t *array = make(NULL, MPROC_TYPE_I32, LENGTH);
+    int32_t *in = (int32_t *)calloc(LENGTH, sizeof *in), *out = (int32_t *)calloc(LENGTH, sizeof *out);
+    size_t i, wrong = 0;
+
+    for (i = 0; i < LENGTH; i++) {
+        in[i] = (int32_t)((uint32_t)i * 2654435761u);
+    }
+    CHECK_OK(mproc_array_write(array, 0, LENGTH, in, LENGTH * sizeof *in));
+    CHECK_OK(mproc_array_read(array, 0, LENGTH, out, LENGTH * sizeof *out));
+    CHECK(memcmp(in, out, LENGTH * sizeof *in) == 0);
+    CHECK_OK(mproc_array_write(array, 7, LENGTH - 7, in, (LENGTH - 7) * sizeof *in));
+    CHECK_OK(mproc_array_read(array, 3, LENGTH - 3, out, (LENGTH - 3) * sizeof *out));
+    for (i = 0; i < LENGTH - 3; i++) {
+        wrong += out[i] != in[i < 4 ? i + 3 : i - 4];
+    }
+    CHECK_INT(0, wrong);
+    CHECK_IS(MPROC_ERANGE, mproc_array_write(array, 1, LENGTH, in, LENGTH * sizeof *in));
+    free(in);
+    free(out);
+    mproc_array_close(array);
+}
+
+/* Each operation is one, also through a connection; what only memory can do says so there. */
 void api_array(void) {
-    every_type();
-    bounds();
-    dimensions();
-    shapes_that_cannot_be();
-    without_elements();
-    struct_alignment();
-    expectations();
-    forked();
-    whole_elements();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        every_type();
+        bounds();
+        dimensions();
+        shapes_that_cannot_be();
+        without_elements();
+        struct_alignment();
+        expectations();
+        forked();
+        whole_elements();
+        long_runs();
+    }
 }

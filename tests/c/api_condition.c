@@ -2,6 +2,9 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+
+static enum place where; /* where everything is made */
 
 /* A condition and what it is bound to: by default the lock is its own. */
 typedef struct {
@@ -21,13 +24,13 @@ static bound_t new_bound(uint32_t kind, uint32_t flags) {
     b.kind = kind;
     options.flags = flags;
     if (kind == MPROC_KIND_LOCK) {
-        NEED_OK(mproc_lock_create(NULL, NULL, NULL, &b.lock));
+        NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &b.lock));
         options.lock = b.lock;
     } else if (kind == MPROC_KIND_RLOCK) {
-        NEED_OK(mproc_rlock_create(NULL, NULL, NULL, &b.rlock));
+        NEED_OK(mproc_rlock_create(place_domain(where), NULL, NULL, &b.rlock));
         options.rlock = b.rlock;
     }
-    NEED_OK(mproc_condition_create(NULL, NULL, &options, &b.condition));
+    NEED_OK(mproc_condition_create(place_domain(where), NULL, &options, &b.condition));
     return b;
 }
 
@@ -39,7 +42,7 @@ static void close_bound(bound_t *b) {
 
 static mproc_condition_t *new_condition(void) {
     mproc_condition_t *condition = NULL;
-    NEED_OK(mproc_condition_create(NULL, NULL, NULL, &condition));
+    NEED_OK(mproc_condition_create(place_domain(where), NULL, NULL, &condition));
     return condition;
 }
 
@@ -471,7 +474,7 @@ static void cancel_when_told(void *argument) {
 static void notified_or_not(void) {
     enum { ROUNDS = 60 };
     size_t k;
-    int round, by_time, rounds = api_slow() ? 6 : ROUNDS;
+    int round, by_time, rounds = api_slow() ? 6 : place_rounds(where, ROUNDS);
     for (k = 0; k < KINDS; k++) {
         for (by_time = 0; by_time < 2; by_time++) {
             for (round = 0; round < rounds; round++) {
@@ -594,13 +597,21 @@ static void holder_killed(void) {
     }
 }
 
+/* Kills it; whoever holds things for it in a server is gone, too, when this returns. */
+static void kill_client(party_t *party) {
+    uint32_t before = place_clients(where);
+    party_kill(party);
+    AWAIT(place_clients(where) < before || place_is_memory(where));
+}
+
 /* A notification passes on when the one who got it is killed before its wait() returned; and the dead get none. */
 static void notified_one_killed(void) {
-    enum { WHILE_STOPPED, WITHOUT_THE_LOCK, BEFORE, WAYS };
+    enum { WITHOUT_THE_LOCK, BEFORE, WHILE_STOPPED, WAYS };
     size_t k;
     int way, as_process;
     for (k = 0; k < KINDS; k++) {
-        for (way = 0; way < WAYS; way++) {
+        /* Far, a stopped client's wait does return: in the server. */
+        for (way = 0; way < (place_is_memory(where) ? WAYS : WHILE_STOPPED); way++) {
             for (as_process = 0; as_process < 2; as_process++) {
                 bound_t b = new_bound(kinds[k], 0);
                 waiter_t *waiters = new_waiters(b.condition, 3);
@@ -616,6 +627,7 @@ static void notified_one_killed(void) {
                     party_stop(&victim);
                 } else {
                     party_kill(&victim);
+                    AWAIT(info_of(b.condition).waiters == 2 || place_is_memory(where));
                     CHECK_INT(2, info_of(b.condition).waiters); /* only the living */
                 }
                 CHECK_OK(mproc_condition_notify(b.condition, 1)); /* waits for nobody */
@@ -623,7 +635,7 @@ static void notified_one_killed(void) {
                     CHECK_INT(2, info_of(b.condition).waiters);
                     check_sleep_ms(20);
                     CHECK(!has_returned(&waiters[0]) && !has_returned(&waiters[1])); /* it is the first one's */
-                    party_kill(&victim);
+                    kill_client(&victim);
                 }
                 if (way == WITHOUT_THE_LOCK) {
                     CHECK_OK(mproc_condition_unlock(b.condition));
@@ -780,8 +792,8 @@ static void bounded_buffer(void) {
         same.lock = b.lock;
         same.rlock = b.rlock;
         buffer->not_full = b.condition;
-        NEED_OK(mproc_condition_create(NULL, NULL, &same, &buffer->not_empty));
-        buffer->each = api_slow() ? 30 : 1000;
+        NEED_OK(mproc_condition_create(place_domain(where), NULL, &same, &buffer->not_empty));
+        buffer->each = api_slow() ? 30 : place_rounds(where, 1000);
         for (i = 0; i < 2 * WORKERS; i++) {
             party_start(&parties[i], i < WORKERS, i % 2 ? produce : consume, buffer);
         }
@@ -810,11 +822,11 @@ static void by_name(void) {
     mproc_rlock_t *rlock = NULL, *second_rlock = NULL;
     size_t i, k;
 
-    NEED_OK(mproc_lock_create(NULL, "conditions-lock", NULL, &lock));
-    NEED_OK(mproc_lock_open(NULL, "conditions-lock", NULL, &same_lock));
-    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &second_lock));
-    NEED_OK(mproc_rlock_create(NULL, "conditions-rlock", NULL, &rlock));
-    NEED_OK(mproc_rlock_create(NULL, NULL, NULL, &second_rlock));
+    NEED_OK(mproc_lock_create(place_domain(where), "conditions-lock", NULL, &lock));
+    NEED_OK(mproc_lock_open(place_domain(where), "conditions-lock", NULL, &same_lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &second_lock));
+    NEED_OK(mproc_rlock_create(place_domain(where), "conditions-rlock", NULL, &rlock));
+    NEED_OK(mproc_rlock_create(place_domain(where), NULL, NULL, &second_rlock));
     locked.lock = both.lock = lock;
     rlocked.rlock = both.rlock = rlock;
     other_lock.lock = second_lock;
@@ -825,22 +837,24 @@ static void by_name(void) {
     all[3] = &other_lock;
     all[4] = &other_rlock;
 
-    CHECK_IS(MPROC_EINVAL, mproc_condition_create(NULL, "a-condition", &both, &none));
-    CHECK_IS(MPROC_ENOENT, mproc_condition_open(NULL, "a-condition", NULL, &none));
+    CHECK_IS(MPROC_EINVAL, mproc_condition_create(place_domain(where), "a-condition", &both, &none));
+    CHECK_IS(MPROC_ENOENT, mproc_condition_open(place_domain(where), "a-condition", NULL, &none));
     for (i = 0; i < 3; i++) {
-        CHECK_OK(mproc_condition_create(NULL, "a-condition", all[made_with[i]], &condition));
-        CHECK_IS(MPROC_EEXIST, mproc_condition_create(NULL, "a-condition", all[made_with[i]], &none));
-        CHECK_IS(MPROC_EINVAL, mproc_condition_open(NULL, "a-condition", &both, &none));
+        CHECK_OK(mproc_condition_create(place_domain(where), "a-condition", all[made_with[i]], &condition));
+        CHECK_IS(MPROC_EEXIST, mproc_condition_create(place_domain(where), "a-condition", all[made_with[i]], &none));
+        CHECK_IS(MPROC_EINVAL, mproc_condition_open(place_domain(where), "a-condition", &both, &none));
         for (k = 0; k < 5; k++) {
             int fits = (int)k == made_with[i];
             all[k]->flags = MPROC_EXIST_OK;
-            CHECK_IS(fits ? MPROC_EXISTED : MPROC_ETYPE, mproc_condition_create(NULL, "a-condition", all[k], &again));
+            CHECK_IS(fits ? MPROC_EXISTED : MPROC_ETYPE,
+                     mproc_condition_create(place_domain(where), "a-condition", all[k], &again));
             if (fits) {
                 mproc_condition_close(again);
             }
             all[k]->flags = 0;
             again = NULL;
-            CHECK_IS(fits ? MPROC_OK : MPROC_ETYPE, mproc_condition_open(NULL, "a-condition", all[k], &again));
+            CHECK_IS(fits ? MPROC_OK : MPROC_ETYPE,
+                     mproc_condition_open(place_domain(where), "a-condition", all[k], &again));
             if (fits) {
                 CHECK_OK(mproc_condition_lock(condition, 0, NULL));
                 check_held(again);
@@ -849,12 +863,13 @@ static void by_name(void) {
             mproc_condition_close(again);
             again = NULL;
         }
-        CHECK_IS(i == 0 ? MPROC_OK : MPROC_ETYPE, mproc_condition_open(NULL, "a-condition", NULL, &again));
+        CHECK_IS(i == 0 ? MPROC_OK : MPROC_ETYPE,
+                 mproc_condition_open(place_domain(where), "a-condition", NULL, &again));
         mproc_condition_close(again);
         again = NULL;
         if (i == 1) { /* another handle on the same lock */
             locked.lock = same_lock;
-            CHECK_OK(mproc_condition_open(NULL, "a-condition", &locked, &again));
+            CHECK_OK(mproc_condition_open(place_domain(where), "a-condition", &locked, &again));
             CHECK_OK(mproc_lock_try(lock));
             CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_try(again));
             CHECK_OK(mproc_condition_unlock(again));
@@ -863,6 +878,7 @@ static void by_name(void) {
             locked.lock = lock;
         }
         mproc_condition_close(condition);
+        place_forget(where, "a-condition");
     }
     CHECK(none == NULL);
     mproc_lock_close(lock);
@@ -870,6 +886,8 @@ static void by_name(void) {
     mproc_lock_close(second_lock);
     mproc_rlock_close(rlock);
     mproc_rlock_close(second_rlock);
+    place_forget(where, "conditions-lock");
+    place_forget(where, "conditions-rlock");
 }
 
 static void cannot_wait(void *argument) {
@@ -882,7 +900,7 @@ static void unlock_once(void *argument) {
     CHECK_OK(mproc_condition_unlock((mproc_condition_t *)argument));
 }
 
-/* The lock has to be of the same domain. */
+/* The lock has to be in the same place. */
 static void other_domain(void) {
     mproc_domain_options_t anonymous = MPROC_DOMAIN_OPTIONS_INIT;
     mproc_condition_options_t options = MPROC_CONDITION_OPTIONS_INIT;
@@ -890,16 +908,23 @@ static void other_domain(void) {
     mproc_condition_t *none = NULL;
     mproc_lock_t *lock = NULL;
     mproc_rlock_t *rlock = NULL;
+    enum place other;
 
     anonymous.flags = MPROC_DOMAIN_ANONYMOUS;
     NEED_OK(mproc_domain_open(&anonymous, &domain));
-    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &lock));
-    NEED_OK(mproc_rlock_create(NULL, NULL, NULL, &rlock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &lock));
+    NEED_OK(mproc_rlock_create(place_domain(where), NULL, NULL, &rlock));
     options.lock = lock;
     CHECK_IS(MPROC_EDOMAIN, mproc_condition_create(domain, NULL, &options, &none));
     options.lock = NULL;
     options.rlock = rlock;
     CHECK_IS(MPROC_EDOMAIN, mproc_condition_create(domain, NULL, &options, &none));
+    for (other = PLACE_DOMAIN; other < PLACES; other++) { /* nor one that came through another connection */
+        if (other != where) {
+            CHECK_IS(MPROC_EDOMAIN, mproc_condition_create(place_domain(other), NULL, &options, &none));
+            CHECK_IS(MPROC_EDOMAIN, mproc_condition_create(place_domain(other), "a-condition", &options, &none));
+        }
+    }
     CHECK(none == NULL);
     mproc_rlock_close(rlock);
     mproc_lock_close(lock);
@@ -915,9 +940,9 @@ static void lock_for_anybody(void) {
     party_t other;
 
     any.flags = MPROC_ANY_RELEASE;
-    NEED_OK(mproc_lock_create(NULL, NULL, &any, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, &any, &lock));
     options.lock = lock;
-    NEED_OK(mproc_condition_create(NULL, NULL, &options, &condition));
+    NEED_OK(mproc_condition_create(place_domain(where), NULL, &options, &condition));
     CHECK_IS(MPROC_EPERM, mproc_condition_wait(condition, MPROC_FOREVER, NULL));
     CHECK_OK(mproc_condition_lock(condition, MPROC_FOREVER, NULL));
     CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_wait(condition, 2 * API_MS, NULL));
@@ -933,23 +958,65 @@ static void lock_for_anybody(void) {
     mproc_lock_close(lock);
 }
 
+/* To take the lock again may last longer than a client waits for answers, and is no reason to lose the connection. */
+static void long_way_back(void) {
+    mproc_connect_options_t hasty = MPROC_CONNECT_OPTIONS_INIT;
+    mproc_manager_t *manager = NULL;
+    const mproc_domain_t *domain = NULL;
+    mproc_condition_t *condition = NULL, *same = NULL;
+    waiter_t *waiter;
+    party_t party;
+
+    hasty.flags = MPROC_CONNECT_PROXY;
+    hasty.timeout_ns = 1000 * API_MS;
+    NEED_OK(mproc_manager_connect(place_address(), NULL, &hasty, &manager));
+    NEED_OK(mproc_manager_domain(manager, &domain));
+    NEED_OK(mproc_condition_create(place_domain(where), "long-way", NULL, &condition));
+    NEED_OK(mproc_condition_open(domain, "long-way", NULL, &same));
+    waiter = new_waiters(same, 1);
+    waiter->timeout = 10 * API_MS;
+    waiter->expected = MPROC_ETIMEDOUT;
+    CHECK_OK(mproc_condition_lock(condition, MPROC_FOREVER, NULL));
+    party_start(&party, 0, wait_once, waiter);
+    while (!__atomic_load_n(&waiter->entered, __ATOMIC_SEQ_CST)) { /* it has the lock, and gives it up */
+        CHECK_IS(MPROC_ETIMEDOUT, mproc_condition_wait(condition, API_MS, NULL));
+    }
+    check_sleep_ms(1500);
+    CHECK_OK(mproc_condition_unlock(condition));
+    party_join(&party);
+    CHECK_OK(mproc_condition_try(condition));
+    CHECK_OK(mproc_condition_unlock(condition));
+    free_waiters(waiter, 1);
+    mproc_condition_close(condition);
+    mproc_condition_close(same);
+    mproc_manager_close(manager);
+    place_forget(where, "long-way");
+}
+
 void api_condition(void) {
-    lock_and_wait_alone();
-    in_order();
-    everybody();
-    levels();
-    for_a_moment();
-    tokens();
-    giving_up();
-    canceled_lock();
-    notified_or_not();
-    holder_killed();
-    check_watchdog();
-    notified_one_killed();
-    stopped_waiter();
-    too_many_waiters();
-    bounded_buffer();
-    by_name();
-    other_domain();
-    lock_for_anybody();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        lock_and_wait_alone();
+        in_order();
+        everybody();
+        levels();
+        for_a_moment();
+        tokens();
+        giving_up();
+        canceled_lock();
+        notified_or_not();
+        holder_killed();
+        check_watchdog();
+        notified_one_killed();
+        bounded_buffer();
+        by_name();
+        other_domain();
+        lock_for_anybody();
+        if (place_is_memory(where)) { /* far, the server's limits come first, and nobody stops the server */
+            stopped_waiter();
+            too_many_waiters();
+        } else {
+            long_way_back();
+        }
+    }
 }

@@ -2,6 +2,7 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <math.h>
 
@@ -9,9 +10,11 @@
 #define N(number) mproc_datum_int(number)
 #define NEW(kind) mproc_datum_new(kind)
 
+static enum place where;
+
 static mproc_dict_t *new_dict(void) {
     mproc_dict_t *dict = NULL;
-    NEED_OK(mproc_dict_create(NULL, NULL, NULL, &dict));
+    NEED_OK(mproc_dict_create(place_domain(where), NULL, NULL, &dict));
     return dict;
 }
 
@@ -368,7 +371,7 @@ static void large_values(void) {
     end(dict);
 }
 
-/* The longest that can be stored: 32 MiB with its header of five bytes. */
+/* The longest that can be stored: 32 MiB with its header of five bytes. (A message is shorter: see api_far_containers.) */
 static void too_long(void) {
     enum { MOST = (32 << 20) - 5 };
     mproc_dict_t *dict = new_dict();
@@ -380,13 +383,19 @@ static void too_long(void) {
     CHECK_IS(MPROC_E2BIG, mproc_dict_setdefault(dict, S("a"), longer, buf, MOST, &out));
     CHECK_IS(MPROC_E2BIG, mproc_dict_append_to(dict, S("a"), longer));
     CHECK_IS(MPROC_E2BIG, mproc_dict_compare_exchange(dict, S("a"), mproc_datum_absent(), longer, &swapped));
-    CHECK_IS(MPROC_ENOENT, mproc_dict_get(dict, longer, NULL, 0, &out));
     CHECK_LEN(0, dict);
-    CHECK_OK(mproc_dict_set(dict, S("a"), longest));
-    CHECK_IS(MPROC_EMSGSIZE, mproc_dict_get(dict, S("a"), buf, MOST - 1, &out));
-    CHECK_INT(MOST, out.len);
-    CHECK_OK(mproc_dict_get(dict, S("a"), buf, MOST, &out));
-    CHECK(out.len == MOST && memcmp(buf, text, MOST) == 0);
+    if (place_is_memory(where)) {
+        CHECK_IS(MPROC_ENOENT, mproc_dict_get(dict, longer, NULL, 0, &out));
+        CHECK_OK(mproc_dict_set(dict, S("a"), longest));
+        CHECK_IS(MPROC_EMSGSIZE, mproc_dict_get(dict, S("a"), buf, MOST - 1, &out));
+        CHECK_INT(MOST, out.len);
+        CHECK_OK(mproc_dict_get(dict, S("a"), buf, MOST, &out));
+        CHECK(out.len == MOST && memcmp(buf, text, MOST) == 0);
+    } else {
+        CHECK_IS(MPROC_E2BIG, mproc_dict_get(dict, longest, NULL, 0, &out));
+        CHECK_IS(MPROC_E2BIG, mproc_dict_set(dict, S("a"), longest));
+        CHECK_LEN(0, dict);
+    }
     free(buf);
     free(text);
     end(dict);
@@ -698,7 +707,64 @@ static void live_iterators(void) {
         CHECK_OK(mproc_iter_next(iter, &key, &value));
         end(dict); /* which it outlives */
         CHECK_ITER("[[\"b\",2]]", iter, API_PAIRS);
+
+        dict = new_dict();
+        fill(dict, "{\"a\":1,\"b\":2}");
+        iter = live(dict);
+        CHECK_OK(mproc_iter_next(iter, &key, &value));
+        CHECK_OK(mproc_dict_set(dict, S("new"), N(1)));
+        CHECK_OK(mproc_iter_next(iter, &key, &value)); /* it had that one already, but what comes next it has to fetch */
+        CHECK_IS(MPROC_ECHANGED, mproc_iter_next(iter, &key, &value));
+        mproc_iter_close(iter);
+        end(dict);
     }
+}
+
+/* The rest of a living iterator, from a key on, in order. */
+static void check_rest(mproc_iter_t *iter, int from, int to) {
+    mproc_datum_t key, value;
+    int i, bad = 0;
+    for (i = from; mproc_iter_next(iter, &key, &value) == MPROC_OK; i++) {
+        bad += key.as.i != i || value.as.i != i;
+    }
+    CHECK_INT(to, i);
+    CHECK_INT(0, bad);
+}
+
+/* Parent and child each go on from where the fork was. */
+static void forked_iterators(void) {
+    enum { MOST = 300, SEEN = 70 };
+    mproc_dict_t *dict = new_dict();
+    mproc_list_t *list = NULL;
+    mproc_iter_t *of_dict, *of_list = NULL;
+    pid_t pid;
+    int i;
+    CHECK_OK(mproc_dict_set(dict, S("list"), NEW(MPROC_KIND_LIST)));
+    NEED_OK(mproc_list_follow(arena_of(dict), value_of(dict, S("list")), &list));
+    CHECK_OK(mproc_dict_delete(dict, S("list")));
+    for (i = 0; i < MOST; i++) {
+        CHECK_OK(mproc_dict_set(dict, N(i), N(i)));
+        CHECK_OK(mproc_list_append(list, N(i)));
+    }
+    of_dict = live(dict);
+    NEED_OK(mproc_list_iter(list, &of_list));
+    for (i = 0; i < SEEN; i++) {
+        CHECK_OK(mproc_iter_next(of_dict, NULL, NULL));
+        CHECK_OK(mproc_iter_next(of_list, NULL, NULL));
+    }
+    pid = check_fork();
+    if (pid == 0) {
+        check_rest(of_dict, SEEN, MOST);
+        check_rest(of_list, SEEN, MOST);
+        check_leave();
+    }
+    CHECK_CHILD(pid);
+    check_rest(of_dict, SEEN, MOST);
+    check_rest(of_list, SEEN, MOST);
+    mproc_iter_close(of_list);
+    mproc_iter_close(of_dict);
+    mproc_list_close(list);
+    end(dict);
 }
 
 static void containers(void) {
@@ -878,7 +944,7 @@ static void copies(void) {
 
 /* Enough keys for the table to grow many times; removed in another order. */
 static void many(void) {
-    int most = api_slow() ? 2000 : 20000, i, bad = 0;
+    int most = api_slow() || !place_is_memory(where) ? 2000 : 20000, i, bad = 0;
     mproc_dict_t *dict = new_dict();
     mproc_datum_t key, value;
     mproc_iter_t *iter;
@@ -968,7 +1034,7 @@ static void follow_message(void *argument) {
     mproc_dict_t *dict = NULL, *inner = NULL;
     mproc_datum_t ref;
     char buf[64];
-    NEED_OK(mproc_dict_open(NULL, "known", NULL, &dict));
+    NEED_OK(mproc_dict_open(place_domain(where), "known", NULL, &dict));
     NEED_OK(mproc_queue_get_datum(queue, buf, sizeof buf, &ref, MPROC_FOREVER, NULL));
     NEED_OK(mproc_dict_follow(arena_of(dict), ref, &inner));
     CHECK_OK(mproc_dict_set(inner, S("by"), S("reference")));
@@ -983,8 +1049,8 @@ static void references_travel(void) {
         mproc_dict_t *dict = NULL;
         mproc_queue_t *queue = NULL;
         party_t other;
-        NEED_OK(mproc_queue_create(NULL, NULL, NULL, &queue));
-        NEED_OK(mproc_dict_create(NULL, "known", NULL, &dict));
+        NEED_OK(mproc_queue_create(place_domain(where), NULL, NULL, &queue));
+        NEED_OK(mproc_dict_create(place_domain(where), "known", NULL, &dict));
         CHECK_OK(mproc_dict_set(dict, S("inner"), NEW(MPROC_KIND_DICT)));
         CHECK_OK(mproc_queue_put_datum(queue, value_of(dict, S("inner")), MPROC_FOREVER, NULL));
         party_start(&other, as_process, follow_message, queue);
@@ -992,8 +1058,35 @@ static void references_travel(void) {
         CHECK_OK(mproc_dict_delete(dict, S("inner")));
         CHECK_DICT("{\"again\":{\"by\":\"reference\"}}", dict);
         mproc_queue_close(queue);
+        place_forget(where, "known");
         end(dict);
     }
+}
+
+/* Whoever has lost the lock without noticing cannot write any more once the next holder has. */
+static void tokens(void) {
+    mproc_dict_t *dict = new_dict(), *other = new_dict(), *inner = NULL;
+    CHECK_IS(MPROC_EINVAL, mproc_dict_set_if_token(dict, S("a"), N(1), 0));
+    CHECK_IS(MPROC_EINVAL, mproc_dict_delete_if_token(dict, S("a"), 0));
+    CHECK_OK(mproc_dict_set_if_token(dict, S("a"), N(5), 5));
+    CHECK_IS(MPROC_EFENCED, mproc_dict_set_if_token(dict, S("a"), N(4), 4));
+    CHECK_IS(MPROC_EFENCED, mproc_dict_set_if_token(dict, S("new"), N(4), 4));
+    CHECK_IS(MPROC_EFENCED, mproc_dict_delete_if_token(dict, S("a"), 4));
+    CHECK_DICT("{\"a\":5}", dict);
+    CHECK_OK(mproc_dict_set_if_token(dict, S("b"), NEW(MPROC_KIND_DICT), 5)); /* the same holder again */
+    CHECK_OK(mproc_dict_set(dict, S("c"), N(0)));                             /* who does not ask is not asked */
+    CHECK_IS(MPROC_ENOENT, mproc_dict_delete_if_token(dict, S("nothing"), 9)); /* not done: not seen */
+    CHECK_IS(MPROC_EINVAL, mproc_dict_set_if_token(dict, S("b"), mproc_datum_absent(), 9));
+    CHECK_OK(mproc_dict_delete_if_token(dict, S("c"), 6));
+    NEED_OK(mproc_dict_follow(arena_of(dict), value_of(dict, S("b")), &inner)); /* one fence for the whole arena */
+    CHECK_IS(MPROC_EFENCED, mproc_dict_set_if_token(inner, S("x"), N(1), 5));
+    CHECK_OK(mproc_dict_set_if_token(inner, S("x"), N(1), UINT64_MAX));
+    CHECK_IS(MPROC_EFENCED, mproc_dict_delete_if_token(dict, S("b"), UINT64_MAX - 1));
+    CHECK_OK(mproc_dict_set_if_token(other, S("a"), N(1), 1)); /* and another one for another */
+    CHECK_DICT("{\"a\":5,\"b\":{\"x\":1}}", dict);
+    mproc_dict_close(inner);
+    end(other);
+    end(dict);
 }
 
 static void names_and_handles(void) {
@@ -1004,70 +1097,81 @@ static void names_and_handles(void) {
     mproc_handle_t *handle = NULL;
     mproc_datum_t here, there;
     uint32_t kind = 0;
-    CHECK_IS(MPROC_ENOENT, mproc_dict_open(NULL, "d", NULL, &dict));
-    NEED_OK(mproc_dict_create(NULL, "d", NULL, &dict));
+    CHECK_IS(MPROC_ENOENT, mproc_dict_open(place_domain(where), "d", NULL, &dict));
+    NEED_OK(mproc_dict_create(place_domain(where), "d", NULL, &dict));
     CHECK_OK(mproc_dict_set(dict, S("a"), N(1)));
-    CHECK_IS(MPROC_EEXIST, mproc_dict_create(NULL, "d", NULL, &again));
+    CHECK_IS(MPROC_EEXIST, mproc_dict_create(place_domain(where), "d", NULL, &again));
     options.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_EXISTED, mproc_dict_create(NULL, "d", &options, &again));
+    CHECK_IS(MPROC_EXISTED, mproc_dict_create(place_domain(where), "d", &options, &again));
     CHECK_OK(mproc_dict_set(again, S("b"), N(2)));
     CHECK_OK(mproc_dict_ref(dict, &here));
     CHECK_OK(mproc_dict_ref(again, &there));
     CHECK(here.as.u == there.as.u && here.place == there.place && here.kind == MPROC_KIND_DICT);
     mproc_dict_close(again);
-    NEED_OK(mproc_dict_open(NULL, "d", NULL, &again));
+    NEED_OK(mproc_dict_open(place_domain(where), "d", NULL, &again));
     CHECK_DICT("{\"a\":1,\"b\":2}", again);
     mproc_dict_close(again);
-    CHECK_IS(MPROC_EKIND, mproc_list_open(NULL, "d", NULL, &list));
-    CHECK_IS(MPROC_EKIND, mproc_namespace_open(NULL, "d", NULL, &names));
-    CHECK_IS(MPROC_EKIND, mproc_list_create(NULL, "d", &options, &list));
+    CHECK_IS(MPROC_EKIND, mproc_list_open(place_domain(where), "d", NULL, &list));
+    CHECK_IS(MPROC_EKIND, mproc_namespace_open(place_domain(where), "d", NULL, &names));
+    CHECK_IS(MPROC_EKIND, mproc_list_create(place_domain(where), "d", &options, &list));
 
-    NEED_OK(mproc_dict_export(dict, &handle));
-    CHECK_OK(mproc_handle_kind(handle, &kind));
-    CHECK_INT(MPROC_KIND_DICT, kind);
-    CHECK_IS(MPROC_EKIND, mproc_list_import(handle, NULL, &list));
-    CHECK_IS(MPROC_EKIND, mproc_namespace_import(handle, NULL, &names));
-    mproc_dict_close(dict); /* the handle keeps it */
-    NEED_OK(mproc_dict_import(handle, NULL, &again));
-    mproc_handle_close(handle);
+    if (place_is_memory(where)) {
+        NEED_OK(mproc_dict_export(dict, &handle));
+        CHECK_OK(mproc_handle_kind(handle, &kind));
+        CHECK_INT(MPROC_KIND_DICT, kind);
+        CHECK_IS(MPROC_EKIND, mproc_list_import(handle, NULL, &list));
+        CHECK_IS(MPROC_EKIND, mproc_namespace_import(handle, NULL, &names));
+        mproc_dict_close(dict); /* the handle keeps it */
+        NEED_OK(mproc_dict_import(handle, NULL, &again));
+        mproc_handle_close(handle);
+    } else {
+        CHECK_IS(MPROC_ENOTSUP, mproc_dict_export(dict, &handle));
+        again = dict;
+    }
     CHECK_DICT("{\"a\":1,\"b\":2}", again);
+    place_forget(where, "d");
     end(again);
-    CHECK_IS(MPROC_ENOENT, mproc_dict_open(NULL, "d", NULL, &again));
+    CHECK_IS(MPROC_ENOENT, mproc_dict_open(place_domain(where), "d", NULL, &again));
 
     options.flags = MPROC_PERSIST | MPROC_NO_SPIN | MPROC_RETURN_ON_SIGNAL;
     options.limit_bytes = 2 << 20;
-    NEED_OK(mproc_dict_create(NULL, "kept", &options, &dict));
+    NEED_OK(mproc_dict_create(place_domain(where), "kept", &options, &dict));
     CHECK_OK(mproc_dict_set(dict, S("a"), NEW(MPROC_KIND_LIST)));
     CHECK_OK(mproc_dict_append_to(dict, S("a"), S("kept, too")));
     mproc_dict_close(dict);
-    NEED_OK(mproc_dict_open(NULL, "kept", NULL, &dict));
+    NEED_OK(mproc_dict_open(place_domain(where), "kept", NULL, &dict));
     CHECK_DICT("{\"a\":[\"kept, too\"]}", dict);
     CHECK_INT(2 << 20, api_arena_info(arena_of(dict)).limit_bytes);
-    CHECK_INT(MPROC_PERSIST, api_arena_info(arena_of(dict)).flags);
-    CHECK_OK(mproc_domain_unlink(NULL, "kept"));
+    CHECK_INT(where == PLACE_DOMAIN ? MPROC_PERSIST : 0, api_arena_info(arena_of(dict)).flags);
+    CHECK_OK(mproc_domain_unlink(place_domain(where), "kept"));
     end(dict);
 }
 
 void api_dict(void) {
-    keys_and_order();
-    kinds_of_keys();
-    no_keys();
-    kinds_of_values();
-    sizes();
-    large_values();
-    too_long();
-    update();
-    add();
-    append_to();
-    append_to_grows();
-    compare_exchange();
-    iterators();
-    live_iterators();
-    containers();
-    weak_references();
-    copies();
-    many();
-    together();
-    references_travel();
-    names_and_handles();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        keys_and_order();
+        kinds_of_keys();
+        no_keys();
+        kinds_of_values();
+        sizes();
+        large_values();
+        too_long();
+        update();
+        add();
+        append_to();
+        append_to_grows();
+        compare_exchange();
+        iterators();
+        live_iterators();
+        forked_iterators();
+        containers();
+        weak_references();
+        copies();
+        many();
+        together();
+        references_travel();
+        tokens();
+        names_and_handles();
+    }
 }

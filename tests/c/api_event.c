@@ -2,12 +2,15 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+
+static enum place where; /* where everything is made */
 
 static mproc_event_t *new_event(uint32_t flags) {
     mproc_event_t *event = NULL;
     mproc_event_options_t options = MPROC_EVENT_OPTIONS_INIT;
     options.flags = flags;
-    NEED_OK(mproc_event_create(NULL, NULL, &options, &event));
+    NEED_OK(mproc_event_create(place_domain(where), NULL, &options, &event));
     return event;
 }
 
@@ -69,7 +72,7 @@ static void wakes_all(void) {
     enum { WAITERS = 4 };
     int as_process, cleared, again, i;
     for (as_process = 0; as_process < 2; as_process++) {
-        for (cleared = 0; cleared < 2; cleared++) {
+        for (cleared = 0; cleared < 1 + place_is_memory(where); cleared++) { /* one must know that they wait */
             mproc_event_t *event = new_event(cleared ? MPROC_NO_SPIN : 0);
             party_t waiters[WAITERS];
             for (i = 0; i < WAITERS; i++) {
@@ -120,7 +123,7 @@ static void ping_pong(void) {
         table.ping = new_event(0);
         table.pong = new_event(0);
         table.number = (volatile long *)api_shared(sizeof *table.number);
-        table.rounds = api_slow() ? 50 : 2000;
+        table.rounds = api_slow() ? 50 : place_rounds(where, 2000);
         party_start(&other, as_process, answer, &table);
         for (round = 0; round < table.rounds; round++) {
             *table.number = 2L * round + 1;
@@ -261,7 +264,7 @@ static void errors_are_not_recorded(void) {
     mproc_error_t before, after;
     int set = 7;
 
-    CHECK_IS(MPROC_ENOENT, mproc_event_open(NULL, "no-such-event", NULL, &none));
+    CHECK_IS(MPROC_ENOENT, mproc_event_open(place_domain(where), "no-such-event", NULL, &none));
     CHECK(none == NULL);
     CHECK_OK(mproc_last_error(&before, sizeof before));
     CHECK_INT(MPROC_ENOENT, before.status);
@@ -280,30 +283,31 @@ static void by_name(void) {
     mproc_event_t *event = NULL, *again = NULL, *none = NULL;
     mproc_lock_t *lock = NULL;
 
-    CHECK_OK(mproc_event_create(NULL, "an-event", NULL, &event));
-    CHECK_IS(MPROC_EEXIST, mproc_event_create(NULL, "an-event", NULL, &none));
+    CHECK_OK(mproc_event_create(place_domain(where), "an-event", NULL, &event));
+    CHECK_IS(MPROC_EEXIST, mproc_event_create(place_domain(where), "an-event", NULL, &none));
     CHECK_OK(mproc_event_set(event));
     options.flags = MPROC_EXIST_OK | MPROC_NO_SPIN;
-    CHECK_IS(MPROC_EXISTED, mproc_event_create(NULL, "an-event", &options, &again));
+    CHECK_IS(MPROC_EXISTED, mproc_event_create(place_domain(where), "an-event", &options, &again));
     check_set(again, 1); /* as it is, not as new */
     mproc_event_close(again);
-    CHECK_IS(MPROC_EKIND, mproc_lock_open(NULL, "an-event", NULL, &lock));
-    CHECK_OK(mproc_event_open(NULL, "an-event", NULL, &again));
+    CHECK_IS(MPROC_EKIND, mproc_lock_open(place_domain(where), "an-event", NULL, &lock));
+    CHECK_OK(mproc_event_open(place_domain(where), "an-event", NULL, &again));
     mproc_event_close(event);
     check_set(again, 1);
     CHECK_OK(mproc_event_clear(again));
     check_set(again, 0);
     mproc_event_close(again);
-    CHECK_IS(MPROC_ENOENT, mproc_event_open(NULL, "an-event", NULL, &none));
+    place_forget(where, "an-event");
+    CHECK_IS(MPROC_ENOENT, mproc_event_open(place_domain(where), "an-event", NULL, &none));
 
     options.flags = MPROC_PERSIST;
-    CHECK_OK(mproc_event_create(NULL, "an-event", &options, &event));
+    CHECK_OK(mproc_event_create(place_domain(where), "an-event", &options, &event));
     CHECK_OK(mproc_event_set(event));
     mproc_event_close(event);
-    CHECK_OK(mproc_event_open(NULL, "an-event", NULL, &event)); /* set, also without a user */
+    CHECK_OK(mproc_event_open(place_domain(where), "an-event", NULL, &event)); /* set, also without a user */
     check_set(event, 1);
     mproc_event_close(event);
-    CHECK_OK(mproc_domain_unlink(NULL, "an-event"));
+    CHECK_OK(mproc_domain_unlink(place_domain(where), "an-event"));
     CHECK(none == NULL && lock == NULL);
 }
 
@@ -377,13 +381,17 @@ static void joins_nothing(void) {
 }
 
 void api_event(void) {
-    flag();
-    wakes_all();
-    ping_pong();
-    storm_of_pulses();
-    canceling();
-    from_a_handler();
-    errors_are_not_recorded();
-    by_name();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        flag();
+        wakes_all();
+        ping_pong();
+        storm_of_pulses();
+        canceling();
+        errors_are_not_recorded();
+        by_name();
+        if (place_is_memory(where)) { /* in handlers nobody can wait for an answer */
+            from_a_handler();
+        }
+    }
     joins_nothing();
 }

@@ -2,12 +2,15 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <math.h>
 
 #define S(text) mproc_datum_str(text)
 #define N(number) mproc_datum_int(number)
 #define NEW(kind) mproc_datum_new(kind)
+
+static enum place where;
 
 static const int64_t bounds[] = {MPROC_SLICE_BEGIN, -7, -5, -3, -1, 0, 2, 4, 5, 9, MPROC_SLICE_END};
 static const int64_t steps[] = {1, 2, 7, INT64_MAX, -1, -2, -7, INT64_MIN};
@@ -150,7 +153,7 @@ static const char *const inserted[BOUNDS] = {
 
 static mproc_list_t *new_list(void) {
     mproc_list_t *list = NULL;
-    NEED_OK(mproc_list_create(NULL, NULL, NULL, &list));
+    NEED_OK(mproc_list_create(place_domain(where), NULL, NULL, &list));
     return list;
 }
 
@@ -817,49 +820,77 @@ static void together(void) {
     }
 }
 
+/* Whoever has lost the lock without noticing cannot write any more once the next holder has. */
+static void tokens(void) {
+    mproc_list_t *list = new_list();
+    CHECK_IS(MPROC_EINVAL, mproc_list_append_if_token(list, N(1), 0));
+    CHECK_IS(MPROC_EINVAL, mproc_list_set_if_token(list, 0, N(1), 0));
+    CHECK_IS(MPROC_ERANGE, mproc_list_set_if_token(list, 0, N(1), 9)); /* not done: not seen */
+    CHECK_OK(mproc_list_append_if_token(list, N(1), 3));
+    CHECK_IS(MPROC_EFENCED, mproc_list_append_if_token(list, N(2), 2));
+    CHECK_IS(MPROC_EFENCED, mproc_list_set_if_token(list, 0, N(2), 2));
+    CHECK_OK(mproc_list_set_if_token(list, -1, S("three"), 3));
+    CHECK_OK(mproc_list_append_if_token(list, NEW(MPROC_KIND_LIST), 4));
+    CHECK_IS(MPROC_EFENCED, mproc_list_append_if_token(list, N(2), 3));
+    CHECK_IS(MPROC_EINVAL, mproc_list_append_if_token(list, mproc_datum_absent(), 9));
+    CHECK_OK(mproc_list_append_if_token(list, N(4), 4));
+    CHECK_LIST("[\"three\",[],4]", list);
+    end(list);
+}
+
 static void names_and_handles(void) {
     mproc_container_options_t options = MPROC_CONTAINER_OPTIONS_INIT;
     mproc_list_t *list = NULL, *again = NULL;
     mproc_dict_t *dict = NULL;
     mproc_handle_t *handle = NULL;
     uint32_t kind = 0;
-    NEED_OK(mproc_list_create(NULL, "l", NULL, &list));
+    NEED_OK(mproc_list_create(place_domain(where), "l", NULL, &list));
     CHECK_OK(mproc_list_append(list, N(1)));
-    CHECK_IS(MPROC_EEXIST, mproc_list_create(NULL, "l", NULL, &again));
-    CHECK_IS(MPROC_EKIND, mproc_dict_open(NULL, "l", NULL, &dict));
+    CHECK_IS(MPROC_EEXIST, mproc_list_create(place_domain(where), "l", NULL, &again));
+    CHECK_IS(MPROC_EKIND, mproc_dict_open(place_domain(where), "l", NULL, &dict));
     options.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_EXISTED, mproc_list_create(NULL, "l", &options, &again));
+    CHECK_IS(MPROC_EXISTED, mproc_list_create(place_domain(where), "l", &options, &again));
     CHECK_LIST("[1]", again);
     mproc_list_close(again);
-    NEED_OK(mproc_list_open(NULL, "l", NULL, &again));
+    NEED_OK(mproc_list_open(place_domain(where), "l", NULL, &again));
     CHECK_OK(mproc_list_append(again, N(2)));
     mproc_list_close(again);
-    NEED_OK(mproc_list_export(list, &handle));
-    CHECK_OK(mproc_handle_kind(handle, &kind));
-    CHECK_INT(MPROC_KIND_LIST, kind);
-    mproc_list_close(list);
-    NEED_OK(mproc_list_import(handle, NULL, &again));
-    mproc_handle_close(handle);
+    if (place_is_memory(where)) {
+        NEED_OK(mproc_list_export(list, &handle));
+        CHECK_OK(mproc_handle_kind(handle, &kind));
+        CHECK_INT(MPROC_KIND_LIST, kind);
+        mproc_list_close(list);
+        NEED_OK(mproc_list_import(handle, NULL, &again));
+        mproc_handle_close(handle);
+    } else {
+        CHECK_IS(MPROC_ENOTSUP, mproc_list_export(list, &handle));
+        again = list;
+    }
     CHECK_LIST("[1,2]", again);
+    place_forget(where, "l");
     end(again);
-    CHECK_IS(MPROC_ENOENT, mproc_list_open(NULL, "l", NULL, &again));
+    CHECK_IS(MPROC_ENOENT, mproc_list_open(place_domain(where), "l", NULL, &again));
 }
 
 void api_list(void) {
-    elements();
-    sizes();
-    insert_and_pop();
-    extend();
-    search();
-    slice();
-    slice_set();
-    sort();
-    sort_many();
-    reverse_and_repeat();
-    add_and_exchange();
-    iterators();
-    live_iterators();
-    containers();
-    together();
-    names_and_handles();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        elements();
+        sizes();
+        insert_and_pop();
+        extend();
+        search();
+        slice();
+        slice_set();
+        sort();
+        sort_many();
+        reverse_and_repeat();
+        add_and_exchange();
+        iterators();
+        live_iterators();
+        containers();
+        together();
+        tokens();
+        names_and_handles();
+    }
 }

@@ -2,8 +2,11 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <pthread.h>
+
+static enum place where; /* where everything is made */
 
 static void *unlock_elsewhere(void *lock) {
     CHECK_IS(MPROC_ETIMEDOUT, mproc_lock_try(lock)); /* not recursive, not per thread */
@@ -16,8 +19,8 @@ static void alone(void) {
     mproc_owner_t owner;
     pthread_t thread;
 
-    NEED_OK(mproc_lock_create(NULL, "lock", NULL, &lock));
-    NEED_OK(mproc_lock_open(NULL, "lock", NULL, &again));
+    NEED_OK(mproc_lock_create(place_domain(where), "lock", NULL, &lock));
+    NEED_OK(mproc_lock_open(place_domain(where), "lock", NULL, &again));
     CHECK_OK(mproc_lock_owner(lock, &owner, sizeof owner));
     CHECK_INT(0, owner.held);
     CHECK_INT(0, owner.pid);
@@ -31,7 +34,7 @@ static void alone(void) {
     CHECK_INT(1, owner.held);
     CHECK_INT(1, owner.alive);
     CHECK_INT(1, owner.is_self);
-    CHECK_INT(getpid(), owner.pid);
+    CHECK(owner.pid == getpid() || !place_is_memory(where));
     CHECK_OK(mproc_lock_unlock(lock));
     CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
 
@@ -43,6 +46,7 @@ static void alone(void) {
     CHECK_IS(MPROC_ETIMEDOUT, mproc_lock_try(again));
     CHECK_OK(mproc_lock_unlock(again));
     mproc_lock_close(again);
+    place_forget(where, "lock");
 }
 
 static void parent_and_child(void) {
@@ -53,7 +57,7 @@ static void parent_and_child(void) {
     int i;
 
     options.flags = MPROC_NO_SPIN;
-    NEED_OK(mproc_lock_create(NULL, NULL, &options, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, &options, &lock));
     CHECK_OK(mproc_lock_lock(lock, MPROC_FOREVER, NULL));
     pid = check_fork();
     if (pid == 0) {
@@ -63,7 +67,7 @@ static void parent_and_child(void) {
         CHECK_INT(1, owner.held);
         CHECK_INT(1, owner.alive);
         CHECK_INT(0, owner.is_self);
-        CHECK_INT(parent, owner.pid);
+        CHECK(owner.pid == parent || !place_is_memory(where));
         check_leave();
     }
     CHECK_CHILD(pid);
@@ -80,10 +84,10 @@ static void parent_and_child(void) {
             check_leave();
         }
         waitpid(pid, NULL, 0);
-        CHECK_OK(mproc_lock_owner(lock, &owner, sizeof owner));
+        AWAIT(mproc_lock_owner(lock, &owner, sizeof owner) == MPROC_OK && (!owner.alive || place_is_memory(where)));
         CHECK_INT(1, owner.held);
         CHECK_INT(0, owner.alive);
-        CHECK_INT(pid, owner.pid);
+        CHECK(owner.pid == pid || !place_is_memory(where));
         CHECK_IS(MPROC_RECOVERED, mproc_lock_lock(lock, MPROC_FOREVER, NULL));
         CHECK_OK(mproc_lock_unlock(lock));
         CHECK_OK(mproc_lock_try(lock)); /* the news is told once */
@@ -98,7 +102,7 @@ static void waiter_takes_over(void) {
     check_gate_t *held = check_gate();
     pid_t holder, waiter;
 
-    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &lock));
     holder = check_fork();
     if (holder == 0) {
         CHECK_OK(mproc_lock_lock(lock, MPROC_FOREVER, NULL));
@@ -130,13 +134,13 @@ static void contended(void) {
     volatile long *number =
         mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[WORKERS];
-    int i, round, bad = 0;
+    int i, round, bad = 0, rounds = place_rounds(where, ROUNDS);
 
-    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &lock));
     for (i = 0; i < WORKERS; i++) {
         pids[i] = check_fork();
         if (pids[i] == 0) {
-            for (round = 0; round < ROUNDS; round++) {
+            for (round = 0; round < rounds; round++) {
                 bad |= mproc_lock_lock(lock, MPROC_FOREVER, NULL) != MPROC_OK;
                 *number = *number + 1;
                 bad |= mproc_lock_unlock(lock) != MPROC_OK;
@@ -148,7 +152,7 @@ static void contended(void) {
     for (i = 0; i < WORKERS; i++) {
         CHECK_CHILD(pids[i]);
     }
-    CHECK_INT((long)WORKERS * ROUNDS, *number);
+    CHECK_INT((long)WORKERS * rounds, *number);
     munmap((void *)number, sizeof *number);
     mproc_lock_close(lock);
 }
@@ -157,7 +161,7 @@ static mproc_lock_t *new_free_for_all(void) {
     mproc_lock_t *lock = NULL;
     mproc_lock_options_t options = MPROC_LOCK_OPTIONS_INIT;
     options.flags = MPROC_ANY_RELEASE;
-    NEED_OK(mproc_lock_create(NULL, NULL, &options, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, &options, &lock));
     return lock;
 }
 
@@ -180,7 +184,7 @@ static void anybody_releases(void) {
     party_t other;
     int as_process;
 
-    NEED_OK(mproc_lock_create(NULL, NULL, NULL, &plain));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &plain));
     for (as_process = 0; as_process < 2; as_process++) {
         CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
         CHECK_OK(mproc_lock_lock(lock, MPROC_FOREVER, NULL));
@@ -242,7 +246,7 @@ static void lock_as_signal(void) {
     for (as_process = 0; as_process < 2; as_process++) {
         table.ping = new_free_for_all();
         table.pong = new_free_for_all();
-        table.rounds = api_slow() ? 50 : 1000;
+        table.rounds = api_slow() ? 50 : place_rounds(where, 1000);
         CHECK_OK(mproc_lock_try(table.ping));
         CHECK_OK(mproc_lock_try(table.pong));
         party_start(&other, as_process, answer, &table);
@@ -265,33 +269,102 @@ static void any_release_by_name(void) {
 
     any.flags = MPROC_ANY_RELEASE | MPROC_EXIST_OK;
     plain.flags = MPROC_EXIST_OK;
-    CHECK_OK(mproc_lock_create(NULL, "any-release", &any, &lock));
-    CHECK_IS(MPROC_EXISTED, mproc_lock_create(NULL, "any-release", &any, &other));
+    CHECK_OK(mproc_lock_create(place_domain(where), "any-release", &any, &lock));
+    CHECK_IS(MPROC_EXISTED, mproc_lock_create(place_domain(where), "any-release", &any, &other));
     mproc_lock_close(other);
     other = NULL;
-    CHECK_IS(MPROC_ETYPE, mproc_lock_create(NULL, "any-release", &plain, &other));
+    CHECK_IS(MPROC_ETYPE, mproc_lock_create(place_domain(where), "any-release", &plain, &other));
     CHECK(other == NULL);
-    CHECK_OK(mproc_lock_open(NULL, "any-release", NULL, &other));
+    CHECK_OK(mproc_lock_open(place_domain(where), "any-release", NULL, &other));
     CHECK_OK(mproc_lock_try(lock));
     party_start(&party, 1, release_once, other);
     party_join(&party);
     CHECK_IS(MPROC_EPERM, mproc_lock_unlock(lock));
     mproc_lock_close(other);
     mproc_lock_close(lock);
+    place_forget(where, "any-release");
 
-    NEED_OK(mproc_lock_create(NULL, "any-release", &plain, &lock));
+    NEED_OK(mproc_lock_create(place_domain(where), "any-release", &plain, &lock));
     other = NULL;
-    CHECK_IS(MPROC_ETYPE, mproc_lock_create(NULL, "any-release", &any, &other));
+    CHECK_IS(MPROC_ETYPE, mproc_lock_create(place_domain(where), "any-release", &any, &other));
     CHECK(other == NULL);
     mproc_lock_close(lock);
+    place_forget(where, "any-release");
+}
+
+typedef struct {
+    mproc_lock_t *lock;
+    uint64_t seen; /* shared */
+    int dies;
+} fenced_t;
+
+static void no_token(void *argument) {
+    fenced_t *f = (fenced_t *)argument;
+    uint64_t token = 4711;
+    CHECK_IS(MPROC_EPERM, mproc_lock_token(f->lock, &token));
+    CHECK(token == 4711);
+}
+
+static void take_a_token(void *argument) {
+    fenced_t *f = (fenced_t *)argument;
+    uint64_t token = 0;
+    CHECK(mproc_lock_lock(f->lock, MPROC_FOREVER, NULL) >= 0);
+    CHECK_OK(mproc_lock_token(f->lock, &token));
+    CHECK(token > f->seen);
+    f->seen = token;
+    if (f->dies) {
+        raise(SIGKILL);
+    }
+    CHECK_OK(mproc_lock_unlock(f->lock));
+}
+
+/* A token is greater than all before it, whoever had the lock then and however that ended; only the holder gets one. */
+static void fencing(void) {
+    fenced_t *f = (fenced_t *)api_shared(sizeof *f);
+    uint64_t token = 0;
+    party_t other;
+    int round;
+
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &f->lock));
+    CHECK_IS(MPROC_EINVAL, mproc_lock_token(NULL, &token));
+    CHECK_IS(MPROC_EINVAL, mproc_lock_token(f->lock, NULL));
+    no_token(f); /* nobody holds it */
+    for (round = 0; round < 6; round++) { /* by this process, a thread of it, a child, and one that dies with it */
+        int as_process = round % 3 > 0;
+        f->dies = round % 3 == 2;
+        party_start(&other, as_process, take_a_token, f);
+        if (f->dies) {
+            while (waitpid(other.process, NULL, 0) < 0 && errno == EINTR) {
+            }
+            munmap((void *)other.id, sizeof *other.id);
+        } else {
+            party_join(&other);
+        }
+        CHECK_IS(f->dies ? MPROC_RECOVERED : MPROC_OK, mproc_lock_lock(f->lock, MPROC_FOREVER, NULL));
+        CHECK_OK(mproc_lock_token(f->lock, &token));
+        CHECK(token > f->seen);
+        f->seen = token;
+        party_start(&other, 1, no_token, f);
+        party_join(&other);
+        CHECK_OK(mproc_lock_token(f->lock, &token)); /* of the same holder, too */
+        CHECK(token > f->seen);
+        f->seen = token;
+        CHECK_OK(mproc_lock_unlock(f->lock));
+        no_token(f);
+    }
+    mproc_lock_close(f->lock);
+    munmap(f, sizeof *f);
 }
 
 void api_lock(void) {
-    alone();
-    parent_and_child();
-    waiter_takes_over();
-    contended();
-    anybody_releases();
-    lock_as_signal();
-    any_release_by_name();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        alone();
+        parent_and_child();
+        waiter_takes_over();
+        contended();
+        anybody_releases();
+        lock_as_signal();
+        any_release_by_name();
+        fencing();
+    }
 }

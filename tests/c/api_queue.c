@@ -2,13 +2,16 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+
+static enum place where;
 
 static mproc_queue_t *make(uint64_t capacity, uint32_t max_items) {
     mproc_queue_t *queue = NULL;
     mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
     options.capacity_bytes = capacity;
     options.max_items = max_items;
-    NEED_OK(mproc_queue_create(NULL, NULL, &options, &queue));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &options, &queue));
     return queue;
 }
 
@@ -202,14 +205,14 @@ static void batches(void) {
 
 /* Messages of all lengths, round and round a small ring: each comes out as it went in. */
 static void around_the_ring(void) {
-    enum { ROUNDS = 20000 };
+    const size_t rounds = place_is_memory(where) ? 20000 : 1000;
     mproc_queue_t *queue = make(4096, 0);
     unsigned char in[600], out[600];
     uint32_t put_seed = 1, get_seed = 1;
     size_t len = 0, inside = 0, wrong = 0, put = 0, got = 0, i;
 
-    while (got < ROUNDS && wrong == 0) {
-        while (put < ROUNDS) {
+    while (got < rounds && wrong == 0) {
+        while (put < rounds) {
             uint32_t next = put_seed * 1664525u + 1013904223u;
             size_t want = (next >> 16) % sizeof in;
             for (i = 0; i < want; i++) {
@@ -234,7 +237,7 @@ static void around_the_ring(void) {
         }
     }
     CHECK_INT(0, wrong);
-    CHECK_INT(ROUNDS, got);
+    CHECK_INT(rounds, got);
     mproc_queue_close(queue);
 }
 
@@ -334,11 +337,11 @@ static void expectations(void) {
 
     options.capacity_bytes = 5000; /* rounded up to a power of two */
     options.max_items = 7;
-    NEED_OK(mproc_queue_create(NULL, "queue", &options, &queue));
+    NEED_OK(mproc_queue_create(place_domain(where), "queue", &options, &queue));
     CHECK_OK(mproc_queue_info(queue, &info, sizeof info));
     CHECK_INT(8192, info.capacity_bytes);
-    CHECK_IS(MPROC_EEXIST, mproc_queue_create(NULL, "queue", &options, &opened));
-    CHECK_OK(mproc_queue_open(NULL, "queue", &options, &opened));
+    CHECK_IS(MPROC_EEXIST, mproc_queue_create(place_domain(where), "queue", &options, &opened));
+    CHECK_OK(mproc_queue_open(place_domain(where), "queue", &options, &opened));
     CHECK_OK(mproc_queue_put(opened, "hello", 5, 0, NULL));
     mproc_queue_close(opened); /* messages stay */
     opened = NULL;
@@ -347,37 +350,198 @@ static void expectations(void) {
 
     other = options;
     other.max_items = 8;
-    CHECK_IS(MPROC_ETYPE, mproc_queue_open(NULL, "queue", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_queue_open(place_domain(where), "queue", &other, &opened));
     other.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_ETYPE, mproc_queue_create(NULL, "queue", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_queue_create(place_domain(where), "queue", &other, &opened));
     other = options;
     other.capacity_bytes = 1 << 20;
-    CHECK_IS(MPROC_ETYPE, mproc_queue_open(NULL, "queue", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_queue_open(place_domain(where), "queue", &other, &opened));
     CHECK(opened == NULL);
     other.capacity_bytes = 0;
     other.max_items = 0;
-    CHECK_OK(mproc_queue_open(NULL, "queue", &other, &opened));
+    CHECK_OK(mproc_queue_open(place_domain(where), "queue", &other, &opened));
     mproc_queue_close(opened);
     other.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_EXISTED, mproc_queue_create(NULL, "queue", &other, &opened));
+    CHECK_IS(MPROC_EXISTED, mproc_queue_create(place_domain(where), "queue", &other, &opened));
     mproc_queue_close(opened);
-    CHECK_IS(MPROC_EKIND, mproc_array_open(NULL, "queue", NULL, &array));
+    CHECK_IS(MPROC_EKIND, mproc_array_open(place_domain(where), "queue", NULL, &array));
 
     other.flags = 0;
     other.capacity_bytes = UINT64_MAX;
     opened = NULL;
-    CHECK_IS(MPROC_EINVAL, mproc_queue_create(NULL, "absurd", &other, &opened));
+    CHECK_IS(MPROC_EINVAL, mproc_queue_create(place_domain(where), "absurd", &other, &opened));
     other.capacity_bytes = ((uint64_t)8 << 30) + 1;
-    CHECK_IS(MPROC_EINVAL, mproc_queue_create(NULL, "absurd", &other, &opened));
+    CHECK_IS(MPROC_EINVAL, mproc_queue_create(place_domain(where), "absurd", &other, &opened));
     CHECK(opened == NULL);
+    mproc_queue_close(queue);
+    place_forget(where, "queue");
+}
+
+/* A slow holder of a lock, whose token is older than one that was used, puts nothing. */
+static void fenced(void) {
+    mproc_queue_t *queue = make(0, 2);
+    char buf[8];
+    size_t len = 0;
+    pid_t child;
+
+    CHECK_IS(MPROC_EINVAL, mproc_queue_put_if_token(queue, "x", 1, 0, 0, NULL));
+    CHECK_IS(MPROC_EINVAL, mproc_queue_put_if_token(NULL, "x", 1, 1, 0, NULL));
+    CHECK_IS(MPROC_EINVAL, mproc_queue_put_if_token(queue, NULL, 1, 1, 0, NULL));
+    CHECK_OK(mproc_queue_put_if_token(queue, "a", 1, 5, MPROC_FOREVER, NULL));
+    CHECK_IS(MPROC_EFENCED, mproc_queue_put_if_token(queue, "x", 1, 4, MPROC_FOREVER, NULL));
+    CHECK_OK(mproc_queue_put_if_token(queue, "b", 1, 5, 0, NULL)); /* the same holder, again */
+    /* Full. Who is too late hears of it nevertheless; what is not put counts for nothing. */
+    CHECK_IS(MPROC_EFENCED, mproc_queue_put_if_token(queue, "x", 1, 4, 0, NULL));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_queue_put_if_token(queue, "x", 1, 9, 0, NULL));
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_queue_put_if_token(queue, "x", 1, 9, API_MS, NULL));
+    CHECK_INT(2, items(queue));
+    CHECK_OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    CHECK_INT('a', buf[0]);
+    CHECK_OK(mproc_queue_put_if_token(queue, "c", 1, 6, 0, NULL));
+    CHECK_OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    CHECK_INT('b', buf[0]);
+    CHECK_OK(mproc_queue_put(queue, "d", 1, 0, NULL)); /* without a token nothing is compared */
+    CHECK_OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    CHECK_INT('c', buf[0]);
+    child = check_fork();
+    if (child == 0) {
+        CHECK_IS(MPROC_EFENCED, mproc_queue_put_if_token(queue, "x", 1, 5, 0, NULL));
+        CHECK_OK(mproc_queue_put_if_token(queue, "e", 1, UINT64_MAX, 0, NULL));
+        check_leave();
+    }
+    CHECK_CHILD(child);
+    CHECK_IS(MPROC_EFENCED, mproc_queue_put_if_token(queue, "x", 1, UINT64_MAX - 1, 0, NULL));
+    CHECK_OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    CHECK_INT('d', buf[0]);
+    CHECK_OK(mproc_queue_get(queue, buf, sizeof buf, &len, 0, NULL));
+    CHECK_INT('e', buf[0]);
+    CHECK_INT(0, items(queue));
+    CHECK_OK(mproc_queue_shutdown(queue, 0));
+    CHECK_IS(MPROC_ECLOSED, mproc_queue_put_if_token(queue, "x", 1, UINT64_MAX, MPROC_FOREVER, NULL));
+    mproc_queue_close(queue);
+}
+
+typedef struct {
+    const mproc_queue_t *queue;
+    const mproc_message_t *messages;
+    size_t count;
+} batch_t;
+
+static void put_batch(void *argument) {
+    const batch_t *batch = (const batch_t *)argument;
+    size_t done = 0;
+    CHECK_OK(mproc_queue_put_many(batch->queue, batch->messages, batch->count, &done, MPROC_FOREVER, NULL));
+    CHECK_INT(batch->count, done);
+}
+
+/* Batches larger than the queue, and than a message to a server: they go in and come out part by part, in order. */
+static void long_batches(void) {
+    enum { COUNT = 300, LENGTH = 10007 };
+    mproc_queue_t *queue = make(1 << 21, 0);
+    mproc_message_t messages[COUNT];
+    char *in = (char *)malloc(COUNT + LENGTH), *out = (char *)malloc((size_t)COUNT * (LENGTH + 8));
+    size_t lens[COUNT], got = 0, done = 0, wrong = 0, i;
+    batch_t batch;
+    party_t putter;
+
+    for (i = 0; i < COUNT + LENGTH; i++) {
+        in[i] = (char)(i * 31 + i / 251);
+    }
+    for (i = 0; i < COUNT; i++) {
+        messages[i].data = in + i;
+        messages[i].len = i % 50 == 7 ? 0 : LENGTH;
+    }
+    CHECK_IS(MPROC_ETIMEDOUT, mproc_queue_put_many(queue, messages, COUNT, &done, 0, NULL)); /* as many as fit */
+    CHECK(done > 150 && done < COUNT);
+    CHECK_INT(done, items(queue));
+    batch.queue = queue;
+    batch.messages = messages + done;
+    batch.count = COUNT - done;
+    party_start(&putter, 0, put_batch, &batch);
+    while (got < COUNT && wrong == 0) {
+        size_t cap = (size_t)COUNT * (LENGTH + 8), count = 0, at = 0;
+        wrong += mproc_queue_get_many(queue, out, cap, lens, COUNT, &count, MPROC_FOREVER, NULL) != MPROC_OK;
+        for (i = 0; i < count && got < COUNT; i++, got++) {
+            wrong += lens[i] != messages[got].len || memcmp(out + at, messages[got].data, lens[i]) != 0;
+            at += (lens[i] + 7) / 8 * 8;
+        }
+    }
+    CHECK_INT(0, wrong);
+    CHECK_INT(COUNT, got);
+    party_join(&putter);
+    CHECK_INT(0, items(queue));
+    free(in);
+    free(out);
+    mproc_queue_close(queue);
+}
+
+/* What no answer of the server's has room for stays where it is; nor can it be put through a connection. */
+static void longer_than_an_answer(void) {
+    enum { LENGTH = 17 << 20 };
+    mproc_queue_t *queue = make(1 << 25, 0), *near_queue = NULL;
+    char name[64], *message = (char *)calloc(1, LENGTH);
+    size_t len = 4711, lens[2] = {4711, 4711}, count = 4711;
+    uint64_t lease = 4711;
+
+    NEED_OK(mproc_object_name(MPROC_KIND_QUEUE, queue, name, sizeof name, NULL));
+    NEED_OK(mproc_queue_open(place_domain(PLACE_NEAR), name, NULL, &near_queue));
+    CHECK_IS(MPROC_E2BIG, mproc_queue_put(queue, message, LENGTH, MPROC_FOREVER, NULL));
+    CHECK_INT(0, items(queue));
+    message[LENGTH - 1] = 'z';
+    CHECK_OK(mproc_queue_put(near_queue, message, LENGTH, 0, NULL));
+    CHECK_IS(MPROC_E2BIG, mproc_queue_get(queue, message, LENGTH, &len, MPROC_FOREVER, NULL));
+    CHECK_IS(MPROC_E2BIG, mproc_queue_get_many(queue, message, LENGTH, lens, 2, &count, MPROC_FOREVER, NULL));
+    CHECK_IS(MPROC_E2BIG, mproc_queue_lease(queue, message, LENGTH, &len, &lease, MPROC_FOREVER, NULL));
+    CHECK(len == 4711 && lens[0] == 4711 && count == 4711 && lease == 4711);
+    CHECK_IS(MPROC_EMSGSIZE, mproc_queue_get(queue, message, 10, &len, 0, NULL));
+    CHECK_INT(LENGTH, len);
+    CHECK_INT(1, items(queue));
+    message[LENGTH - 1] = 0;
+    CHECK_OK(mproc_queue_get(near_queue, message, LENGTH, &len, 0, NULL));
+    CHECK(len == LENGTH && message[LENGTH - 1] == 'z');
+    free(message);
+    mproc_queue_close(near_queue);
+    mproc_queue_close(queue);
+}
+
+/* In place and by descriptor it works in memory only, and says so elsewhere. */
+static void only_in_memory(void) {
+    mproc_queue_t *queue = make(0, 0), *other = NULL;
+    mproc_queue_options_t options = MPROC_QUEUE_OPTIONS_INIT;
+    mproc_handle_t *handle = NULL;
+    mproc_view_t view;
+    int fd = -1, remote = 7;
+
+    CHECK_OK(mproc_object_is_remote(MPROC_KIND_QUEUE, queue, &remote));
+    CHECK_INT(!place_is_memory(where), remote);
+    options.flags = MPROC_POLLABLE;
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &options, &other));
+    if (place_is_memory(where)) {
+        CHECK_OK(mproc_queue_reserve(queue, 8, &view, 0, NULL));
+        CHECK_OK(mproc_queue_abort(queue, view.id));
+        CHECK_OK(mproc_queue_readable_fd(other, &fd));
+        CHECK_OK(mproc_queue_export(queue, &handle));
+        mproc_handle_close(handle);
+    } else {
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_reserve(queue, 8, &view, 0, NULL));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_commit(queue, 1, 8));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_abort(queue, 1));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_peek(queue, &view, 0, NULL));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_readable_fd(other, &fd));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_writable_fd(other, &fd));
+        CHECK_IS(MPROC_ENOTSUP, mproc_queue_export(queue, &handle));
+        CHECK(handle == NULL && fd == -1);
+    }
+    mproc_queue_close(other);
     mproc_queue_close(queue);
 }
 
 /* Several producers and consumers over one small ring: each message arrives once, each producer's in order. */
 static void many_processes(void) {
-    enum { PRODUCERS = 3, CONSUMERS = 2, EACH = 6000 };
+    enum { PRODUCERS = 3, CONSUMERS = 2 };
+    const uint32_t each = place_is_memory(where) ? 6000 : 500;
     mproc_queue_t *queue = make(4096, 0);
-    size_t bytes = PRODUCERS * EACH;
+    size_t bytes = PRODUCERS * (size_t)each;
     unsigned char *seen = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t producers[PRODUCERS], consumers[CONSUMERS];
     size_t i, missing = 0;
@@ -390,13 +554,13 @@ static void many_processes(void) {
             size_t len = 0;
             int status, disorder = 0;
             while ((status = mproc_queue_get(queue, message, sizeof message, &len, MPROC_FOREVER, NULL)) == MPROC_OK) {
-                disorder += len != sizeof message || message[0] >= PRODUCERS || message[1] >= EACH;
+                disorder += len != sizeof message || message[0] >= PRODUCERS || message[1] >= each;
                 if (disorder != 0) {
                     break;
                 }
                 disorder += message[1] < next[message[0]];
                 next[message[0]] = message[1] + 1;
-                __atomic_fetch_add(&seen[message[0] * EACH + message[1]], 1, __ATOMIC_RELAXED);
+                __atomic_fetch_add(&seen[message[0] * each + message[1]], 1, __ATOMIC_RELAXED);
             }
             CHECK_IS(MPROC_ECLOSED, status);
             CHECK_INT(0, disorder);
@@ -410,13 +574,13 @@ static void many_processes(void) {
             mproc_message_t messages[16];
             int bad = 0;
             message[0] = (uint32_t)p;
-            for (message[1] = 0; message[1] < EACH && bad == 0;) {
+            for (message[1] = 0; message[1] < each && bad == 0;) {
                 if (p != 0) { /* the others one by one, this one in batches */
                     bad |= mproc_queue_put(queue, message, sizeof message, MPROC_FOREVER, NULL);
                     message[1]++;
                 } else {
                     size_t n, done = 0;
-                    for (n = 0; n < 16 && message[1] < EACH; n++, message[1]++) {
+                    for (n = 0; n < 16 && message[1] < each; n++, message[1]++) {
                         memcpy(batch[n], message, sizeof message);
                         messages[n].data = batch[n];
                         messages[n].len = sizeof message;
@@ -444,16 +608,26 @@ static void many_processes(void) {
     mproc_queue_close(queue);
 }
 
+/* Each operation is one, also through a connection; what only memory can do says so there. */
 void api_queue(void) {
-    first_in_first_out();
-    small_buffers();
-    bounded_by_bytes();
-    bounded_by_items();
-    batches();
-    around_the_ring();
-    graceful_shutdown();
-    immediate_shutdown();
-    shutdown_wakes();
-    expectations();
-    many_processes();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        first_in_first_out();
+        small_buffers();
+        bounded_by_bytes();
+        bounded_by_items();
+        batches();
+        around_the_ring();
+        graceful_shutdown();
+        immediate_shutdown();
+        shutdown_wakes();
+        expectations();
+        fenced();
+        long_batches();
+        only_in_memory();
+        if (!place_is_memory(where)) {
+            longer_than_an_answer();
+        }
+        many_processes();
+    }
 }

@@ -2,6 +2,9 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
+
+static enum place where; /* where everything is made */
 
 #define TOKEN_MAX (UINT64_MAX >> 1)
 #define THREADS_TOKEN (UINT64_C(1) << 63) /* this bit is set in the token of a thread */
@@ -10,7 +13,7 @@ static mproc_rlock_t *new_rlock(uint32_t flags) {
     mproc_rlock_t *rlock = NULL;
     mproc_rlock_options_t options = MPROC_RLOCK_OPTIONS_INIT;
     options.flags = flags;
-    NEED_OK(mproc_rlock_create(NULL, NULL, &options, &rlock));
+    NEED_OK(mproc_rlock_create(place_domain(where), NULL, &options, &rlock));
     return rlock;
 }
 
@@ -66,7 +69,7 @@ static void levels(void) {
         CHECK_INT(1, info.owner.held);
         CHECK_INT(1, info.owner.alive);
         CHECK_INT(1, info.owner.is_self);
-        CHECK_INT(getpid(), info.owner.pid);
+        CHECK(info.owner.pid == getpid() || !place_is_memory(where));
         CHECK((info.token & THREADS_TOKEN) != 0);
         CHECK(i == 1 || info.token == token);
         CHECK_INT(i, info.count);
@@ -200,10 +203,11 @@ static void owner_dies(void) {
         party_start(&other, 1, i == 0 ? hold_three : hold_as_seven, rlock);
         while (waitpid(other.process, NULL, 0) < 0 && errno == EINTR) {
         }
+        AWAIT(!info_of(rlock).owner.alive || place_is_memory(where));
         info = info_of(rlock);
         CHECK_INT(1, info.owner.held);
         CHECK_INT(0, info.owner.alive);
-        CHECK_INT(other.process, info.owner.pid);
+        CHECK(info.owner.pid == other.process || !place_is_memory(where));
         munmap((void *)other.id, sizeof *other.id);
         CHECK_IS(MPROC_RECOVERED, i == 0 ? mproc_rlock_lock(rlock, MPROC_FOREVER, NULL)
                                          : mproc_rlock_lock_as(rlock, 7, MPROC_FOREVER, NULL));
@@ -321,7 +325,7 @@ static void contended(void) {
         adders[i].rlock = rlock;
         adders[i].number = number;
         adders[i].token = i % 3 == 2 ? (uint64_t)i : 0;
-        adders[i].rounds = api_slow() ? 60 : 1500;
+        adders[i].rounds = api_slow() ? 60 : place_rounds(where, 1500);
         for (round = 0; round < adders[i].rounds; round++) {
             expected += 1 + round % 3;
         }
@@ -343,12 +347,12 @@ static void by_name(void) {
     mproc_lock_t *lock = NULL;
     party_t other;
 
-    CHECK_IS(MPROC_ENOENT, mproc_rlock_open(NULL, "an-rlock", NULL, &none));
-    CHECK_OK(mproc_rlock_create(NULL, "an-rlock", NULL, &rlock));
-    CHECK_IS(MPROC_EEXIST, mproc_rlock_create(NULL, "an-rlock", NULL, &none));
+    CHECK_IS(MPROC_ENOENT, mproc_rlock_open(place_domain(where), "an-rlock", NULL, &none));
+    CHECK_OK(mproc_rlock_create(place_domain(where), "an-rlock", NULL, &rlock));
+    CHECK_IS(MPROC_EEXIST, mproc_rlock_create(place_domain(where), "an-rlock", NULL, &none));
     options.flags = MPROC_EXIST_OK | MPROC_NO_SPIN;
-    CHECK_IS(MPROC_EXISTED, mproc_rlock_create(NULL, "an-rlock", &options, &again));
-    CHECK_IS(MPROC_EKIND, mproc_lock_open(NULL, "an-rlock", NULL, &lock));
+    CHECK_IS(MPROC_EXISTED, mproc_rlock_create(place_domain(where), "an-rlock", &options, &again));
+    CHECK_IS(MPROC_EKIND, mproc_lock_open(place_domain(where), "an-rlock", NULL, &lock));
     CHECK(none == NULL && lock == NULL);
     CHECK_OK(mproc_rlock_try(rlock));
     CHECK_OK(mproc_rlock_lock(again, 0, NULL)); /* the owner, whichever handle it comes through */
@@ -361,12 +365,58 @@ static void by_name(void) {
     CHECK_OK(mproc_rlock_unlock(again));
     check_free(again);
     mproc_rlock_close(again);
+    place_forget(where, "an-rlock");
 
-    NEED_OK(mproc_lock_create(NULL, "a-lock", NULL, &lock));
-    CHECK_IS(MPROC_EKIND, mproc_rlock_create(NULL, "a-lock", &options, &none));
-    CHECK_IS(MPROC_EKIND, mproc_rlock_open(NULL, "a-lock", NULL, &none));
+    NEED_OK(mproc_lock_create(place_domain(where), "a-lock", NULL, &lock));
+    CHECK_IS(MPROC_EKIND, mproc_rlock_create(place_domain(where), "a-lock", &options, &none));
+    CHECK_IS(MPROC_EKIND, mproc_rlock_open(place_domain(where), "a-lock", NULL, &none));
     CHECK(none == NULL);
     mproc_lock_close(lock);
+    place_forget(where, "a-lock");
+}
+
+static void no_token(void *argument) {
+    mproc_rlock_t *rlock = (mproc_rlock_t *)argument;
+    uint64_t token = 4711;
+    CHECK_IS(MPROC_EPERM, mproc_rlock_token(rlock, &token));
+    CHECK_IS(MPROC_EPERM, mproc_rlock_token_as(rlock, 7, &token));
+    CHECK(token == 4711);
+}
+
+/* A fencing token is greater than all before it; only the owner gets one, at any level. */
+static void fencing(void) {
+    static const uint64_t bad[] = {0, TOKEN_MAX + 1, UINT64_MAX};
+    mproc_rlock_t *rlock = new_rlock(0);
+    uint64_t token = 0, seen = 0;
+    party_t other;
+    size_t i;
+    int round, as_process;
+
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_token(NULL, &token));
+    CHECK_IS(MPROC_EINVAL, mproc_rlock_token(rlock, NULL));
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_IS(MPROC_EINVAL, mproc_rlock_token_as(rlock, bad[i], &token));
+    }
+    no_token(rlock);
+    for (round = 0; round < 4; round++) {
+        int level, named = round % 2;
+        for (level = 0; level < 3; level++) {
+            CHECK_OK(named ? mproc_rlock_lock_as(rlock, 3, MPROC_FOREVER, NULL) : mproc_rlock_try(rlock));
+            CHECK_OK(named ? mproc_rlock_token_as(rlock, 3, &token) : mproc_rlock_token(rlock, &token));
+            CHECK(token > seen);
+            seen = token;
+            CHECK_IS(MPROC_EPERM, named ? mproc_rlock_token(rlock, &token) : mproc_rlock_token_as(rlock, 3, &token));
+            for (as_process = 0; as_process < 2; as_process++) {
+                party_start(&other, as_process, no_token, rlock);
+                party_join(&other);
+            }
+        }
+        for (level = 0; level < 3; level++) {
+            CHECK_OK(named ? mproc_rlock_unlock_as(rlock, 3) : mproc_rlock_unlock(rlock));
+        }
+        no_token(rlock);
+    }
+    mproc_rlock_close(rlock);
 }
 
 typedef struct {
@@ -409,13 +459,16 @@ static void leaving_the_domain(void) {
 }
 
 void api_rlock(void) {
-    levels();
-    ended_thread();
-    tokens();
-    owner_dies();
-    waiter_takes_over();
-    canceling();
-    contended();
-    by_name();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        levels();
+        ended_thread();
+        tokens();
+        owner_dies();
+        waiter_takes_over();
+        canceling();
+        contended();
+        by_name();
+        fencing();
+    }
     leaving_the_domain();
 }

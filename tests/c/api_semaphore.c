@@ -2,8 +2,11 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <sched.h>
+
+static enum place where; /* where everything is made */
 
 enum { LONGER_THAN_NOTICING = 300 }; /* milliseconds */
 
@@ -17,7 +20,7 @@ static mproc_semaphore_options_t options_of(uint32_t flags, uint32_t initial) {
 static mproc_semaphore_t *new_semaphore(uint32_t flags, uint32_t initial) {
     mproc_semaphore_t *semaphore = NULL;
     mproc_semaphore_options_t options = options_of(flags, initial);
-    NEED_OK(mproc_semaphore_create(NULL, NULL, &options, &semaphore));
+    NEED_OK(mproc_semaphore_create(place_domain(where), NULL, &options, &semaphore));
     return semaphore;
 }
 
@@ -54,7 +57,7 @@ static void plain(void) {
     party_t other;
     int as_process, i;
 
-    NEED_OK(mproc_semaphore_create(NULL, NULL, NULL, &semaphore)); /* the default: one permit */
+    NEED_OK(mproc_semaphore_create(place_domain(where), NULL, NULL, &semaphore)); /* the default: one permit */
     info = info_of(semaphore);
     CHECK_INT(1, info.value);
     CHECK_INT(1, info.initial);
@@ -321,6 +324,7 @@ static void permits_of_the_dead(void) {
             none_free(semaphore);
             if (ended) {
                 party_kill(&holder);
+                AWAIT(info_of(semaphore).holders == 0 || place_is_memory(where));
                 CHECK_INT(0, info_of(semaphore).holders); /* of the living */
             }
             for (i = 0; i < WAITERS; i++) {
@@ -412,7 +416,7 @@ static void contended(void) {
         story_t *story = new_story(flags[k], 3);
         party_t workers[WORKERS];
         story->limit = 3;
-        story->rounds = api_slow() ? 40 : 1000;
+        story->rounds = api_slow() ? 40 : place_rounds(where, 1000);
         for (i = 0; i < WORKERS; i++) {
             party_start(&workers[i], i < WORKERS / 2, enter_and_leave, story);
         }
@@ -537,34 +541,34 @@ static void parameters(void) {
     size_t i, k;
 
     options = options_of(0, MPROC_SEMAPHORE_MAX + 1u);
-    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(NULL, NULL, &options, &none));
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(place_domain(where), NULL, &options, &none));
     options = options_of(MPROC_SEMAPHORE_BOUNDED, UINT32_MAX);
-    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(NULL, NULL, &options, &none));
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(place_domain(where), NULL, &options, &none));
     options = options_of(MPROC_SEMAPHORE_ACCOUNTING, 0);
-    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(NULL, "a-semaphore", &options, &none));
-    CHECK_IS(MPROC_ENOENT, mproc_semaphore_open(NULL, "a-semaphore", NULL, &none));
+    CHECK_IS(MPROC_EINVAL, mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &none));
+    CHECK_IS(MPROC_ENOENT, mproc_semaphore_open(place_domain(where), "a-semaphore", NULL, &none));
 
     for (i = 0; i < 4; i++) {
         options = options_of(all[i], 2);
-        NEED_OK(mproc_semaphore_create(NULL, "a-semaphore", &options, &semaphore));
-        CHECK_IS(MPROC_EEXIST, mproc_semaphore_create(NULL, "a-semaphore", &options, &none));
+        NEED_OK(mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &semaphore));
+        CHECK_IS(MPROC_EEXIST, mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &none));
         CHECK_OK(mproc_semaphore_try(semaphore));
         options = options_of(all[i] | MPROC_EXIST_OK, 3);
-        CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(NULL, "a-semaphore", &options, &none));
+        CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &none));
         for (k = 0; k < 4; k++) {
             options = options_of(all[k] | MPROC_EXIST_OK, 2);
             if (k != i) {
-                CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(NULL, "a-semaphore", &options, &none));
+                CHECK_IS(MPROC_ETYPE, mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &none));
                 continue;
             }
-            CHECK_IS(MPROC_EXISTED, mproc_semaphore_create(NULL, "a-semaphore", &options, &again));
+            CHECK_IS(MPROC_EXISTED, mproc_semaphore_create(place_domain(where), "a-semaphore", &options, &again));
             check_value(again, 1); /* as it is, not as new */
             CHECK_INT(2, info_of(again).initial);
             mproc_semaphore_close(again);
         }
-        CHECK_OK(mproc_semaphore_open(NULL, "a-semaphore", NULL, &again));
+        CHECK_OK(mproc_semaphore_open(place_domain(where), "a-semaphore", NULL, &again));
         CHECK_INT(all[i], info_of(again).flags);
-        CHECK_IS(MPROC_EKIND, mproc_lock_open(NULL, "a-semaphore", NULL, &lock));
+        CHECK_IS(MPROC_EKIND, mproc_lock_open(place_domain(where), "a-semaphore", NULL, &lock));
         mproc_semaphore_close(semaphore); /* ends the handle, not the holding */
         CHECK_INT(all[i] & MPROC_SEMAPHORE_ACCOUNTING ? 1 : 0, info_of(again).held);
         CHECK_OK(mproc_semaphore_try(again));
@@ -572,6 +576,7 @@ static void parameters(void) {
         CHECK_OK(mproc_semaphore_release(again, 2)); /* also what was taken through the other one */
         check_value(again, 2);
         mproc_semaphore_close(again);
+        place_forget(where, "a-semaphore");
     }
     CHECK(none == NULL && lock == NULL);
 }
@@ -616,18 +621,23 @@ static void leaving_the_domain(void) {
 }
 
 void api_semaphore(void) {
-    plain();
-    overflow();
-    bounded();
-    wakes_many();
-    plain_death();
-    accounting();
-    permits_of_the_dead();
-    trying_after_a_death();
-    contended();
-    canceling();
-    released_or_canceled();
-    too_many_permits();
-    parameters();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        plain();
+        overflow();
+        bounded();
+        wakes_many();
+        plain_death();
+        accounting();
+        permits_of_the_dead();
+        trying_after_a_death();
+        contended();
+        canceling();
+        released_or_canceled();
+        parameters();
+        if (place_is_memory(where)) { /* many millions of steps */
+            too_many_permits();
+        }
+        check_watchdog();
+    }
     leaving_the_domain();
 }

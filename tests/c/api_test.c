@@ -3,7 +3,6 @@
 
 #include "check.h"
 #include "place.h"
-#include "place.h"
 
 static const struct {
     const char *name;

@@ -37,6 +37,8 @@ void api_dict(void);
 void api_list(void);
 void api_namespace(void);
 void api_arena(void);
+void api_far_containers(void);
+void api_manager(void);
 
 #define API_MS INT64_C(1000000) /* nanoseconds */
 

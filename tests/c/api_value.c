@@ -2,8 +2,11 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <limits.h>
+
+static enum place where;
 
 static mproc_value_t *make(const char *name, int32_t type, uint32_t flags, size_t size, size_t align) {
     mproc_value_t *value = NULL;
@@ -12,7 +15,7 @@ static mproc_value_t *make(const char *name, int32_t type, uint32_t flags, size_
     options.flags = flags;
     options.elem_size = size;
     options.elem_align = align;
-    NEED_OK(mproc_value_create(NULL, name, &options, &value));
+    NEED_OK(mproc_value_create(place_domain(where), name, &options, &value));
     return value;
 }
 
@@ -61,7 +64,7 @@ static void integer_operations(void) {
                                       255,     256,       32767,    32768,     65535,     65536,    INT_MAX,   INT_MIN,
                                       4294967295LL, 4294967296LL, INT64_MAX, INT64_MIN, 0x0123456789abcdefLL};
     enum { NUMBERS = sizeof numbers / sizeof *numbers };
-    int i, a, b, wrong;
+    int i, a, b, wrong, step = place_is_memory(where) ? 1 : 5; /* each is a request there */
     int32_t op;
     int64_t old = 0, seen = 0, start;
 
@@ -69,9 +72,9 @@ static void integer_operations(void) {
         integer_t t = integers[i];
         mproc_value_t *value = make(NULL, t.type, 0, 0, 0);
         wrong = 0;
-        for (a = 0; a < NUMBERS; a++) {
+        for (a = 0; a < NUMBERS; a += step) {
             start = cut(t, (uint64_t)numbers[a]);
-            for (b = 0; b < NUMBERS; b++) {
+            for (b = 0; b < NUMBERS; b += step) {
                 for (op = MPROC_OP_ADD; op <= MPROC_OP_XOR; op++) {
                     wrong += mproc_value_set_i64(value, numbers[a]) != MPROC_OK;
                     wrong += mproc_value_fetch_i64(value, op, numbers[b], &old) != MPROC_OK || old != start;
@@ -96,6 +99,7 @@ static void integer_operations(void) {
         CHECK_INT(42, seen);
         CHECK_IS(MPROC_EINVAL, mproc_value_fetch_i64(value, 0, 1, &old));
         CHECK_IS(MPROC_EINVAL, mproc_value_fetch_i64(value, MPROC_OP_XOR + 1, 1, &old));
+        CHECK_IS(MPROC_EINVAL, mproc_value_fetch_i64(value, INT32_MIN, 1, &old));
         CHECK_IS(MPROC_ENOTSUP, mproc_value_fetch_f64(value, MPROC_OP_ADD, 1.0, NULL));
         CHECK_IS(MPROC_ENOTSUP, mproc_value_set_f64(value, 1.0));
         mproc_value_close(value);
@@ -118,7 +122,7 @@ static void bytes_of_scalars(void) {
         options.type_code = type;
         options.elem_size = size; /* may be said, must be right */
         options.initial = first;
-        NEED_OK(mproc_value_create(NULL, NULL, &options, &value));
+        NEED_OK(mproc_value_create(place_domain(where), NULL, &options, &value));
         CHECK_OK(mproc_value_info(value, &info, sizeof info));
         CHECK_INT(type, info.type_code);
         CHECK_INT(size, info.elem_size);
@@ -144,17 +148,22 @@ static void bytes_of_scalars(void) {
         CHECK_IS(MPROC_ETYPE, mproc_value_compare_exchange(value, first, second, size + 1, NULL, &swapped));
         CHECK_IS(MPROC_ETYPE, mproc_value_exchange(value, first, NULL, size + 1));
 
-        CHECK_OK(mproc_value_ptr(value, &pointer));
-        CHECK_INT(0, (size_t)pointer % size);
-        CHECK(memcmp(pointer, second, size) == 0);
-        memcpy(pointer, first, size);
-        CHECK_OK(mproc_value_load(value, out, size));
-        CHECK(memcmp(out, first, size) == 0);
+        if (place_is_memory(where)) {
+            CHECK_OK(mproc_value_ptr(value, &pointer));
+            CHECK_INT(0, (size_t)pointer % size);
+            CHECK(memcmp(pointer, second, size) == 0);
+            memcpy(pointer, first, size);
+            CHECK_OK(mproc_value_load(value, out, size));
+            CHECK(memcmp(out, first, size) == 0);
+        } else {
+            CHECK_IS(MPROC_ENOTSUP, mproc_value_ptr(value, &pointer));
+            CHECK(pointer == NULL);
+        }
         mproc_value_close(value);
 
         options.elem_size = size + 1;
         value = NULL;
-        CHECK_IS(MPROC_EINVAL, mproc_value_create(NULL, NULL, &options, &value));
+        CHECK_IS(MPROC_EINVAL, mproc_value_create(place_domain(where), NULL, &options, &value));
         CHECK(value == NULL);
     }
 }
@@ -339,7 +348,6 @@ static void raw_structs(void) {
     mproc_value_t *value = make("raw", MPROC_TYPE_STRUCT, MPROC_RAW, sizeof(point_t), 4096), *again = NULL;
     mproc_value_info_t info;
     point_t one = point(1), seen;
-    point_t *shared = NULL;
     void *pointer = NULL;
     int swapped = 0;
     pid_t pid;
@@ -347,22 +355,30 @@ static void raw_structs(void) {
     CHECK_OK(mproc_value_info(value, &info, sizeof info));
     CHECK_INT(MPROC_RAW, info.flags);
     CHECK_INT(4096, info.elem_align);
-    NEED_OK(mproc_value_ptr(value, &pointer));
-    CHECK_INT(0, (size_t)pointer % 4096);
-    shared = pointer;
     CHECK_OK(mproc_value_store(value, &one, sizeof one));
-    CHECK_INT(1, shared->id);
+    if (place_is_memory(where)) {
+        NEED_OK(mproc_value_ptr(value, &pointer));
+        CHECK_INT(0, (size_t)pointer % 4096);
+        CHECK_INT(1, ((point_t *)pointer)->id);
+    } else {
+        CHECK_IS(MPROC_ENOTSUP, mproc_value_ptr(value, &pointer));
+    }
     CHECK_IS(MPROC_ENOTSUP, mproc_value_exchange(value, &one, &seen, sizeof one));
     CHECK_IS(MPROC_ENOTSUP, mproc_value_compare_exchange(value, &one, &one, sizeof one, NULL, &swapped));
 
     pid = check_fork();
     if (pid == 0) { /* dies half way through an update: that is what RECOVERED is for */
         CHECK_OK(mproc_value_lock(value, MPROC_FOREVER, NULL));
-        shared->id = 2;
+        if (pointer != NULL) {
+            ((point_t *)pointer)->id = 2;
+        } else {
+            one.id = 2;
+            CHECK_OK(mproc_value_store(value, &one, sizeof one));
+        }
         kill(getpid(), SIGKILL);
     }
     waitpid(pid, NULL, 0);
-    NEED_OK(mproc_value_open(NULL, "raw", NULL, &again));
+    NEED_OK(mproc_value_open(place_domain(where), "raw", NULL, &again));
     CHECK_IS(MPROC_RECOVERED, mproc_value_lock(again, MPROC_FOREVER, NULL));
     CHECK_OK(mproc_value_load(again, &seen, sizeof seen));
     CHECK_INT(2, seen.id);
@@ -372,6 +388,7 @@ static void raw_structs(void) {
     CHECK(info.steals >= 1);
     mproc_value_close(value);
     mproc_value_close(again);
+    place_forget(where, "raw");
 }
 
 static void struct_sizes(void) {
@@ -399,7 +416,7 @@ static void struct_sizes(void) {
             options.flags = flags[f];
             options.elem_size = table[i].size;
             options.elem_align = table[i].align;
-            CHECK_IS(table[i].status, mproc_value_create(NULL, NULL, &options, &value));
+            CHECK_IS(table[i].status, mproc_value_create(place_domain(where), NULL, &options, &value));
             if (value != NULL) {
                 unsigned char *in = malloc(table[i].size), *out = calloc(1, table[i].size);
                 memset(in, 0x5A, table[i].size);
@@ -424,47 +441,49 @@ static void expectations(void) {
     options.elem_size = 32;
     options.elem_align = 16;
     options.schema = 77;
-    NEED_OK(mproc_value_create(NULL, "typed", &options, &value));
-    CHECK_OK(mproc_value_open(NULL, "typed", &options, &opened));
+    NEED_OK(mproc_value_create(place_domain(where), "typed", &options, &value));
+    CHECK_OK(mproc_value_open(place_domain(where), "typed", &options, &opened));
     mproc_value_close(opened);
     opened = NULL;
 
     other = options;
     other.schema = 78;
-    CHECK_IS(MPROC_ETYPE, mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_open(place_domain(where), "typed", &other, &opened));
     other.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_ETYPE, mproc_value_create(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_create(place_domain(where), "typed", &other, &opened));
     other = options;
     other.elem_size = 48;
-    CHECK_IS(MPROC_ETYPE, mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_open(place_domain(where), "typed", &other, &opened));
     other = options;
     other.elem_align = 32;
-    CHECK_IS(MPROC_ETYPE, mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_open(place_domain(where), "typed", &other, &opened));
     other = options;
     other.flags = MPROC_RAW;
-    CHECK_IS(MPROC_ETYPE, mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_open(place_domain(where), "typed", &other, &opened));
     other = options;
     other.type_code = MPROC_TYPE_I32;
     other.elem_size = other.elem_align = 0;
-    CHECK_IS(MPROC_ETYPE, mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_open(place_domain(where), "typed", &other, &opened));
     other.flags = MPROC_EXIST_OK;
-    CHECK_IS(MPROC_ETYPE, mproc_value_create(NULL, "typed", &other, &opened));
+    CHECK_IS(MPROC_ETYPE, mproc_value_create(place_domain(where), "typed", &other, &opened));
     CHECK(opened == NULL);
 
     other = options;
     other.schema = 0; /* no number given: no objection */
-    CHECK_OK(mproc_value_open(NULL, "typed", &other, &opened));
+    CHECK_OK(mproc_value_open(place_domain(where), "typed", &other, &opened));
     mproc_value_close(opened);
-    CHECK_OK(mproc_value_open(NULL, "typed", NULL, &opened));
+    CHECK_OK(mproc_value_open(place_domain(where), "typed", NULL, &opened));
     mproc_value_close(opened);
-    CHECK_IS(MPROC_EKIND, mproc_lock_open(NULL, "typed", NULL, &lock));
+    CHECK_IS(MPROC_EKIND, mproc_lock_open(place_domain(where), "typed", NULL, &lock));
     CHECK(lock == NULL);
     mproc_value_close(value);
+    place_forget(where, "typed");
 }
 
 /* Parent and child add to the same anonymous value; its lock makes an update of two steps whole. */
 static void forked(void) {
-    enum { WORKERS = 4, ROUNDS = 20000 };
+    enum { WORKERS = 4 };
+    const int rounds = place_is_memory(where) ? 20000 : 500;
     mproc_value_t *atomic = make(NULL, MPROC_TYPE_I64, 0, 0, 0), *locked = make(NULL, MPROC_TYPE_I64, 0, 0, 0);
     mproc_owner_t owner;
     int64_t number = 0;
@@ -474,7 +493,7 @@ static void forked(void) {
     for (i = 0; i < WORKERS; i++) {
         pids[i] = check_fork();
         if (pids[i] == 0) {
-            for (n = 0; n < ROUNDS; n++) {
+            for (n = 0; n < rounds; n++) {
                 bad |= mproc_value_add(atomic, 1, NULL);
                 if (n % 10 == 0) {
                     bad |= mproc_value_lock(locked, MPROC_FOREVER, NULL);
@@ -491,9 +510,9 @@ static void forked(void) {
         CHECK_CHILD(pids[i]);
     }
     CHECK_OK(mproc_value_get_i64(atomic, &number));
-    CHECK_INT((int64_t)WORKERS * ROUNDS, number);
+    CHECK_INT((int64_t)WORKERS * rounds, number);
     CHECK_OK(mproc_value_get_i64(locked, &number));
-    CHECK_INT((int64_t)WORKERS * ROUNDS / 10, number);
+    CHECK_INT((int64_t)WORKERS * rounds / 10, number);
 
     CHECK_OK(mproc_value_lock_owner(locked, &owner, sizeof owner));
     CHECK_INT(0, owner.held);
@@ -509,15 +528,19 @@ static void forked(void) {
     mproc_value_close(locked);
 }
 
+/* Each operation is one, also through a connection; what only memory can do says so there. */
 void api_value(void) {
-    integer_operations();
-    bytes_of_scalars();
-    bools();
-    floats();
-    snapshot_structs();
-    snapshot_is_consistent();
-    raw_structs();
-    struct_sizes();
-    expectations();
-    forked();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        integer_operations();
+        bytes_of_scalars();
+        bools();
+        floats();
+        snapshot_structs();
+        snapshot_is_consistent();
+        raw_structs();
+        struct_sizes();
+        expectations();
+        forked();
+    }
 }

@@ -5,8 +5,11 @@
 #include "api_test.h"
 
 #include "check.h"
+#include "place.h"
 
 #include <sched.h>
+
+static enum place where; /* where everything is made */
 
 /* ---- one thing for each condition ---- */
 
@@ -48,7 +51,7 @@ static void make_pipe(const char *name, uint32_t flags, mproc_pipe_t **ends) {
     mproc_pipe_options_t options = MPROC_PIPE_OPTIONS_INIT;
     options.flags = flags;
     options.capacity_bytes = 4096;
-    NEED_OK(mproc_pipe_create(NULL, name, &options, &ends[0], &ends[1]));
+    NEED_OK(mproc_pipe_create(place_domain(where), name, &options, &ends[0], &ends[1]));
 }
 
 /* Among the flags: queues and pipes are the other kind that there is of them, too. */
@@ -69,9 +72,9 @@ static void make(stage_t *s, uint32_t flags_and_kind) {
     memset(s, 0, sizeof *s);
     memset(bytes, 'x', sizeof bytes);
     queue.flags = flags | of_queues;
-    NEED_OK(mproc_queue_create(NULL, NULL, &queue, &s->empty));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &queue, &s->empty));
     queue.max_items = 1;
-    NEED_OK(mproc_queue_create(NULL, NULL, &queue, &s->full));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &queue, &s->full));
     CHECK_OK(mproc_queue_put(s->full, "x", 1, 0, NULL));
     make_pipe(NULL, flags | of_pipes, s->quiet);
     make_pipe(NULL, flags | of_pipes, s->packed);
@@ -80,21 +83,21 @@ static void make(stage_t *s, uint32_t flags_and_kind) {
     snprintf(s->open_name, sizeof s->open_name, "wait-pipe-%d", stages++);
     make_pipe(s->open_name, flags | of_pipes, s->open);
     lock.flags = rlock.flags = semaphore.flags = event.flags = value.flags = flags;
-    NEED_OK(mproc_lock_create(NULL, NULL, &lock, &s->lock));
+    NEED_OK(mproc_lock_create(place_domain(where), NULL, &lock, &s->lock));
     CHECK_OK(mproc_lock_try(s->lock));
-    NEED_OK(mproc_rlock_create(NULL, NULL, &rlock, &s->rlock));
+    NEED_OK(mproc_rlock_create(place_domain(where), NULL, &rlock, &s->rlock));
     CHECK_OK(mproc_rlock_lock_as(s->rlock, TOKEN, 0, NULL)); /* not the calling thread's */
-    NEED_OK(mproc_semaphore_create(NULL, NULL, &semaphore, &s->plain));
+    NEED_OK(mproc_semaphore_create(place_domain(where), NULL, &semaphore, &s->plain));
     CHECK_OK(mproc_semaphore_try(s->plain));
     semaphore.flags |= MPROC_SEMAPHORE_ACCOUNTING;
-    NEED_OK(mproc_semaphore_create(NULL, NULL, &semaphore, &s->accounting));
+    NEED_OK(mproc_semaphore_create(place_domain(where), NULL, &semaphore, &s->accounting));
     CHECK_OK(mproc_semaphore_try(s->accounting));
-    NEED_OK(mproc_event_create(NULL, NULL, &event, &s->event));
+    NEED_OK(mproc_event_create(place_domain(where), NULL, &event, &s->event));
     value.type_code = MPROC_TYPE_I32;
-    NEED_OK(mproc_value_create(NULL, NULL, &value, &s->number));
+    NEED_OK(mproc_value_create(place_domain(where), NULL, &value, &s->number));
     value.type_code = MPROC_TYPE_STRUCT;
     value.elem_size = RECORD_SIZE;
-    NEED_OK(mproc_value_create(NULL, NULL, &value, &s->record));
+    NEED_OK(mproc_value_create(place_domain(where), NULL, &value, &s->record));
 }
 
 static void close_all(stage_t *s) {
@@ -113,6 +116,7 @@ static void close_all(stage_t *s) {
     mproc_event_close(s->event);
     mproc_value_close(s->number);
     mproc_value_close(s->record);
+    place_forget(where, s->open_name);
 }
 
 static mproc_wait_item_t item(uint32_t condition, const void *object) {
@@ -199,7 +203,7 @@ static void take(stage_t *s, int which) {
     case PIPE_WRITE: CHECK_OK(mproc_pipe_send(s->packed[0], bytes, BIG, 0, NULL)); break;
     case PIPE_GONE:
         CHECK_IS(MPROC_EOF, mproc_pipe_poll(s->open[0], MPROC_FOREVER, NULL));
-        CHECK_OK(mproc_pipe_open(NULL, s->open_name, NULL, 1, &s->open[1]));
+        CHECK_OK(mproc_pipe_open(place_domain(where), s->open_name, NULL, 1, &s->open[1]));
         break;
     case LOCK: CHECK_OK(mproc_lock_try(s->lock)); break;
     case RLOCK: CHECK_OK(mproc_rlock_lock_as(s->rlock, TOKEN, 0, NULL)); break;
@@ -308,8 +312,8 @@ static void the_same_twice(void) {
     uint32_t ready[8];
     size_t count = 0, len = 0;
 
-    NEED_OK(mproc_queue_create(NULL, "wait-twice", NULL, &queue));
-    NEED_OK(mproc_queue_open(NULL, "wait-twice", NULL, &again));
+    NEED_OK(mproc_queue_create(place_domain(where), "wait-twice", NULL, &queue));
+    NEED_OK(mproc_queue_open(place_domain(where), "wait-twice", NULL, &again));
     items[0] = items[2] = item(MPROC_WAIT_QUEUE_READABLE, queue);
     items[1] = item(MPROC_WAIT_QUEUE_READABLE, again);
     CHECK_IS(MPROC_ETIMEDOUT, mproc_wait(items, 3, 2 * API_MS, NULL, ready, &count));
@@ -321,8 +325,9 @@ static void the_same_twice(void) {
     CHECK(count == 4 && ready[0] == 0 && ready[1] == 1 && ready[2] == 2 && ready[3] == 3);
     mproc_queue_close(queue);
     mproc_queue_close(again);
+    place_forget(where, "wait-twice");
 
-    NEED_OK(mproc_event_create(NULL, NULL, NULL, &event));
+    NEED_OK(mproc_event_create(place_domain(where), NULL, NULL, &event));
     items[0] = items[1] = items[2] = item(MPROC_WAIT_EVENT, event);
     CHECK_IS(MPROC_ETIMEDOUT, mproc_wait(items, 3, 2 * API_MS, NULL, ready, &count));
     CHECK_OK(mproc_event_set(event));
@@ -332,7 +337,7 @@ static void the_same_twice(void) {
 
     i32.type_code = MPROC_TYPE_I32;
     i32.initial = &five;
-    NEED_OK(mproc_value_create(NULL, NULL, &i32, &number));
+    NEED_OK(mproc_value_create(place_domain(where), NULL, &i32, &number));
     items[0] = value_item(number, &five, sizeof five);
     items[1] = value_item(number, &seven, sizeof seven);
     items[2] = value_item(number, NULL, 0);
@@ -394,7 +399,7 @@ static void as_many_as_possible(void) {
 
     NEED_OK(mproc_cancel_create(&cancel));
     for (k = 0; k < MPROC_WAIT_MAX; k++) {
-        NEED_OK(mproc_event_create(NULL, NULL, NULL, &events[k]));
+        NEED_OK(mproc_event_create(place_domain(where), NULL, NULL, &events[k]));
         items[k] = item(MPROC_WAIT_EVENT, events[k]);
     }
     items[MPROC_WAIT_MAX] = items[0];
@@ -474,7 +479,7 @@ static void wait_for_it(void *argument) {
 static void each_wakes(void) {
     int way, as_process, which;
     for (way = 0; way < WAYS; way++) {
-        for (as_process = 0; as_process < 2; as_process++) {
+        for (as_process = 0; as_process < 1 + place_is_memory(where); as_process++) { /* far, a child has no pipes */
             for (which = 0; which < THINGS; which++) {
                 int before = check_counts->failed;
                 waiter_t w;
@@ -528,7 +533,7 @@ static void wait_for_all(void *argument) {
 static void all_wake(void) {
     int way, as_process, round;
     for (way = 0; way < WAYS; way += 2) {
-        for (as_process = 0; as_process < 2; as_process++) {
+        for (as_process = 0; as_process < 1 + place_is_memory(where); as_process++) {
             int *words = (int *)api_shared(3 * sizeof *words);
             dialogue_t d;
             party_t party;
@@ -739,7 +744,7 @@ static void writable_sizes(void) {
         int round, differ = 0, refused = 0;
         small.capacity_bytes = 4096;
         small.max_items = bounds[bound];
-        NEED_OK(mproc_queue_create(NULL, NULL, &small, &queue));
+        NEED_OK(mproc_queue_create(place_domain(where), NULL, &small, &queue));
         CHECK_OK(mproc_queue_info(queue, &info, sizeof info));
         i = sized_item(MPROC_WAIT_QUEUE_WRITABLE, queue, (size_t)info.max_message + 1);
         CHECK_IS(MPROC_E2BIG, mproc_wait(&i, 1, 0, NULL, NULL, NULL));
@@ -877,7 +882,7 @@ static void rlock_of_this_thread(void) {
     party_t other;
     int as_process;
 
-    NEED_OK(mproc_rlock_create(NULL, NULL, NULL, &rlock));
+    NEED_OK(mproc_rlock_create(place_domain(where), NULL, NULL, &rlock));
     i = item(MPROC_WAIT_RLOCK, rlock);
     READY(&i);
     CHECK_OK(mproc_rlock_lock(rlock, 0, NULL));
@@ -909,7 +914,7 @@ static void states_of_a_queue(void) {
     size_t len = 0;
 
     small.max_items = 2;
-    NEED_OK(mproc_queue_create(NULL, NULL, &small, &queue));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &small, &queue));
     read = item(MPROC_WAIT_QUEUE_READABLE, queue);
     write = item(MPROC_WAIT_QUEUE_WRITABLE, queue);
     CHECK_OK(mproc_queue_reserve(queue, 8, &view, 0, NULL));
@@ -949,7 +954,7 @@ static void states_of_a_queue(void) {
 
     small.capacity_bytes = 4096;
     small.max_items = 0;
-    NEED_OK(mproc_queue_create(NULL, NULL, &small, &queue));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, &small, &queue));
     write = sized_item(MPROC_WAIT_QUEUE_WRITABLE, queue, BIG);
     CHECK_OK(mproc_queue_put(queue, bytes, BIG, 0, NULL));
     READY(&write);
@@ -998,17 +1003,18 @@ static void states_of_a_pipe(void) {
     CHECK_IS(MPROC_EOF, mproc_pipe_recv(ends[0], buf, sizeof buf, &len, 0, NULL));
     mproc_pipe_close(ends[0]);
 
-    NEED_OK(mproc_pipe_create(NULL, "wait-late", &options, &ends[0], NULL));
+    NEED_OK(mproc_pipe_create(place_domain(where), "wait-late", &options, &ends[0], NULL));
     read.object = write.object = closed.object = ends[0];
     NOT_READY(&closed); /* not yet opened is not gone */
     NOT_READY(&read);
     READY(&write);
     CHECK_IS(MPROC_ETIMEDOUT, mproc_wait(&closed, 1, 150 * API_MS, NULL, NULL, NULL)); /* longer than it looks around */
-    NEED_OK(mproc_pipe_open(NULL, "wait-late", NULL, 1, &late));
+    NEED_OK(mproc_pipe_open(place_domain(where), "wait-late", NULL, 1, &late));
     NOT_READY(&closed);
     mproc_pipe_close(late);
     READY(&closed);
     mproc_pipe_close(ends[0]);
+    place_forget(where, "wait-late");
 }
 
 /* ---- the dead ---- */
@@ -1209,7 +1215,7 @@ static void draining(void) {
     size_t len;
 
     k.queue = NULL;
-    NEED_OK(mproc_queue_create(NULL, NULL, NULL, &k.queue));
+    NEED_OK(mproc_queue_create(place_domain(where), NULL, NULL, &k.queue));
     k.leased = check_gate();
     k.end_it = check_gate();
     CHECK_OK(mproc_queue_put(k.queue, "x", 1, 0, NULL));
@@ -1375,13 +1381,13 @@ static void lookers_take_nothing(void) {
         c.stop = (int *)(void *)(shared + 24);
         c.rounds = api_slow() ? 20 : 300;
         none.initial = 0;
-        NEED_OK(mproc_semaphore_create(NULL, NULL, &none, &c.semaphore));
-        NEED_OK(mproc_lock_create(NULL, NULL, NULL, &c.lock));
+        NEED_OK(mproc_semaphore_create(place_domain(where), NULL, &none, &c.semaphore));
+        NEED_OK(mproc_lock_create(place_domain(where), NULL, NULL, &c.lock));
         small.max_items = 2;
-        NEED_OK(mproc_queue_create(NULL, NULL, &small, &c.queue));
+        NEED_OK(mproc_queue_create(place_domain(where), NULL, &small, &c.queue));
         i64.type_code = MPROC_TYPE_I64;
-        NEED_OK(mproc_value_create(NULL, NULL, &i64, &c.value));
-        NEED_OK(mproc_event_create(NULL, NULL, NULL, &c.over));
+        NEED_OK(mproc_value_create(place_domain(where), NULL, &i64, &c.value));
+        NEED_OK(mproc_event_create(place_domain(where), NULL, NULL, &c.over));
         for (as_process = 1; as_process >= 0; as_process--) { /* processes first: who forks has no busy threads yet */
             for (i = 0; i < LOOKERS; i++) {
                 if (i % 2 == as_process) {
@@ -1750,21 +1756,55 @@ void api_value_wait(void) {
     ping_pong();
 }
 
+/* In one call things are in one place. */
+static void mixed_places(void) {
+    mproc_wait_item_t items[2];
+    mproc_event_t *event = NULL, *other = NULL;
+    uint32_t index = 7;
+    size_t count = 7;
+    int k;
+
+    NEED_OK(mproc_event_create(place_domain(PLACE_FAR), NULL, NULL, &event));
+    CHECK_OK(mproc_event_set(event));
+    for (k = 0; k < PLACE_FAR; k++) {
+        NEED_OK(mproc_event_create(place_domain((enum place)k), NULL, NULL, &other));
+        CHECK_OK(mproc_event_set(other));
+        items[0] = item(MPROC_WAIT_EVENT, event);
+        items[1] = item(MPROC_WAIT_EVENT, other);
+        CHECK_IS(MPROC_ENOTSUP, mproc_wait(items, 2, 0, NULL, &index, &count));
+        items[1] = items[0];
+        items[0] = item(MPROC_WAIT_EVENT, other);
+        CHECK_IS(MPROC_ENOTSUP, mproc_wait(items, 2, 0, NULL, &index, &count));
+        CHECK_INT(7, index);
+        CHECK_INT(7, count);
+        mproc_event_close(other);
+    }
+    mproc_event_close(event);
+}
+
 void api_wait(void) {
-    each_condition();
-    several_at_once();
-    the_same_twice();
-    as_many_as_possible();
-    each_wakes();
-    all_wake();
-    what_has_been();
-    canceling();
+    for (where = PLACE_DOMAIN; where < PLACES; where++) {
+        check_watchdog();
+        each_condition();
+        several_at_once();
+        the_same_twice();
+        as_many_as_possible();
+        each_wakes();
+        all_wake();
+        canceling();
+        errors();
+        rlock_of_this_thread();
+        if (place_is_memory(where)) { /* one must know who sleeps; in place */
+            what_has_been();
+            states_of_a_queue();
+            states_of_a_pipe();
+        }
+    }
+    where = PLACE_DOMAIN;
+    mixed_places();
+    check_watchdog();
     signals();
     writable_sizes();
-    errors();
-    rlock_of_this_thread();
-    states_of_a_queue();
-    states_of_a_pipe();
     deaths();
     draining();
     lookers_take_nothing();

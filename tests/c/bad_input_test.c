@@ -243,6 +243,7 @@ static void null_domain(void) {
 static void null_lock(void) {
     mproc_lock_t *lock = SENTINEL(mproc_lock_t);
     mproc_owner_t owner;
+    uint64_t token = 4711;
 
     CALL(MPROC_EINVAL, mproc_lock_create, ok.domain, "new", NULL, NULL);
     CALL(MPROC_ENOENT, mproc_lock_open, ok.domain, "new", NULL, &lock); /* nothing was made */
@@ -260,6 +261,10 @@ static void null_lock(void) {
     CALL(MPROC_EINVAL, mproc_lock_owner, NULL, &owner, sizeof owner);
     CALL(MPROC_EINVAL, mproc_lock_owner, ok.lock, NULL, sizeof owner);
     CALL(MPROC_EINVAL, mproc_lock_owner, ok.lock, &owner, 0);
+    CALL(MPROC_EINVAL, mproc_lock_token, NULL, &token);
+    CALL(MPROC_EINVAL, mproc_lock_token, ok.lock, NULL);
+    CALL(MPROC_EPERM, mproc_lock_token, ok.lock, &token);
+    CHECK(token == 4711);
 }
 
 static void null_value(void) {
@@ -385,6 +390,9 @@ static void null_queue(void) {
 
     CALL(MPROC_EINVAL, mproc_queue_put, NULL, "x", 1, FOREVER, ok.cancel);
     CALL(MPROC_EINVAL, mproc_queue_put, ok.queue, NULL, 1, FOREVER, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_if_token, NULL, "x", 1, 1, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_if_token, ok.queue, NULL, 1, 1, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_queue_put_if_token, ok.queue, "x", 1, 0, 0, NULL);
     CALL(MPROC_EINVAL, mproc_queue_put_many, NULL, none, 1, &count, FOREVER, ok.cancel);
     CALL(MPROC_EINVAL, mproc_queue_put_many, ok.queue, NULL, 1, &count, FOREVER, NULL);
     CALL(MPROC_EINVAL, mproc_queue_put_many, ok.queue, none, 2, &count, FOREVER, NULL);
@@ -606,6 +614,7 @@ static void null_pipe(void) {
 static void null_rlock(void) {
     mproc_rlock_t *rlock = SENTINEL(mproc_rlock_t);
     mproc_rlock_info_t info;
+    uint64_t token = 4711;
 
     CALL(MPROC_EINVAL, mproc_rlock_create, ok.domain, "new", NULL, NULL);
     CALL(MPROC_ENOENT, mproc_rlock_open, ok.domain, "new", NULL, &rlock); /* nothing was made */
@@ -634,11 +643,21 @@ static void null_rlock(void) {
     CALL(MPROC_EINVAL, mproc_rlock_info, ok.rlock, &info, 0);
     CALL(MPROC_OK, mproc_rlock_info, ok.rlock, &info, sizeof info); /* none of these took it */
     CHECK_INT(0, info.owner.held);
+    CALL(MPROC_EINVAL, mproc_rlock_token, NULL, &token);
+    CALL(MPROC_EINVAL, mproc_rlock_token, ok.rlock, NULL);
+    CALL(MPROC_EPERM, mproc_rlock_token, ok.rlock, &token);
+    CALL(MPROC_EINVAL, mproc_rlock_token_as, NULL, 1, &token);
+    CALL(MPROC_EINVAL, mproc_rlock_token_as, ok.rlock, 1, NULL);
+    CALL(MPROC_EINVAL, mproc_rlock_token_as, ok.rlock, 0, &token);
+    CALL(MPROC_EINVAL, mproc_rlock_token_as, ok.rlock, UINT64_MAX, &token);
+    CALL(MPROC_EPERM, mproc_rlock_token_as, ok.rlock, 1, &token);
+    CHECK(token == 4711);
 }
 
 static void null_rwlock(void) {
     mproc_rwlock_t *rwlock = SENTINEL(mproc_rwlock_t);
     mproc_rwlock_info_t info;
+    uint64_t token = 4711;
 
     CALL(MPROC_EINVAL, mproc_rwlock_create, ok.domain, "new", NULL, NULL);
     CALL(MPROC_ENOENT, mproc_rwlock_open, ok.domain, "new", NULL, &rwlock); /* nothing was made */
@@ -662,6 +681,10 @@ static void null_rwlock(void) {
     CALL(MPROC_EINVAL, mproc_rwlock_info, ok.rwlock, &info, 0);
     CALL(MPROC_OK, mproc_rwlock_info, ok.rwlock, &info, sizeof info);
     CHECK(info.readers == 0 && info.writer.held == 0);
+    CALL(MPROC_EINVAL, mproc_rwlock_token, NULL, &token);
+    CALL(MPROC_EINVAL, mproc_rwlock_token, ok.rwlock, NULL);
+    CALL(MPROC_EPERM, mproc_rwlock_token, ok.rwlock, &token);
+    CHECK(token == 4711);
 }
 
 static void null_semaphore(void) {
@@ -877,12 +900,16 @@ static void null_dict(void) {
     CALL(MPROC_EINVAL, mproc_dict_get, ok.dict, key, buf, SIZE_MAX, &out);
     CALL(MPROC_EINVAL, mproc_dict_get, ok.dict, key, buf, sizeof buf, NULL);
     CALL(MPROC_EINVAL, mproc_dict_set, NULL, key, one);
+    CALL(MPROC_EINVAL, mproc_dict_set_if_token, NULL, key, one, 1);
+    CALL(MPROC_EINVAL, mproc_dict_set_if_token, ok.dict, key, one, 0);
     CALL(MPROC_EINVAL, mproc_dict_setdefault, NULL, key, one, buf, sizeof buf, &out);
     CALL(MPROC_EINVAL, mproc_dict_setdefault, ok.dict, one, one, NULL, 1, &out);
     CALL(MPROC_EINVAL, mproc_dict_setdefault, ok.dict, one, one, buf, sizeof buf, NULL);
     CALL(MPROC_EINVAL, mproc_dict_contains, NULL, key, &flag);
     CALL(MPROC_EINVAL, mproc_dict_contains, ok.dict, key, NULL);
     CALL(MPROC_EINVAL, mproc_dict_delete, NULL, key);
+    CALL(MPROC_EINVAL, mproc_dict_delete_if_token, NULL, key, 1);
+    CALL(MPROC_EINVAL, mproc_dict_delete_if_token, ok.dict, key, 0);
     CALL(MPROC_EINVAL, mproc_dict_pop, NULL, key, buf, sizeof buf, &out);
     CALL(MPROC_EINVAL, mproc_dict_pop, ok.dict, key, NULL, 1, &out);
     CALL(MPROC_EINVAL, mproc_dict_pop, ok.dict, key, buf, sizeof buf, NULL);
@@ -911,6 +938,9 @@ static void null_dict(void) {
         CHECK_IS(MPROC_EINVAL, mproc_dict_get(ok.dict, bad[i], buf, sizeof buf, &out));
         CHECK_IS(MPROC_EINVAL, mproc_dict_set(ok.dict, bad[i], one));
         CHECK_IS(MPROC_EINVAL, mproc_dict_set(ok.dict, key, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_set_if_token(ok.dict, bad[i], one, 1));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_set_if_token(ok.dict, key, bad[i], 1));
+        CHECK_IS(MPROC_EINVAL, mproc_dict_delete_if_token(ok.dict, bad[i], 1));
         CHECK_IS(MPROC_EINVAL, mproc_dict_setdefault(ok.dict, bad[i], one, buf, sizeof buf, &out));
         CHECK_IS(MPROC_EINVAL, mproc_dict_setdefault(ok.dict, one, bad[i], buf, sizeof buf, &out));
         CHECK_IS(MPROC_EINVAL, mproc_dict_contains(ok.dict, bad[i], &flag));
@@ -983,6 +1013,10 @@ static void null_list(void) {
     CALL(MPROC_EINVAL, mproc_list_get, ok.list, 0, buf, sizeof buf, NULL);
     CALL(MPROC_EINVAL, mproc_list_set, NULL, 0, one);
     CALL(MPROC_EINVAL, mproc_list_append, NULL, one);
+    CALL(MPROC_EINVAL, mproc_list_set_if_token, NULL, 0, one, 1);
+    CALL(MPROC_EINVAL, mproc_list_set_if_token, ok.list, 0, one, 0);
+    CALL(MPROC_EINVAL, mproc_list_append_if_token, NULL, one, 1);
+    CALL(MPROC_EINVAL, mproc_list_append_if_token, ok.list, one, 0);
     CALL(MPROC_EINVAL, mproc_list_extend, NULL, mproc_datum_packed("\x90", 1));
     CALL(MPROC_EINVAL, mproc_list_extend, ok.list, mproc_datum_packed("\x80", 1));
     CALL(MPROC_EINVAL, mproc_list_extend_from, NULL, ok.list);
@@ -1020,6 +1054,8 @@ static void null_list(void) {
     for (i = 0; i < BROKEN; i++) {
         CHECK_IS(MPROC_EINVAL, mproc_list_set(ok.list, 0, bad[i]));
         CHECK_IS(MPROC_EINVAL, mproc_list_append(ok.list, bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_list_set_if_token(ok.list, 0, bad[i], 1));
+        CHECK_IS(MPROC_EINVAL, mproc_list_append_if_token(ok.list, bad[i], 1));
         CHECK_IS(MPROC_EINVAL, mproc_list_extend(ok.list, bad[i]));
         CHECK_IS(MPROC_EINVAL, mproc_list_insert(ok.list, 0, bad[i]));
         CHECK_IS(MPROC_EINVAL, mproc_list_remove(ok.list, bad[i]));
@@ -1086,11 +1122,17 @@ static void null_namespace(void) {
     CALL(MPROC_EINVAL, mproc_namespace_get, ok.names, "k", buf, sizeof buf, NULL);
     CALL(MPROC_EINVAL, mproc_namespace_set, NULL, "k", one);
     CALL(MPROC_EINVAL, mproc_namespace_set, ok.names, NULL, one);
+    CALL(MPROC_EINVAL, mproc_namespace_set_if_token, NULL, "k", one, 1);
+    CALL(MPROC_EINVAL, mproc_namespace_set_if_token, ok.names, NULL, one, 1);
+    CALL(MPROC_EINVAL, mproc_namespace_set_if_token, ok.names, "k", one, 0);
     CALL(MPROC_EINVAL, mproc_namespace_contains, NULL, "k", &flag);
     CALL(MPROC_EINVAL, mproc_namespace_contains, ok.names, NULL, &flag);
     CALL(MPROC_EINVAL, mproc_namespace_contains, ok.names, "k", NULL);
     CALL(MPROC_EINVAL, mproc_namespace_delete, NULL, "k");
     CALL(MPROC_EINVAL, mproc_namespace_delete, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_namespace_delete_if_token, NULL, "k", 1);
+    CALL(MPROC_EINVAL, mproc_namespace_delete_if_token, ok.names, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_namespace_delete_if_token, ok.names, "k", 0);
     CALL(MPROC_EINVAL, mproc_namespace_add, NULL, "k", one, &out);
     CALL(MPROC_EINVAL, mproc_namespace_add, ok.names, NULL, one, &out);
     CALL(MPROC_EINVAL, mproc_namespace_append_to, NULL, "k", one);
@@ -1103,6 +1145,7 @@ static void null_namespace(void) {
     break_datums(bad);
     for (i = 0; i < BROKEN; i++) {
         CHECK_IS(MPROC_EINVAL, mproc_namespace_set(ok.names, "k", bad[i]));
+        CHECK_IS(MPROC_EINVAL, mproc_namespace_set_if_token(ok.names, "k", bad[i], 1));
         CHECK_IS(MPROC_EINVAL, mproc_namespace_append_to(ok.names, "new", bad[i]));
         if (bad[i].type != MPROC_DATUM_ABSENT) {
             CHECK_IS(MPROC_EINVAL, mproc_namespace_compare_exchange(ok.names, "k", bad[i], one, &flag));
@@ -1422,6 +1465,112 @@ static void null_process(void) {
     CALL(MPROC_OK, mproc_process_wait, ok.process, &code, NULL, 0, NULL); /* the answer stays */
     CHECK_INT(0, code);
     CALL(MPROC_OK, mproc_process_kill, ok.process, SIGKILL); /* it has ended already */
+}
+
+/* The same for keys, a manager, what it gives, and batches; near and far are the same there. */
+static int no_procedure(mproc_datum_t argument, mproc_builder_t *result, void *payload) {
+    (void)argument;
+    (void)result;
+    (void)payload;
+    return MPROC_OK;
+}
+
+static void null_manager(void) {
+    mproc_manager_t *manager = NULL;
+    mproc_batch_t *batch = NULL;
+    mproc_manager_options_t options = MPROC_MANAGER_OPTIONS_INIT;
+    mproc_connect_options_t how = MPROC_CONNECT_OPTIONS_INIT;
+    mproc_manager_info_t info;
+    mproc_datum_t one = mproc_datum_int(1), out = mproc_datum_nil();
+    mproc_key_t key;
+    char buf[16];
+    size_t len = 0;
+    int remote = 0;
+
+    memset(&key, 0, sizeof key);
+    CALL(MPROC_EINVAL, mproc_key_generate, NULL);
+    CALL(MPROC_EINVAL, mproc_key_load, NULL, &key);
+    CALL(MPROC_EINVAL, mproc_key_load, "/nowhere", NULL);
+    CALL(MPROC_EINVAL, mproc_key_save, NULL, "/nowhere");
+    CALL(MPROC_EINVAL, mproc_key_save, &key, NULL);
+
+    CALL(MPROC_EINVAL, mproc_manager_start, NULL, NULL, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_connect, NULL, NULL, NULL, &manager);
+    CALL(MPROC_EINVAL, mproc_manager_connect, "unix:/nowhere", NULL, NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_domain, NULL, SENTINEL(const mproc_domain_t *));
+    CALL(MPROC_EINVAL, mproc_manager_address, NULL, 0, buf, sizeof buf, &len);
+    CALL(MPROC_EINVAL, mproc_manager_list, NULL, SENTINEL(mproc_iter_t *));
+    CALL(MPROC_EINVAL, mproc_manager_ping, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_manager_info, NULL, &info, sizeof info);
+    CALL(MPROC_EINVAL, mproc_manager_register, NULL, "name", no_procedure, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_call, NULL, "name", one, ok.builder, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_object_name, MPROC_KIND_EVENT, NULL, buf, sizeof buf, &len);
+    CALL(MPROC_EINVAL, mproc_object_name, 0, ok.event, buf, sizeof buf, &len);
+    CALL(MPROC_EINVAL, mproc_object_is_remote, MPROC_KIND_EVENT, NULL, &remote);
+    CALL(MPROC_EINVAL, mproc_object_is_remote, MPROC_KIND_EVENT, ok.event, NULL);
+    CALL(MPROC_EINVAL, mproc_object_is_remote, 99, ok.event, &remote);
+    CALL(MPROC_EINVAL, mproc_batch_create, NULL, &batch);
+    CHECK(manager == NULL && batch == NULL);
+    CHECK_IS(MPROC_EINVAL, mproc_manager_start("nonsense", NULL, NULL, &manager));
+    CHECK_IS(MPROC_EINVAL, mproc_manager_connect("nonsense", NULL, NULL, &manager));
+    options.flags = how.flags = UINT32_C(1) << 31;
+    CHECK_IS(MPROC_EINVAL, mproc_manager_start(NULL, NULL, &options, &manager));
+    CHECK_IS(MPROC_EINVAL, mproc_manager_connect("unix:/nowhere", NULL, &how, &manager));
+    COVER(mproc_manager_close);
+    mproc_manager_close(NULL);
+    COVER(mproc_batch_close);
+    mproc_batch_close(NULL);
+
+    NEED_OK(mproc_manager_start(NULL, NULL, NULL, &manager));
+    NEED_OK(mproc_batch_create(manager, &batch));
+    CALL(MPROC_EINVAL, mproc_manager_domain, manager, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_address, manager, 0, NULL, 1, &len);
+    CALL(MPROC_EINVAL, mproc_manager_list, manager, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_ping, manager, -2);
+    CALL(MPROC_EINVAL, mproc_manager_info, manager, NULL, sizeof info);
+    CALL(MPROC_EINVAL, mproc_manager_info, manager, &info, 0);
+    CALL(MPROC_EINVAL, mproc_manager_register, manager, NULL, no_procedure, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_register, manager, "name", NULL, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_call, manager, NULL, one, ok.builder, 0, NULL);
+    CALL(MPROC_EINVAL, mproc_manager_call, manager, "name", one, ok.builder, -2, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_create, manager, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_dict_get, NULL, ok.dict, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_get, batch, NULL, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_set, NULL, ok.dict, one, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_set, batch, NULL, one, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_delete, NULL, ok.dict, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_delete, batch, NULL, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_add, NULL, ok.dict, one, one);
+    CALL(MPROC_EINVAL, mproc_batch_dict_add, batch, NULL, one, one);
+    CALL(MPROC_EINVAL, mproc_batch_list_get, NULL, ok.list, 0);
+    CALL(MPROC_EINVAL, mproc_batch_list_get, batch, NULL, 0);
+    CALL(MPROC_EINVAL, mproc_batch_list_set, NULL, ok.list, 0, one);
+    CALL(MPROC_EINVAL, mproc_batch_list_set, batch, NULL, 0, one);
+    CALL(MPROC_EINVAL, mproc_batch_list_append, NULL, ok.list, one);
+    CALL(MPROC_EINVAL, mproc_batch_list_append, batch, NULL, one);
+    CALL(MPROC_EINVAL, mproc_batch_namespace_get, NULL, ok.names, "k");
+    CALL(MPROC_EINVAL, mproc_batch_namespace_get, batch, NULL, "k");
+    CALL(MPROC_EINVAL, mproc_batch_namespace_get, batch, ok.names, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_namespace_set, NULL, ok.names, "k", one);
+    CALL(MPROC_EINVAL, mproc_batch_namespace_set, batch, NULL, "k", one);
+    CALL(MPROC_EINVAL, mproc_batch_namespace_set, batch, ok.names, NULL, one);
+    CALL(MPROC_EINVAL, mproc_batch_queue_put, NULL, ok.queue, "x", 1);
+    CALL(MPROC_EINVAL, mproc_batch_queue_put, batch, NULL, "x", 1);
+    CALL(MPROC_EINVAL, mproc_batch_queue_put, batch, ok.queue, NULL, 1);
+    CALL(MPROC_EINVAL, mproc_batch_queue_get, NULL, ok.queue);
+    CALL(MPROC_EINVAL, mproc_batch_queue_get, batch, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_value_fetch_i64, NULL, ok.number, MPROC_OP_ADD, 1);
+    CALL(MPROC_EINVAL, mproc_batch_value_fetch_i64, batch, NULL, MPROC_OP_ADD, 1);
+    CALL(MPROC_EINVAL, mproc_batch_value_fetch_i64, batch, ok.number, 99, 1);
+    CALL(MPROC_EINVAL, mproc_batch_event_set, NULL, ok.event);
+    CALL(MPROC_EINVAL, mproc_batch_event_set, batch, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_run, NULL);
+    CALL(MPROC_EINVAL, mproc_batch_result, NULL, 0, &out);
+    CALL(MPROC_EINVAL, mproc_batch_reset, NULL);
+    CHECK_OK(mproc_batch_run(batch)); /* nothing was added */
+    CHECK_IS(MPROC_ERANGE, mproc_batch_result(batch, 0, &out));
+    mproc_batch_close(batch);
+    mproc_manager_close(manager);
 }
 
 /* A name is 1 to 200 of [A-Za-z0-9._-], not starting with a dot: wherever one is taken. */
@@ -2061,6 +2210,7 @@ static void all(void) {
     null_handle();
     null_more_handles();
     null_process();
+    null_manager();
     names();
     types_and_flags();
     more_flags();

@@ -26,6 +26,13 @@ var outputs = map[string]string{
 	"glider":       `48 generations by 3 processes: the glider is back\n`,
 	"job_pool":     `200 jobs done, 5 workers killed\n`,
 
+	"manager_dict_list": `\{1: '1', '2': 2, 0\.25: None\}\n\[9, 8, 7, 6, 5, 4, 3, 2, 1, 0\]\n`,
+	"manager_list":      `Shared list after worker modification: \['Data from worker'\]\n`,
+	"manager_procedure": `2 of 3 workers have finished; text is refused: yes\n` +
+		`\{"count":300,"least":0,"most":299,"mean":149\.5\}\n`,
+	"manager_two_machines": `server: ready\nclient: 10 jobs done, by requests\n` +
+		`server: the squares are 0 1 4 9 16 25 36 49 64 81\n`,
+
 	"select_queues": `4000 messages came through 100 queues\n`,
 	"word_count":    `lines \[1 2 3 4\]: 16 words, 8 different, most often "fish": 8\n`,
 }

@@ -151,6 +151,8 @@ package cmproc
 #cgo nocallback gomp_barrier_unregister
 #cgo noescape gomp_barrier_info
 #cgo nocallback gomp_barrier_info
+#cgo noescape gomp_value_fetch
+#cgo nocallback gomp_value_fetch
 #cgo noescape gomp_value_wait
 #cgo nocallback gomp_value_wait
 #cgo noescape gomp_value_notify
@@ -214,6 +216,12 @@ const (
 	EOVERFLOW = C.MPROC_EOVERFLOW
 	EFULL     = C.MPROC_EFULL
 	ECHANGED  = C.MPROC_ECHANGED
+
+	ECONNECTION = C.MPROC_ECONNECTION
+	EAUTH       = C.MPROC_EAUTH
+	EPROTOCOL   = C.MPROC_EPROTOCOL
+	EQUOTA      = C.MPROC_EQUOTA
+	EFENCED     = C.MPROC_EFENCED
 
 	Forever     = C.MPROC_FOREVER
 	UntilClosed = C.GOMP_UNTIL_CLOSED // Forever, with a token that Close alone sets
@@ -323,6 +331,8 @@ const (
 	KindList      Kind = C.GOMP_LIST
 	KindNamespace Kind = C.GOMP_NAMESPACE
 	KindHandle    Kind = C.GOMP_HANDLE
+	KindManager   Kind = C.GOMP_MANAGER
+	KindBatch     Kind = C.GOMP_BATCH
 )
 
 // How says where an object comes from.
@@ -779,6 +789,12 @@ func ValueExchange(value, in, old unsafe.Pointer, n uintptr, e *Error) int32 {
 func ValueCompareExchange(value, expected, desired unsafe.Pointer, n uintptr, seen unsafe.Pointer, swapped *int32, e *Error) int32 {
 	return int32(C.gomp_value_compare_exchange(value, uchar(expected), uchar(desired), C.size_t(n), uchar(seen),
 		(*C.int)(unsafe.Pointer(swapped)), e.c()))
+}
+
+// ValueFetch is an atomic operation on a number that gives the one before; operand and old are the bits of an int64, or
+// of a float64.
+func ValueFetch(value unsafe.Pointer, op int32, float bool, operand uint64, old *uint64, e *Error) int32 {
+	return int32(C.gomp_value_fetch(value, C.int32_t(op), flag(float), C.uint64_t(operand), u64(old), e.c()))
 }
 
 // ValueWait waits until a value is not as expected any more; n is its size in bytes.

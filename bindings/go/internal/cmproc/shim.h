@@ -15,6 +15,8 @@
 enum {
 	GOMP_DOMAIN = 100,
 	GOMP_HANDLE,
+	GOMP_MANAGER,
+	GOMP_BATCH,
 	GOMP_LOCK = MPROC_KIND_LOCK,
 	GOMP_VALUE = MPROC_KIND_VALUE,
 	GOMP_ARRAY = MPROC_KIND_ARRAY,
@@ -99,6 +101,8 @@ static inline void gomp_close(int kind, void *handle, mproc_cancel_t *closing)
 	case GOMP_LIST: mproc_list_close((mproc_list_t *)handle); break;
 	case GOMP_NAMESPACE: mproc_namespace_close((mproc_namespace_t *)handle); break;
 	case GOMP_HANDLE: mproc_handle_close((mproc_handle_t *)handle); break;
+	case GOMP_MANAGER: mproc_manager_close((mproc_manager_t *)handle); break;
+	case GOMP_BATCH: mproc_batch_close((mproc_batch_t *)handle); break;
 	}
 	mproc_cancel_close(closing);
 }
@@ -343,9 +347,11 @@ static inline int gomp_value_make(int how, const void *from, const char *name, i
 	GOMP_MAKE(status, how, value, from, name, &options, &value);
 	if (status >= 0)
 		more = mproc_value_info(value, info, sizeof *info);
-	/* A SNAPSHOT struct has no pointer. */
+	/* A SNAPSHOT struct has no pointer, and nothing has that is behind a connection. */
 	if (status >= 0 && more >= 0 && (info->type_code != MPROC_TYPE_STRUCT || (info->flags & MPROC_RAW)))
 		more = mproc_value_ptr(value, &ptr);
+	if (more == MPROC_ENOTSUP)
+		more = MPROC_OK;
 	if (more < 0) {
 		gomp_end(more, err);
 		mproc_value_close(value);
@@ -378,6 +384,8 @@ static inline int gomp_array_make(int how, const void *from, const char *name, i
 		more = mproc_array_info(array, info, sizeof *info);
 	if (status >= 0 && more >= 0)
 		more = mproc_array_ptr(array, &ptr);
+	if (more == MPROC_ENOTSUP) /* behind a connection */
+		more = MPROC_OK;
 	if (more < 0) {
 		gomp_end(more, err);
 		mproc_array_close(array);
@@ -672,6 +680,23 @@ static inline int gomp_value_compare_exchange(const void *value, const unsigned 
 	return gomp_end(mproc_value_compare_exchange((const mproc_value_t *)value, expected, desired, size, seen_out,
 						     swapped_out),
 			err);
+}
+
+/* `operand` and `old_out` are the bits of an int64_t, or with `is_float` of a double. */
+static inline int gomp_value_fetch(const void *value, int32_t op, int is_float, uint64_t operand, uint64_t *old_out,
+				   mproc_error_t *err)
+{
+	double number = 0;
+	int status;
+
+	if (!is_float)
+		return gomp_end(mproc_value_fetch_i64((const mproc_value_t *)value, op, (int64_t)operand,
+						      (int64_t *)old_out),
+				err);
+	memcpy(&number, &operand, sizeof number);
+	status = mproc_value_fetch_f64((const mproc_value_t *)value, op, number, &number);
+	memcpy(old_out, &number, sizeof number);
+	return gomp_end(status, err);
 }
 
 static inline int gomp_value_wait(const void *value, const unsigned char *expected, size_t size, int64_t timeout_ns,
@@ -1559,6 +1584,330 @@ static inline int gomp_list_slice_delete(const void *list, int64_t start, int64_
 					 mproc_error_t *err)
 {
 	return gomp_end(mproc_list_slice_delete((const mproc_list_t *)list, start, stop, step), err);
+}
+
+/* ---- fencing tokens: the same as the function without one, refused if a greater one was seen ---- */
+
+static inline int gomp_fencing_token(int kind, const void *handle, uint64_t as, uint64_t *token_out, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_LOCK: status = mproc_lock_token((const mproc_lock_t *)handle, token_out); break;
+	case GOMP_RLOCK: status = mproc_rlock_token_as((const mproc_rlock_t *)handle, as, token_out); break;
+	case GOMP_RWLOCK: status = mproc_rwlock_token((const mproc_rwlock_t *)handle, token_out); break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_set_if_token(int kind, const void *handle, const gomp_datum_t *at, const unsigned char *at_data,
+				    const gomp_datum_t *value, const unsigned char *value_data, uint64_t fence,
+				    mproc_error_t *err)
+{
+	int status;
+
+	GOMP_AT(status, kind, handle, at, at_data, set_if_token, gomp_in(value, value_data), fence);
+	return gomp_end(status, err);
+}
+
+static inline int gomp_delete_if_token(int kind, const void *handle, const gomp_datum_t *at,
+				       const unsigned char *at_data, uint64_t fence, mproc_error_t *err)
+{
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT:
+		status = mproc_dict_delete_if_token((const mproc_dict_t *)handle, gomp_in(at, at_data), fence);
+		break;
+	case GOMP_NAMESPACE:
+		status = mproc_namespace_delete_if_token((const mproc_namespace_t *)handle, (const char *)at_data, fence);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_list_append_if_token(const void *list, const gomp_datum_t *value, const unsigned char *data,
+					    uint64_t fence, mproc_error_t *err)
+{
+	return gomp_end(mproc_list_append_if_token((const mproc_list_t *)list, gomp_in(value, data), fence), err);
+}
+
+static inline int gomp_queue_put_if_token(const void *queue, const unsigned char *data, size_t len, uint64_t fence,
+					  int64_t timeout_ns, const mproc_cancel_t *cancel, mproc_error_t *err)
+{
+	int status;
+
+	GOMP_WAIT(status, timeout_ns, cancel,
+		  mproc_queue_put_if_token((const mproc_queue_t *)queue, data, len, fence, wait_ns, token));
+	return gomp_end(status, err);
+}
+
+/* ---- managers ---- */
+
+static inline int gomp_key_generate(unsigned char *key_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_key_generate((mproc_key_t *)key_out), err);
+}
+
+static inline int gomp_key_load(const char *path, unsigned char *key_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_key_load(path, (mproc_key_t *)key_out), err);
+}
+
+static inline int gomp_key_save(const unsigned char *key, const char *path, mproc_error_t *err)
+{
+	return gomp_end(mproc_key_save((const mproc_key_t *)key, path), err);
+}
+
+/* The second half of starting or connecting: the manager's domain, which is borrowed, as `ptr`. */
+static inline int gomp_made_manager(int status, mproc_manager_t *manager, gomp_made_t *made, mproc_error_t *err)
+{
+	const mproc_domain_t *domain = NULL;
+	int more = status < 0 ? MPROC_OK : mproc_manager_domain(manager, &domain);
+
+	if (more < 0) {
+		gomp_end(more, err);
+		mproc_manager_close(manager);
+		return more;
+	}
+	return gomp_made(GOMP_MANAGER, status, manager, (void *)domain, made, err);
+}
+
+/* The options of a server and of a client, as Go gives them. */
+typedef struct {
+	uint32_t flags, max_clients, max_unauthenticated, max_waiting, client_in_flight, reserved;
+	uint64_t max_objects, max_bytes, client_objects, client_bytes, max_message;
+	int64_t handshake_timeout_ns, keepalive_ns;
+} gomp_manager_options_t;
+
+typedef struct {
+	uint32_t flags, reserved;
+	int64_t timeout_ns, reconnect_ns, keepalive_ns;
+} gomp_connect_options_t;
+
+static inline int gomp_manager_start(const char *addresses, const unsigned char *key,
+				     const gomp_manager_options_t *from, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_manager_options_t options = MPROC_MANAGER_OPTIONS_INIT;
+	mproc_manager_t *manager = NULL;
+	int status;
+
+	options.flags = from->flags;
+	options.max_clients = from->max_clients;
+	options.max_unauthenticated = from->max_unauthenticated;
+	options.max_waiting = from->max_waiting;
+	options.client_in_flight = from->client_in_flight;
+	options.max_objects = from->max_objects;
+	options.max_bytes = from->max_bytes;
+	options.client_objects = from->client_objects;
+	options.client_bytes = from->client_bytes;
+	options.max_message = from->max_message;
+	options.handshake_timeout_ns = from->handshake_timeout_ns;
+	options.keepalive_ns = from->keepalive_ns;
+	status = mproc_manager_start(addresses, (const mproc_key_t *)key, &options, &manager);
+	return gomp_made_manager(status, manager, made, err);
+}
+
+static inline int gomp_manager_connect(const char *address, const unsigned char *key,
+				       const gomp_connect_options_t *from, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_connect_options_t options = MPROC_CONNECT_OPTIONS_INIT;
+	mproc_manager_t *manager = NULL;
+	int status;
+
+	options.flags = from->flags;
+	options.timeout_ns = from->timeout_ns;
+	options.reconnect_ns = from->reconnect_ns;
+	options.keepalive_ns = from->keepalive_ns;
+	status = mproc_manager_connect(address, (const mproc_key_t *)key, &options, &manager);
+	return gomp_made_manager(status, manager, made, err);
+}
+
+static inline int gomp_manager_address(const void *manager, uint32_t index, char *buf, size_t cap, size_t *len_out,
+				       mproc_error_t *err)
+{
+	return gomp_end(mproc_manager_address((const mproc_manager_t *)manager, index, buf, cap, len_out), err);
+}
+
+static inline int gomp_manager_list(const void *manager, void **iter_out, mproc_error_t *err)
+{
+	mproc_iter_t *iter = NULL;
+	int status = mproc_manager_list((const mproc_manager_t *)manager, &iter);
+
+	*iter_out = iter;
+	return gomp_end(status, err);
+}
+
+static inline int gomp_manager_ping(const void *manager, int64_t timeout_ns, mproc_error_t *err)
+{
+	return gomp_end(mproc_manager_ping((const mproc_manager_t *)manager, timeout_ns), err);
+}
+
+static inline int gomp_manager_info(const void *manager, mproc_manager_info_t *info_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_manager_info((const mproc_manager_t *)manager, info_out, sizeof *info_out), err);
+}
+
+static inline int gomp_object_name(int kind, const void *object, char *buf, size_t cap, size_t *len_out,
+				   mproc_error_t *err)
+{
+	return gomp_end(mproc_object_name((uint32_t)kind, object, buf, cap, len_out), err);
+}
+
+static inline int gomp_object_is_remote(int kind, const void *object, int *remote_out, mproc_error_t *err)
+{
+	return gomp_end(mproc_object_is_remote((uint32_t)kind, object, remote_out), err);
+}
+
+/* In one piece: a first round that timed out may have run the procedure. */
+static inline int gomp_manager_call(const void *manager, const char *name, const gomp_datum_t *argument,
+				    const unsigned char *data, int64_t timeout_ns, const mproc_cancel_t *cancel,
+				    void **builder_out, gomp_datum_t *out, const void **data_out, mproc_error_t *err)
+{
+	mproc_builder_t *result = NULL;
+	int status = mproc_builder_create(&result);
+
+	if (status < 0)
+		return gomp_end(status, err);
+	status = mproc_manager_call((const mproc_manager_t *)manager, name, gomp_in(argument, data), result,
+				    gomp_whole(timeout_ns), cancel);
+	return gomp_built(status, result, builder_out, out, data_out, err);
+}
+
+/* Go's part, in procedure.go. */
+extern int gompProcedure(uintptr_t procedure, gomp_datum_t *argument, void *data, void *result);
+
+static inline int gomp_procedure(mproc_datum_t argument, mproc_builder_t *result, void *payload)
+{
+	gomp_datum_t described;
+
+	memset(&described, 0, sizeof described);
+	gomp_describe(&described, argument);
+	return gompProcedure((uintptr_t)payload, &described, (void *)argument.data, result);
+}
+
+/* `procedure` is a number that stands for a Go function. */
+static inline int gomp_manager_register(const void *manager, const char *name, uintptr_t procedure, mproc_error_t *err)
+{
+	return gomp_end(mproc_manager_register((const mproc_manager_t *)manager, name, gomp_procedure, (void *)procedure),
+			err);
+}
+
+static inline int gomp_builder_add(void *builder, const gomp_datum_t *in, const unsigned char *data, mproc_error_t *err)
+{
+	return gomp_end(mproc_builder_add((mproc_builder_t *)builder, gomp_in(in, data)), err);
+}
+
+/* ---- batches ---- */
+
+static inline int gomp_batch_create(const void *manager, gomp_made_t *made, mproc_error_t *err)
+{
+	mproc_batch_t *batch = NULL;
+	int status = mproc_batch_create((const mproc_manager_t *)manager, &batch);
+
+	return gomp_made(GOMP_BATCH, status, batch, NULL, made, err);
+}
+
+static inline int gomp_batch_get(void *to, int kind, const void *handle, const gomp_datum_t *at,
+				 const unsigned char *at_data, mproc_error_t *err)
+{
+	mproc_batch_t *batch = (mproc_batch_t *)to;
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_batch_dict_get(batch, (const mproc_dict_t *)handle, gomp_in(at, at_data)); break;
+	case GOMP_LIST: status = mproc_batch_list_get(batch, (const mproc_list_t *)handle, (int64_t)at->bits); break;
+	case GOMP_NAMESPACE:
+		status = mproc_batch_namespace_get(batch, (const mproc_namespace_t *)handle, (const char *)at_data);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_batch_set(void *to, int kind, const void *handle, const gomp_datum_t *at,
+				 const unsigned char *at_data, const gomp_datum_t *value,
+				 const unsigned char *value_data, mproc_error_t *err)
+{
+	mproc_batch_t *batch = (mproc_batch_t *)to;
+	mproc_datum_t d = gomp_in(value, value_data);
+	int status = MPROC_EINVAL;
+
+	switch (kind) {
+	case GOMP_DICT: status = mproc_batch_dict_set(batch, (const mproc_dict_t *)handle, gomp_in(at, at_data), d); break;
+	case GOMP_LIST: status = mproc_batch_list_set(batch, (const mproc_list_t *)handle, (int64_t)at->bits, d); break;
+	case GOMP_NAMESPACE:
+		status = mproc_batch_namespace_set(batch, (const mproc_namespace_t *)handle, (const char *)at_data, d);
+		break;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_batch_dict_delete(void *batch, const void *dict, const gomp_datum_t *key,
+					 const unsigned char *key_data, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_dict_delete((mproc_batch_t *)batch, (const mproc_dict_t *)dict, gomp_in(key, key_data)),
+			err);
+}
+
+static inline int gomp_batch_dict_add(void *batch, const void *dict, const gomp_datum_t *key,
+				      const unsigned char *key_data, const gomp_datum_t *delta, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_dict_add((mproc_batch_t *)batch, (const mproc_dict_t *)dict, gomp_in(key, key_data),
+					     gomp_in(delta, NULL)),
+			err);
+}
+
+static inline int gomp_batch_list_append(void *batch, const void *list, const gomp_datum_t *value,
+					 const unsigned char *data, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_list_append((mproc_batch_t *)batch, (const mproc_list_t *)list, gomp_in(value, data)),
+			err);
+}
+
+static inline int gomp_batch_queue_put(void *batch, const void *queue, const unsigned char *data, size_t len,
+				       mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_queue_put((mproc_batch_t *)batch, (const mproc_queue_t *)queue, data, len), err);
+}
+
+static inline int gomp_batch_queue_get(void *batch, const void *queue, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_queue_get((mproc_batch_t *)batch, (const mproc_queue_t *)queue), err);
+}
+
+static inline int gomp_batch_value_fetch(void *batch, const void *value, int32_t op, int64_t operand,
+					 mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_value_fetch_i64((mproc_batch_t *)batch, (const mproc_value_t *)value, op, operand), err);
+}
+
+static inline int gomp_batch_event_set(void *batch, const void *event, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_event_set((mproc_batch_t *)batch, (const mproc_event_t *)event), err);
+}
+
+static inline int gomp_batch_run(void *batch, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_run((mproc_batch_t *)batch), err);
+}
+
+/* The bytes of the result are the batch's. */
+static inline int gomp_batch_result(const void *batch, size_t index, gomp_datum_t *out, const void **data_out,
+				    mproc_error_t *err)
+{
+	mproc_datum_t d = gomp_nothing();
+	int status = mproc_batch_result((const mproc_batch_t *)batch, index, &d);
+
+	if (status >= 0) {
+		gomp_describe(out, d);
+		*data_out = d.data;
+	}
+	return gomp_end(status, err);
+}
+
+static inline int gomp_batch_reset(void *batch, mproc_error_t *err)
+{
+	return gomp_end(mproc_batch_reset((mproc_batch_t *)batch), err);
 }
 
 #endif

@@ -5,7 +5,66 @@ package ctest
 /*
 #cgo pkg-config: mproc
 #include <mproc.h>
+#include <pthread.h>
 #include <stdlib.h>
+
+typedef struct {
+	const mproc_manager_t *manager;
+	const char *name;
+	int rounds, status;
+} ctest_caller_t;
+
+// Calls the procedure with 1 again and again; what it gives must be a number that becomes greater.
+static void *ctest_call(void *context)
+{
+	ctest_caller_t *caller = context;
+	mproc_builder_t *result = NULL;
+	mproc_datum_t sum;
+	int64_t before = -1;
+	int i;
+
+	caller->status = mproc_builder_create(&result);
+	for (i = 0; i < caller->rounds && caller->status >= 0; i++) {
+		caller->status = mproc_builder_reset(result);
+		if (caller->status >= 0)
+			caller->status = mproc_manager_call(caller->manager, caller->name, mproc_datum_int(1), result,
+							    MPROC_FOREVER, NULL);
+		if (caller->status >= 0)
+			caller->status = mproc_builder_datum(result, &sum);
+		if (caller->status >= 0 && (sum.type != MPROC_DATUM_INT || sum.as.i <= before))
+			caller->status = MPROC_ETYPE;
+		before = sum.as.i;
+	}
+	mproc_builder_close(result);
+	return NULL;
+}
+
+#define CTEST_THREADS 16
+
+static int ctest_call_from_threads(const char *address, const void *key, const char *name, int threads, int rounds)
+{
+	pthread_t ids[CTEST_THREADS];
+	ctest_caller_t callers[CTEST_THREADS];
+	mproc_manager_t *manager = NULL;
+	int i, started = 0, status = mproc_manager_connect(address, key, NULL, &manager);
+
+	for (i = 0; i < threads && i < CTEST_THREADS && status >= 0; i++) {
+		callers[i].manager = manager;
+		callers[i].name = name;
+		callers[i].rounds = rounds;
+		if (pthread_create(&ids[i], NULL, ctest_call, &callers[i]) != 0)
+			status = MPROC_ESYS;
+		else
+			started++;
+	}
+	for (i = 0; i < started; i++) {
+		pthread_join(ids[i], NULL);
+		if (status >= 0)
+			status = callers[i].status;
+	}
+	mproc_manager_close(manager);
+	return status;
+}
 */
 import "C"
 
@@ -38,6 +97,14 @@ func Store(value, in unsafe.Pointer, size uintptr) (status int32) {
 // ArrayGet is mproc_array_get.
 func ArrayGet(array unsafe.Pointer, index int, out unsafe.Pointer, size uintptr) (status int32) {
 	return int32(C.mproc_array_get((*C.mproc_array_t)(array), C.size_t(index), out, C.size_t(size)))
+}
+
+// CallFromThreads connects, and calls a procedure with 1 from some threads, again and again.
+func CallFromThreads(address string, key *[32]byte, name string, threads, rounds int) (status int32) {
+	where, what := C.CString(address), C.CString(name)
+	defer C.free(unsafe.Pointer(where))
+	defer C.free(unsafe.Pointer(what))
+	return int32(C.ctest_call_from_threads(where, unsafe.Pointer(key), what, C.int(threads), C.int(rounds)))
 }
 
 // Canonical checks an encoding and gives the one form of it.
