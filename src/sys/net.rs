@@ -250,3 +250,20 @@ pub(crate) fn local_address(socket: i32) -> Result<Local> {
     let listener = std::mem::ManuallyDrop::new(unsafe { TcpListener::from_raw_fd(socket) });
     listener.local_addr().map(Local::Tcp).map_err(|_| Error::invalid("not a socket that listens"))
 }
+
+/// A lock on the directory of a path, as long as the result lives; waits for at most two seconds. `None`: that directory
+/// cannot be opened, and whoever wants to do something there will hear why.
+pub(crate) fn lock_directory(path: &Path) -> Result<Option<OwnedFd>> {
+    let Some(Ok(directory)) = path.parent().map(std::fs::File::open) else { return Ok(None) };
+    for _ in 0..200 {
+        // SAFETY: an open descriptor.
+        if unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+            return Ok(Some(directory.into()));
+        }
+        match errno() {
+            libc::EWOULDBLOCK | libc::EINTR => super::clock::sleep_ns(10_000_000),
+            errno => return Err(Error::Sys { call: "flock", errno }),
+        }
+    }
+    Err(Error::Busy)
+}

@@ -56,6 +56,8 @@ const FIRST: u64 = 2;
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
 /// So many connections in a row that are lost at once are enough.
 const MOST_IN_VAIN: u32 = 20;
+/// Answers longer than this are not kept by the manager until the next request.
+const MUCH: usize = 64 << 10;
 /// Between two attempts.
 const PAUSE_NS: u64 = 20_000_000;
 /// The longest wait between two looks.
@@ -93,8 +95,10 @@ struct State {
     epoch: u32,
     /// How many of them in a row were lost at once, without an answer.
     in_vain: u32,
-    /// Somebody is making a new connection.
+    /// Somebody is making a new connection: which attempt that is, and what became of the last one.
     dialing: bool,
+    dials: u64,
+    failed: Option<Error>,
     /// No more connections: why.
     ended: Option<Error>,
     next_id: u64,
@@ -362,6 +366,8 @@ impl Live {
                 epoch: 0,
                 in_vain: 0,
                 dialing: false,
+                dials: 0,
+                failed: None,
                 ended: None,
                 next_id: FIRST,
                 pending: BTreeMap::new(),
@@ -460,7 +466,8 @@ impl Link {
                 other => other?,
             };
         };
-        input.incoming.set_most(hello.most);
+        // Several answers in one frame: a little more than one of them may have.
+        input.incoming.set_most(hello.most + (4 << 20));
         drop(input);
         Ok((connection, hello))
     }
@@ -485,6 +492,7 @@ impl Link {
     /// The connection; a new one if there is none.
     fn connection(&self, live: &Live) -> Result<Arc<Connection>> {
         let mut state = guard(&live.state);
+        let mut waited_for = None;
         loop {
             if let Some(error) = &state.ended {
                 return Err(error.clone());
@@ -492,17 +500,26 @@ impl Link {
             if let Some(connection) = &state.connection {
                 return Ok(connection.clone());
             }
-            if !state.dialing {
-                state.dialing = true;
-                drop(state);
-                let result = self.redial(live);
-                state = guard(&live.state);
-                state.dialing = false;
-                live.changed.notify_all();
-                result?;
-            } else {
+            if state.dialing {
+                waited_for = Some(state.dials);
                 state = live.changed.wait_timeout(state, SLICE).unwrap_or_else(|e| e.into_inner()).0;
+                continue;
             }
+            // Who waited for an attempt that failed has waited long enough.
+            if let (Some(attempt), Some(error)) = (waited_for, &state.failed) {
+                if attempt == state.dials {
+                    return Err(error.clone());
+                }
+            }
+            state.dialing = true;
+            state.dials += 1;
+            drop(state);
+            let result = self.redial(live);
+            state = guard(&live.state);
+            state.dialing = false;
+            state.failed = result.as_ref().err().cloned();
+            live.changed.notify_all();
+            result?;
         }
     }
 
@@ -644,9 +661,15 @@ impl Link {
         put: impl FnOnce(u64, &mut Writer) -> usize,
     ) -> Result<Answers> {
         let live = self.live()?;
-        let connection = self.connection(live)?;
         let mut w = Writer(Vec::with_capacity(256));
-        let mut state = guard(&live.state);
+        let (mut state, connection) = loop {
+            let connection = self.connection(live)?;
+            let state = guard(&live.state);
+            // What is asked for while there is no connection would belong to none, and be sent over none.
+            if state.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection)) {
+                break (state, connection);
+            }
+        };
         let first = state.next_id;
         let count = put(first, &mut w);
         if w.len() + 8 > self.most {
@@ -656,11 +679,6 @@ impl Link {
         let again = !bound && !self.options.reconnect.is_zero();
         let pending = Arc::new(Pending::new(bound, first, count, if again { w.0.clone() } else { Vec::new() }));
         state.pending.insert(first, pending.clone());
-        // It may have been lost since, and all that waited been sent again: then this goes with the next one.
-        let connection = match &state.connection {
-            Some(current) => current.clone(),
-            None => connection,
-        };
         drop(state);
         if let Err(error) = connection.send(&[&w.0], self.options.timeout) {
             self.lost(live, &connection, &error);
@@ -683,7 +701,14 @@ impl Link {
             {
                 let mut state = guard(&pending.state);
                 match std::mem::replace(&mut state.outcome, Outcome::Awaited) {
-                    Outcome::Here => return Ok(std::mem::take(&mut state.answers)),
+                    Outcome::Here => {
+                        let answers = std::mem::take(&mut state.answers);
+                        drop(state);
+                        if answers.bodies.len() > MUCH {
+                            self.acknowledge(live);
+                        }
+                        return Ok(answers);
+                    }
                     Outcome::Failed(error) => return Err(error),
                     Outcome::Awaited | Outcome::Lead => {}
                 }
@@ -789,6 +814,14 @@ impl Link {
     fn lost_for(&self, live: &Live, id: u64, connection: &Arc<Connection>, why: &Error) {
         guard(&live.state).pending.remove(&id);
         self.lost(live, connection, why);
+    }
+
+    /// Lets the manager forget what has come, before the next request does.
+    fn acknowledge(&self, live: &Live) {
+        let connection = guard(&live.state).connection.clone();
+        if let Some(connection) = connection {
+            let _ = connection.send(&[], self.options.timeout); // the next request finds out
+        }
     }
 
     /// Something that has no answer. If it cannot be said, the manager finds out by the end of the connection.

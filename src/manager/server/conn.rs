@@ -163,8 +163,9 @@ impl Wire {
     }
 
     fn arm(&self, shared: &Shared, out: &Out) {
-        // It fails only if the connection is not waited for any more.
-        let _ = shared.epoll.change(self.socket.fd(), self.token, out.reads, out.writes);
+        // Who is not read from is looked at as soon as there is room again, whoever has made that. It fails only if the
+        // connection is not waited for any more.
+        let _ = shared.epoll.change(self.socket.fd(), self.token, out.reads, out.writes || !out.reads);
     }
 
     /// Whether the server's thread is to hear of what comes in.

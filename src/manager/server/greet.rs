@@ -18,6 +18,12 @@ impl Serve {
     /// A client has said who it is.
     pub(super) fn greet(&mut self, conn: &mut Conn, hello: Hello) -> Result<()> {
         let token = conn.wire.token;
+        let known = guard(&self.shared.clients).get(&hello.client).cloned();
+        let earlier = known.as_ref().and_then(|client| client.session()).filter(|earlier| !earlier.is_gone());
+        if let Some(earlier) = earlier {
+            // Its earlier connection is lost, whether we know it yet or not.
+            self.end(earlier.number, "it came back over another connection");
+        }
         if self.shared.connected.load(Ordering::Relaxed) >= self.shared.options.max_clients {
             let mut answer = Writer::default();
             put_answer(&mut answer, hello.id, &Err(Error::Quota("the manager has as many clients as it takes")));
@@ -25,27 +31,21 @@ impl Serve {
             self.shared.observe(|| ServerEvent::Limit(token, "clients"));
             return Err(Error::Quota("there are too many clients"));
         }
-        let known = guard(&self.shared.clients).get(&hello.client).cloned();
-        let client = match known {
-            Some(client) => {
-                // Its earlier connection is lost, whether we know it yet or not.
-                let earlier = client.session();
-                if let Some(earlier) = earlier.filter(|earlier| !earlier.is_gone()) {
-                    self.end(earlier.number, "it came back over another connection");
+        let client = known.unwrap_or_else(|| {
+            let mut clients = guard(&self.shared.clients);
+            if clients.len() >= MOST_REMEMBERED + self.shared.options.max_clients {
+                // The one that left first is forgotten earlier.
+                let left = |client: &Arc<Client>| client.is_free().then(|| guard(&client.past).left);
+                let oldest = clients.iter().filter_map(|(id, client)| Some((left(client)?, *id))).min();
+                if let Some((_, id)) = oldest {
+                    clients.remove(&id);
                 }
-                client
             }
-            None => {
-                let mut clients = guard(&self.shared.clients);
-                if clients.len() >= MOST_REMEMBERED + self.shared.options.max_clients {
-                    return Err(Error::Quota("there are too many clients"));
-                }
-                let client =
-                    Arc::new(Client { number: conn.wire.token, past: Mutex::new(Past::new(self.shared.kept.clone())) });
-                clients.insert(hello.client, client.clone());
-                client
-            }
-        };
+            let past = Mutex::new(Past::new(self.shared.kept.clone()));
+            let client = Arc::new(Client { number: token, past });
+            clients.insert(hello.client, client.clone());
+            client
+        });
         let incoming = match std::mem::replace(&mut conn.phase, Phase::Preamble(Vec::new())) {
             Phase::Greeting(incoming) | Phase::Returning(incoming, _) => incoming,
             other => {

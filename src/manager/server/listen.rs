@@ -57,6 +57,8 @@ impl Listeners {
     }
 
     fn unix(&mut self, path: &Path, any_user: bool) -> Result<()> {
+        // One starts at a time in a directory: who takes the place of a killed one must not take that of a new one.
+        let _alone = net::lock_directory(path)?;
         let socket = match net::listen_unix(path) {
             // One that a killed server left: nobody listens there.
             Err(Error::Exists) => {
@@ -64,7 +66,7 @@ impl Listeners {
                     std::os::unix::fs::FileTypeExt::is_socket(&m.file_type()) && m.uid() == process::euid()
                 });
                 match net::connect_unix(path, Duration::from_secs(1)) {
-                    Err(Error::Connection(_)) if is_socket => {
+                    Err(Error::Connection(net::NOBODY)) if is_socket => {
                         let _ = std::fs::remove_file(path); // whoever was faster has the name: the next line says so
                         net::listen_unix(path)?
                     }

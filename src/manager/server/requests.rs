@@ -158,7 +158,8 @@ impl Serve {
             Outcome::Put => {}
             Outcome::Later => return,
         }
-        answers.ends(id, !bound);
+        // To open is asked again: a session needs a reference of its own.
+        answers.ends(id, !bound && !(request.object == 0 && request.op == op::OPEN));
     }
 
     /// An operation on an object, and whether it is bound to the session.

@@ -254,7 +254,9 @@ impl Serve {
                 Phase::Preamble(_) | Phase::Greeting(_) | Phase::Returning(..) if age >= late => {
                     Some("it did not authenticate itself in time")
                 }
-                Phase::Open(incoming, _) if !incoming.is_empty() && c.rest.is_empty() && age >= STUCK_NS => {
+                Phase::Open(incoming, _)
+                    if !incoming.is_empty() && c.wire.stuck_since().is_none() && age >= STUCK_NS =>
+                {
                     Some("it sent half a message and no more")
                 }
                 Phase::Open(..) => {

@@ -60,6 +60,8 @@ pub(super) struct Past {
 /// not, and what is asked for again is done again.
 const MOST_KEPT: usize = 4 << 20;
 const MOST_KEPT_IN_ALL: usize = 48 << 20;
+/// So many answers may be on their way.
+const MOST_SENT: usize = 1 << 20;
 /// What an empty buffer may keep.
 const KEEP: usize = 16 << 10;
 
@@ -119,6 +121,9 @@ impl Past {
         }
         self.forgets(self.at - before);
         self.known = count;
+        if self.sent.len() > MOST_SENT {
+            return Err(Error::Protocol("it does not say which answers it has had"));
+        }
         if self.sent.is_empty() {
             self.at = 0;
             self.bytes.clear();
