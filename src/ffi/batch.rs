@@ -312,7 +312,7 @@ pub unsafe extern "C" fn mproc_batch_run(batch: *mut mproc_batch_t) -> c_int {
         // (contract of the type).
         unsafe {
             let batch = batch.as_mut().ok_or(Error::invalid("the batch is NULL"))?;
-            if !batch.results.len() == 0 {
+            if batch.results.len() != 0 {
                 return Err(Error::invalid("the batch has run"));
             }
             let steps = batch.steps.iter().map(|(object, step)| Ok((object.target()?, *step)));
@@ -372,7 +372,7 @@ unsafe fn add(
     run(|| {
         // SAFETY: NULL or live (this function's contract).
         let batch = unsafe { batch.as_mut() }.ok_or(Error::invalid("the batch is NULL"))?;
-        if !batch.results.len() == 0 {
+        if batch.results.len() != 0 {
             return Err(Error::invalid("the batch has run: reset it first"));
         }
         // SAFETY: this function's contract; only looked at.

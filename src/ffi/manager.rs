@@ -39,14 +39,15 @@ use std::time::Duration;
 /// to the server, encrypted; operations that wait hold up nobody else. What works on memory only (pointers, messages
 /// in place, descriptors for event loops, handles that travel) is MPROC_ENOTSUP there. Each function on a remote object
 /// can also return MPROC_ECONNECTION (there is no connection, or no answer within the timeout of
-/// mproc_connect_options_t), MPROC_ESTALE (another server is at the address), MPROC_EQUOTA, MPROC_EPROTOCOL and
-/// MPROC_ENOENT (the object is gone), and blocks for the answer.
+/// mproc_connect_options_t), MPROC_ESTALE (another server is at the address, or the object is gone), MPROC_EQUOTA and
+/// MPROC_EPROTOCOL, and blocks for the answer.
 ///
 /// When a connection ends, for whatever reason, it is for everybody else as if its process had died: locks pass on as
 /// MPROC_RECOVERED, permits and leased messages return, barriers break, ends of pipes close, references to objects are
 /// dropped. A process whose connection was lost makes a new one to the same server by itself. What it had asked for and
 /// that is bound to the lost session (locks, permits, leases, creating) returns MPROC_ECONNECTION; everything else is
-/// asked again, and the server does not do it twice.
+/// asked again, and the server does not do it twice (as long as the answers that were on their way had no more than 4 MiB,
+/// or were one; and the connection is made again within 6 seconds).
 ///
 /// After fork() the child makes a connection of its own when it needs one.
 pub struct mproc_manager_t {
@@ -217,7 +218,7 @@ pub unsafe extern "C" fn mproc_manager_connect(
 
 /// Ends the handle. The connection ends with the last handle on an object of the manager's. A server that was started
 /// ends here: clients get MPROC_ECONNECTION, and go on with memory that they have; it waits for procedures that are
-/// running. NULL does nothing.
+/// running; so it is not for a procedure to call. NULL does nothing.
 #[no_mangle]
 pub unsafe extern "C" fn mproc_manager_close(manager: *mut mproc_manager_t) {
     // SAFETY: NULL or a handle that is not closed yet.

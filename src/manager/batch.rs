@@ -1,5 +1,6 @@
 //! Several operations in one message. Near each is done in memory, by what a server would do for the request.
 
+use super::client::Manner;
 use super::served::{Class, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{dict, event, list, namespace, protocol, queue, value, Link, Place, Proxy};
@@ -229,7 +230,8 @@ fn ask(link: &Link, args: &Writer, steps: &[(Target, Step)], results: &mut Resul
         proxy.attach();
         ops.push((proxy.id(), op));
     }
-    let answers = link.requests(bound, Limits::none(), false, |first, w| {
+    let manner = Manner { bound, gives_up: false, long: false };
+    let answers = link.requests(manner, Limits::none(), |first, w| {
         for (n, ((object, op), (_, step))) in ops.iter().zip(steps).enumerate() {
             let begun = protocol::begin_request(w, first + n as u64, *object, *op, Timeout::Ns(0));
             w.0.extend_from_slice(&args.0[step.from..step.to]);

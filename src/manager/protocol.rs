@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 /// The operations of the manager itself. Each comment says: arguments → answer.
 pub(super) mod op {
-    /// client's id, instance expected or zero, wants memory → instance, gives memory, longest message, pid
+    /// client's id, instance expected or zero, wants memory, its ancestor's id → instance, gives memory, longest message, pid
     pub(crate) const HELLO: u8 = 1;
     /// kind, exist_ok, name or none, options → number, facts; status MPROC_EXISTED if it was there
     pub(crate) const CREATE: u8 = 2;
@@ -46,7 +46,9 @@ pub(super) mod op {
 /// another connection.
 pub(super) fn class(op: u8) -> Class {
     match op {
-        op::CREATE | op::EXPORT => Class::BOUND,
+        // To take much memory takes long.
+        op::CREATE => Class::BOUND_LONG,
+        op::EXPORT => Class::BOUND,
         op::CALL => Class::LONG,
         op::WAIT => Class { long: true, ..Class::WAITS },
         _ => Class::QUICK,

@@ -60,6 +60,8 @@ const MOST_IN_VAIN: u32 = 20;
 const MUCH: usize = 64 << 10;
 /// Between two attempts.
 const PAUSE_NS: u64 = 20_000_000;
+/// How long an operation may take that takes long, and waits for nobody.
+const LONG: Duration = Duration::from_secs(600);
 /// The longest wait between two looks.
 const SLICE: Duration = Duration::from_millis(100);
 /// The same with a cancel token, which does not wake us.
@@ -226,6 +228,11 @@ impl Connection {
 
     /// Sends a frame. Waits for the manager to take it.
     fn send(&self, messages: &[&[u8]], timeout: Duration) -> Result<()> {
+        self.send_and(messages, timeout, || socket::poll(self.socket.fd(), Ready::Write, SLICE.as_nanos() as u64))
+    }
+
+    /// The same; what to do while the manager does not take it.
+    fn send_and(&self, messages: &[&[u8]], timeout: Duration, mut wait: impl FnMut() -> Result<()>) -> Result<()> {
         let mut out = guard(&self.out);
         let Out { sealer, frame, bytes } = &mut *out;
         frame.clear();
@@ -242,9 +249,7 @@ impl Connection {
         while sent < bytes.len() {
             match socket::send(self.socket.fd(), &bytes[sent..], &[]) {
                 Ok(Some(n)) => sent += n,
-                Ok(None) if clock::now_ns() < deadline => {
-                    socket::poll(self.socket.fd(), Ready::Write, SLICE.as_nanos() as u64)?;
-                }
+                Ok(None) if clock::now_ns() < deadline => wait()?,
                 // Half a frame is out: nothing can follow it.
                 Ok(None) | Err(Error::BrokenPipe) => {
                     net::shutdown(self.socket.fd());
@@ -260,6 +265,19 @@ impl Connection {
             (*bytes, *frame) = (Vec::new(), Vec::new());
         }
         Ok(())
+    }
+
+    /// Takes in what is there; `false`: nothing.
+    fn receive_now(&self, input: &mut Input) -> Result<bool> {
+        match socket::recv(self.socket.fd(), &mut input.scratch)? {
+            None => Ok(false),
+            Some((0, _)) => Err(LOST),
+            Some((n, descriptors)) => {
+                input.descriptors.extend(descriptors);
+                input.incoming.push(&input.scratch[..n])?;
+                Ok(true)
+            }
+        }
     }
 
     /// Waits for something to read, for a slice at most, and takes it in; `false`: nothing came.
@@ -440,6 +458,8 @@ impl Link {
         w.bytes(client);
         w.bytes(&self.instance);
         w.bool(!self.options.proxies);
+        // What its parent has is a forked child's, too.
+        w.bytes(&self.live.client);
         w.end(begun);
         connection.send(&[&w.0], timeout)?;
         let deadline = clock::now_ns().saturating_add(timeout.as_nanos() as u64);
@@ -543,6 +563,8 @@ impl Link {
                 // Nobody there at all: on this machine that is final.
                 Error::Connection(net::NOBODY) if matches!(self.address, Address::Unix { .. }) => return Err(error),
                 Error::Connection(_) | Error::Refused(_) | Error::Sys { .. } | Error::Quota(_) => {}
+                // So it says when it has too many clients.
+                Error::Far { status, .. } if status == Error::Quota("").status() => {}
                 other => return Err(other),
             }
             if clock::now_ns() >= deadline {
@@ -579,15 +601,23 @@ impl Link {
                 }
                 return Ok(());
             }
-            // Not while others wait for the state: the manager may take its time.
+            // Not while others wait for the state: the manager may take its time. And not without reading: it does not read
+            // from a client that leaves too much untaken.
             drop(state);
+            let mut input = guard(&connection.reader);
+            let mut wait = || {
+                while connection.receive_now(&mut input)? {}
+                self.hand_out(live, &connection, &mut input)?;
+                socket::poll(connection.socket.fd(), Ready::Write, SHORT_SLICE.as_nanos() as u64)
+            };
             if first && !attach.is_empty() {
-                connection.send(&[&attach.0], self.options.timeout)?;
+                connection.send_and(&[&attach.0], self.options.timeout, &mut wait)?;
             }
             // One frame each: together they may be longer than a frame may be.
             for message in pending.iter().map(|pending| pending.unanswered()).filter(|message| !message.is_empty()) {
-                connection.send(&[&message], self.options.timeout)?;
+                connection.send_and(&[&message], self.options.timeout, &mut wait)?;
             }
+            drop(input);
             next = pending.last().map_or(FIRST, |last| last.first + 1);
         }
     }
@@ -641,7 +671,8 @@ impl Link {
     #[inline(never)]
     fn ask_one(&self, object: u64, op: u8, class: Class, limits: Limits, args: &Writer) -> Result<Answered> {
         let gives_up = object == 0 && op == op::CALL;
-        let answers = self.requests(class.bound, limits, gives_up, |id, w| {
+        let manner = Manner { bound: class.bound, gives_up, long: class.long };
+        let answers = self.requests(manner, limits, |id, w| {
             let begun = protocol::begin_request(w, id, object, op, limits.timeout);
             w.0.extend_from_slice(&args.0);
             w.end(begun);
@@ -652,12 +683,11 @@ impl Link {
     }
 
     /// Several requests in one message: `put` writes them, with numbers from the one it is given on, and says how many.
-    /// Their answers, in order. `gives_up`: the limits are this side's alone; what was asked for goes on there.
+    /// Their answers, in order.
     pub(crate) fn requests(
         &self,
-        bound: bool,
+        manner: Manner,
         limits: Limits,
-        gives_up: bool,
         put: impl FnOnce(u64, &mut Writer) -> usize,
     ) -> Result<Answers> {
         let live = self.live()?;
@@ -676,20 +706,26 @@ impl Link {
             return Err(Error::TooBig { len: w.len(), max: self.most() });
         }
         state.next_id += count as u64;
-        let again = !bound && !self.options.reconnect.is_zero();
-        let pending = Arc::new(Pending::new(bound, first, count, if again { w.0.clone() } else { Vec::new() }));
+        let again = !manner.bound && !self.options.reconnect.is_zero();
+        let pending = Arc::new(Pending::new(manner.bound, first, count, if again { w.0.clone() } else { Vec::new() }));
         state.pending.insert(first, pending.clone());
         drop(state);
         if let Err(error) = connection.send(&[&w.0], self.options.timeout) {
             self.lost(live, &connection, &error);
         }
-        self.await_answers(live, &pending, limits, gives_up)
+        self.await_answers(live, &pending, limits, manner)
     }
 
     /// Waits for answers, and reads if nobody else does.
-    fn await_answers(&self, live: &Live, pending: &Pending, limits: Limits, gives_up: bool) -> Result<Answers> {
+    fn await_answers(&self, live: &Live, pending: &Pending, limits: Limits, manner: Manner) -> Result<Answers> {
+        let gives_up = manner.gives_up;
         let id = pending.first;
-        let more = if gives_up { 0 } else { self.options.timeout.as_nanos() as u64 };
+        let more = match manner {
+            Manner { gives_up: true, .. } => Duration::ZERO,
+            Manner { long: true, .. } => self.options.timeout.max(LONG),
+            _ => self.options.timeout,
+        };
+        let more = more.as_nanos() as u64;
         let patience = match limits.timeout {
             Timeout::Forever => u64::MAX,
             Timeout::Ns(ns) => ns.saturating_add(more),
@@ -731,7 +767,7 @@ impl Link {
                     continue;
                 }
             };
-            let here = Arc::as_ptr(&connection);
+            let here = connection.began;
             if canceled != Some(here) && limits.cancel.is_some_and(Cancel::is_set) {
                 // The manager decides: it was done, or it will not be.
                 canceled = Some(here);
@@ -780,34 +816,40 @@ impl Link {
 
     /// Reads answers for everybody, until `own` is there or a slice is over.
     fn read(&self, live: &Live, c: &Arc<Connection>, input: &mut Input, own: &Pending, brief: bool) -> Result<()> {
-        let mut latest: Option<Arc<Pending>> = None;
         loop {
             // Also what an earlier reader took in without looking.
-            while let Some(frame) = input.incoming.frame()? {
-                let mut frame = Reader::new(frame);
-                while let Some((id, status, mut body)) = protocol::next_answer(&mut frame)? {
-                    if !latest.as_ref().is_some_and(|p| p.has(id)) {
-                        let state = guard(&live.state);
-                        latest = state.pending.range(..=id).next_back().map(|(_, p)| p.clone()).filter(|p| p.has(id));
-                    }
-                    let descriptors = match status {
-                        DESCRIPTORS => input.descriptors.drain(..input.descriptors.len().min(2)).collect(),
-                        _ => Vec::new(),
-                    };
-                    if let Some(pending) = &latest {
-                        if pending.put(id, status, body.rest(), descriptors) {
-                            guard(&live.state).pending.remove(&pending.first);
-                        }
-                    }
-                    // After it is where it belongs: what is counted is not answered again.
-                    c.received.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            input.incoming.tidy();
+            self.hand_out(live, c, input)?;
             if !matches!(guard(&own.state).outcome, Outcome::Awaited | Outcome::Lead) || !c.receive(input, brief)? {
                 return Ok(());
             }
         }
+    }
+
+    /// Gives answers that have come to whom they are for.
+    fn hand_out(&self, live: &Live, c: &Connection, input: &mut Input) -> Result<()> {
+        let mut latest: Option<Arc<Pending>> = None;
+        while let Some(frame) = input.incoming.frame()? {
+            let mut frame = Reader::new(frame);
+            while let Some((id, status, mut body)) = protocol::next_answer(&mut frame)? {
+                if !latest.as_ref().is_some_and(|p| p.has(id)) {
+                    let state = guard(&live.state);
+                    latest = state.pending.range(..=id).next_back().map(|(_, p)| p.clone()).filter(|p| p.has(id));
+                }
+                let descriptors = match status {
+                    DESCRIPTORS => input.descriptors.drain(..input.descriptors.len().min(2)).collect(),
+                    _ => Vec::new(),
+                };
+                if let Some(pending) = &latest {
+                    if pending.put(id, status, body.rest(), descriptors) {
+                        guard(&live.state).pending.remove(&pending.first);
+                    }
+                }
+                // After it is where it belongs: what is counted is not answered again.
+                c.received.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        input.incoming.tidy();
+        Ok(())
     }
 
     /// Gives up on a manager that does not answer.
@@ -995,6 +1037,17 @@ impl Link {
 /// A status that says: descriptors came along.
 pub(crate) const DESCRIPTORS: i32 = 101;
 const EXISTED: i32 = 2;
+
+/// How requests are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    /// To the session: never sent again.
+    pub(crate) bound: bool,
+    /// The limits are this side's alone; what was asked for goes on there.
+    pub(crate) gives_up: bool,
+    /// The answer may take long.
+    pub(crate) long: bool,
+}
 
 /// What the manager says first.
 struct Hello {

@@ -69,7 +69,7 @@ impl Serve {
         self.shared.unauthenticated.store(self.young.len(), Ordering::Relaxed);
         self.shared.connected.fetch_add(1, Ordering::Relaxed);
         let gives = hello.wants_memory && !conn.from.starts_with("tcp");
-        let session = Arc::new(Session::new(token, conn.wire.clone(), client.clone(), gives));
+        let session = Arc::new(Session::new(token, conn.wire.clone(), client.clone(), gives, hello.family));
         incoming.set_most(self.shared.options.max_message);
         let mut answer = Writer::default();
         let begun = answer.begin();

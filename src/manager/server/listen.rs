@@ -129,8 +129,20 @@ impl Drop for Listeners {
 /// A socket whose name in the file system is gone: it is found through a descriptor of this process, and ends with it.
 fn private() -> Result<(Own, Address, Own)> {
     let id = u128::from_ne_bytes(process::random_id()?);
-    let path = std::env::temp_dir().join(format!(".mproc-{id:032x}"));
-    let socket = net::listen_unix(&path)?;
+    // Wherever there is room for a moment; TMPDIR may be anything.
+    let places = [std::env::temp_dir(), "/tmp".into(), "/dev/shm".into(), "/var/tmp".into()];
+    let mut result = Err(Error::NotFound("a directory for a socket"));
+    for place in places {
+        let path = place.join(format!(".mproc-{id:032x}"));
+        match net::listen_unix(&path) {
+            Ok(socket) => {
+                result = Ok((socket, path));
+                break;
+            }
+            Err(error) => result = Err(error),
+        }
+    }
+    let (socket, path) = result?;
     let held = net::hold_path(&path);
     std::fs::remove_file(&path).map_err(|e| Error::Sys { call: "unlink", errno: e.raw_os_error().unwrap_or(0) })?;
     let held = held?;

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) others: Vec<Arc<Entry>>,
     /// Inside another object, or on its way through one: one session's alone.
     pub(super) inner: bool,
+    /// Then: whose.
+    pub(super) family: [u8; 16],
 }
 
 struct Known {

@@ -106,6 +106,9 @@ impl Serve {
 
     fn request(&mut self, session: &Arc<Session>, request: Request, answers: &mut Answers) {
         let id = request.id;
+        if id == 0 && !(request.object == 0 && matches!(request.op, op::RELEASE | op::CANCEL | op::ATTACH)) {
+            return; // nobody wants to know
+        }
         if id != 0 {
             match guard(&session.client.past).find(id) {
                 None => {}
@@ -122,7 +125,8 @@ impl Serve {
             0 if request.op == op::EXPORT => {
                 // Its answer has descriptors with it: a frame of its own, after those before it.
                 answers.send(&self.shared, session);
-                let (mut answer, handle) = (Writer::default(), self.export(session, request.args));
+                let export = AssertUnwindSafe(|| self.export(session, request.args));
+                let (mut answer, handle) = (Writer::default(), catch_unwind(export).unwrap_or_else(|_| Err(bug())));
                 let handle = match handle {
                     Ok(handle) => {
                         let begun = answer.begin();
@@ -159,7 +163,7 @@ impl Serve {
             Outcome::Later => return,
         }
         // To open is asked again: a session needs a reference of its own.
-        answers.ends(id, !bound && !(request.object == 0 && request.op == op::OPEN));
+        answers.ends(id, !(bound || request.object == 0 && request.op == op::OPEN));
     }
 
     /// An operation on an object, and whether it is bound to the session.
@@ -201,6 +205,7 @@ impl Serve {
                     return Err(Error::TooBig { len, max: self.shared.options.max_message - ROOM });
                 }
                 if let Some(object) = reply.made.take() {
+                    let object = if class.bound { session.lend(object) } else { object };
                     let entry = made(&self.shared, session, object)?;
                     put_facts(&entry, &mut answers.bytes);
                 }
@@ -341,7 +346,9 @@ impl Serve {
         for _ in 0..args.u32()? {
             let (id, count) = (args.u64()?, args.u32()?);
             // What is gone says so when it is used.
-            if count > 0 {
+            let entry = guard(&self.shared.objects).get(id);
+            let is_ours = entry.is_ok_and(|entry| !entry.inner || entry.family == session.family);
+            if count > 0 && is_ours {
                 let _ = session.refer(&self.shared, id, count.into());
             }
         }
@@ -380,7 +387,7 @@ impl Serve {
             if !session.refers(entry.id) {
                 return Err(gone());
             }
-            match own {
+            match own || entry.inner {
                 true => session.own(&self.shared, &entry),
                 false => Ok(entry.object.clone()),
             }
@@ -480,7 +487,7 @@ impl Wish {
         within_limits(shared, session, bytes)?;
         let mut objects = guard(&shared.objects);
         let (id, others, options) = (objects.next_id(), others.into_inner(), self.options.clone());
-        let entry = Entry { id, kind: self.kind, object, options, bytes, maker, others, inner: false };
+        let entry = Entry { id, kind: self.kind, object, options, bytes, maker, others, inner: false, family: [0; 16] };
         objects.insert(entry, self.name.as_deref())
     }
 }
@@ -596,7 +603,17 @@ fn made(shared: &Shared, session: &Session, object: Arc<dyn Served>) -> Result<A
     let mut objects = guard(&shared.objects);
     let (id, kind) = (objects.next_id(), object.kind());
     let (options, others) = (Vec::new(), Vec::new());
-    let entry = Entry { id, kind, object, options, bytes, maker: session.client.number, others, inner: true };
+    let entry = Entry {
+        id,
+        kind,
+        object,
+        options,
+        bytes,
+        maker: session.client.number,
+        others,
+        inner: true,
+        family: session.family,
+    };
     let entry = objects.insert(entry, None)?;
     drop(objects);
     if let Err(error) = session.refer(shared, id, 1) {

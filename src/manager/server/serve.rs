@@ -66,6 +66,7 @@ pub(super) struct Hello {
     pub(super) id: u64,
     pub(super) client: [u8; 16],
     pub(super) wants_memory: bool,
+    pub(super) family: [u8; 16],
 }
 
 pub(super) struct Serve {
@@ -456,7 +457,9 @@ impl Serve {
             }
             let mut args = request.args;
             let (client, _expected) = (protocol::id(&mut args)?, protocol::id(&mut args)?);
-            let hello = Hello { id: request.id, client, wants_memory: args.bool()? };
+            let wants_memory = args.bool()?;
+            let family = if args.is_empty() { client } else { protocol::id(&mut args)? };
+            let hello = Hello { id: request.id, client, wants_memory, family };
             return self.greet(conn, hello);
         }
         if !matches!(conn.phase, Phase::Open(..)) {

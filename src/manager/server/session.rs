@@ -3,11 +3,13 @@
 use super::conn::Wire;
 use super::objects::Entry;
 use super::{guard, Shared};
-use crate::manager::served::{self, Making, Served};
-use crate::manager::wire::Reader;
-use crate::shm::Domain;
-use crate::sync::Cancel;
+use crate::manager::served::{self, Class, Making, Reply, Served};
+use crate::manager::wire::{Reader, Writer};
+use crate::shm::header::Kind;
+use crate::shm::{Domain, Handle};
+use crate::sync::{Cancel, Limits};
 use crate::{Error, Result};
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -202,6 +204,8 @@ pub(super) struct Session {
     pub(super) wire: Arc<Wire>,
     pub(super) client: Arc<Client>,
     pub(super) gives_memory: bool,
+    /// The client whose forked child this one's is, or it itself: a secret that only they know.
+    pub(super) family: [u8; 16],
     gone: AtomicBool,
     /// Set when it is gone, for what nothing else ends.
     pub(super) ended: Cancel,
@@ -209,6 +213,8 @@ pub(super) struct Session {
     refs: Mutex<HashMap<u64, u64>>,
     /// Its own member of the domain, with its own handles, from its first operation that needs it.
     member: Mutex<Option<Member>>,
+    /// What its member made that others may refer to, too.
+    loans: Mutex<Vec<Weak<Loan>>>,
     /// What waits or takes long, and how to end it.
     pub(super) jobs: Mutex<HashMap<u64, Cancel>>,
 }
@@ -219,16 +225,24 @@ struct Member {
 }
 
 impl Session {
-    pub(super) fn new(number: u64, wire: Arc<Wire>, client: Arc<Client>, gives_memory: bool) -> Session {
+    pub(super) fn new(
+        number: u64,
+        wire: Arc<Wire>,
+        client: Arc<Client>,
+        gives_memory: bool,
+        family: [u8; 16],
+    ) -> Session {
         Session {
             number,
             wire,
             client,
             gives_memory,
+            family,
             gone: AtomicBool::new(false),
             ended: Cancel::new(),
             refs: Mutex::new(HashMap::new()),
             member: Mutex::new(None),
+            loans: Mutex::new(Vec::new()),
             jobs: Mutex::new(HashMap::new()),
         }
     }
@@ -288,6 +302,16 @@ impl Session {
         }
     }
 
+    /// Something that the session's member made: it ends with the session, whoever refers to it.
+    pub(super) fn lend(&self, object: Arc<dyn Served>) -> Arc<dyn Served> {
+        let (kind, object) = (object.kind(), Mutex::new(Some(object)));
+        let loan = Arc::new(Loan { kind, object });
+        let mut loans = guard(&self.loans);
+        loans.retain(|loan| loan.strong_count() > 0);
+        loans.push(Arc::downgrade(&loan));
+        loan
+    }
+
     /// Ends it: what it holds goes on as if a process had died, and what waits is not waited for any more.
     pub(super) fn end(&self, shared: &Shared) {
         self.gone.store(true, Ordering::Release);
@@ -300,6 +324,10 @@ impl Session {
             object.abandon();
         }
         drop(member);
+        for loan in std::mem::take(&mut *guard(&self.loans)).iter().filter_map(Weak::upgrade) {
+            let ended = guard(&loan.object).take();
+            drop(ended);
+        }
         let refs = std::mem::take(&mut *guard(&self.refs));
         for (id, count) in refs {
             let unused = guard(&shared.objects).release(id, count, true);
@@ -314,7 +342,11 @@ fn own(domain: &Domain, objects: &mut HashMap<u64, Arc<dyn Served>>, entry: &Ent
         return Ok(object.clone());
     }
     if entry.inner {
-        return Ok(entry.object.clone()); // it is this session's alone
+        // It is the session's itself, or a forked child's of it.
+        return match entry.object.as_any().downcast_ref::<Loan>() {
+            Some(loan) => guard(&loan.object).clone().ok_or(Error::Stale),
+            None => Ok(entry.object.clone()),
+        };
     }
     for other in &entry.others {
         own(domain, objects, other)?;
@@ -327,4 +359,53 @@ fn own(domain: &Domain, objects: &mut HashMap<u64, Arc<dyn Served>>, entry: &Ent
     };
     objects.insert(entry.id, object.clone());
     Ok(object)
+}
+
+/// What a session's member made (an end of a pipe, a producer's handle): the member lives as long as that, so it ends with
+/// the session.
+struct Loan {
+    kind: Kind,
+    object: Mutex<Option<Arc<dyn Served>>>,
+}
+
+impl Loan {
+    fn get(&self) -> Result<Arc<dyn Served>> {
+        guard(&self.object).clone().ok_or(Error::Stale)
+    }
+}
+
+impl Served for Loan {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn class(&self, op: u8) -> Class {
+        self.get().map_or(Class::BOUND, |object| object.class(op))
+    }
+
+    fn serve(&self, op: u8, args: &mut Reader, limits: Limits, reply: &mut Reply) -> Result<i32> {
+        self.get()?.serve(op, args, limits, reply)
+    }
+
+    fn export(&self, open: &mut Reader) -> Result<Handle> {
+        self.get()?.export(open)
+    }
+
+    fn matches(&self, options: &mut Reader) -> Result<()> {
+        self.get()?.matches(options)
+    }
+
+    fn facts(&self, out: &mut Writer) {
+        if let Ok(object) = self.get() {
+            object.facts(out);
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.get().map_or(0, |object| object.bytes())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
