@@ -1,11 +1,12 @@
 //! The event.
 
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
-use super::wire::{Reader, Writer};
+use super::wire::Reader;
 use super::{options, Kindred, Place};
 use crate::objects::ObjectOptions;
 use crate::shm::header::{Kind, PAGE};
-use crate::shm::{Domain, Handle};
+use crate::shm::Handle;
 use crate::sync::Limits;
 use crate::{objects, Result};
 use std::any::Any;
@@ -75,45 +76,14 @@ impl Event {
     }
 }
 
-impl Kindred for objects::Event {
-    const KIND: Kind = Kind::Event;
-    type New = ObjectOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            WAIT => Class::WAITS,
-            _ => Class::QUICK,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ObjectOptions) -> Result<(Self, bool)> {
-        objects::Event::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::Event::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::Event::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ObjectOptions) -> bool {
-        new.exist_ok
-    }
-
-    fn as_open(new: &ObjectOptions) -> ObjectOptions {
-        *new
-    }
-
-    fn put_new(_new: &ObjectOptions, _out: &mut Writer) -> Result<()> {
-        Ok(())
-    }
+kindred! {
+    Event from ObjectOptions,
+    object: |new| *new,
+    class: |op| match op {
+        WAIT => Class::WAITS,
+        _ => Class::QUICK,
+    },
+    put: |_new, _out| ()
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {

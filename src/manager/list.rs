@@ -1,13 +1,14 @@
 //! The list.
 
 use super::arena::{self, Ahead, ANY};
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{options, Arena, Kindred, Place, Proxy};
 use crate::objects::datum::Special;
-use crate::objects::{Builder, ContainerOptions, Datum, Encoded, ObjectOptions, Reference, Snapshot, What};
+use crate::objects::{Builder, ContainerOptions, Datum, Encoded, Reference, Snapshot, What};
 use crate::shm::header::Kind;
-use crate::shm::{Domain, Handle};
+use crate::shm::Handle;
 use crate::sync::Limits;
 use crate::{objects, Error, Result};
 use std::any::Any;
@@ -521,48 +522,16 @@ pub(crate) fn pop<R>(proxy: &Proxy, index: i64, cap: usize, f: impl FnOnce(&[u8]
     arena::within(proxy, cap, ask)
 }
 
-impl Kindred for objects::List {
-    const KIND: Kind = Kind::List;
-    type New = ContainerOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            EXTEND | EXTEND_WITH | EXTEND_FROM | REMOVE | INDEX | COUNT | COPY => Class::LONG,
-            INSERT_FAR | POP_FAR | DELETE_FAR | REVERSE | SORT | REPEAT | CLEAR => Class::LONG,
-            SLICE | SLICE_SET | SLICE_DELETE => Class::LONG,
-            _ => Class::QUICK,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ContainerOptions) -> Result<(Self, bool)> {
-        objects::List::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::List::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::List::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ContainerOptions) -> bool {
-        new.object.exist_ok
-    }
-
-    fn as_open(new: &ContainerOptions) -> ObjectOptions {
-        new.object
-    }
-
-    fn put_new(new: &ContainerOptions, out: &mut Writer) -> Result<()> {
-        arena::put_options(new, out);
-        Ok(())
-    }
+kindred! {
+    List from ContainerOptions,
+    object: |new| new.object,
+    class: |op| match op {
+        EXTEND | EXTEND_WITH | EXTEND_FROM | REMOVE | INDEX | COUNT | COPY => Class::LONG,
+        INSERT_FAR | POP_FAR | DELETE_FAR | REVERSE | SORT | REPEAT | CLEAR => Class::LONG,
+        SLICE | SLICE_SET | SLICE_DELETE => Class::LONG,
+        _ => Class::QUICK,
+    },
+    put: |new, out| arena::put_options(new, out)
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {

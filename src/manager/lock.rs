@@ -1,11 +1,12 @@
 //! The lock.
 
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{options, Kindred, Place};
 use crate::objects::ObjectOptions;
 use crate::shm::header::{Kind, PAGE};
-use crate::shm::{Domain, Handle, Owner};
+use crate::shm::{Handle, Owner};
 use crate::sync::Limits;
 use crate::{objects, Acquired, Error, Result};
 use std::any::Any;
@@ -79,46 +80,14 @@ impl Lock {
     }
 }
 
-impl Kindred for objects::Lock {
-    const KIND: Kind = Kind::Lock;
-    type New = ObjectOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            LOCK => Class::BOUND_WAITS,
-            _ => Class::BOUND,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ObjectOptions) -> Result<(Self, bool)> {
-        objects::Lock::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::Lock::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::Lock::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ObjectOptions) -> bool {
-        new.exist_ok
-    }
-
-    fn as_open(new: &ObjectOptions) -> ObjectOptions {
-        *new
-    }
-
-    fn put_new(new: &ObjectOptions, out: &mut Writer) -> Result<()> {
-        out.bool(new.any_release);
-        Ok(())
-    }
+kindred! {
+    Lock from ObjectOptions,
+    object: |new| *new,
+    class: |op| match op {
+        LOCK => Class::BOUND_WAITS,
+        _ => Class::BOUND,
+    },
+    put: |new, out| out.bool(new.any_release)
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {

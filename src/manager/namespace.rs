@@ -1,12 +1,13 @@
 //! The namespace.
 
 use super::arena::{self, ANY};
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{options, Arena, Kindred, Place, Proxy};
-use crate::objects::{Builder, ContainerOptions, Datum, Encoded, ObjectOptions, Reference, Snapshot, What};
+use crate::objects::{Builder, ContainerOptions, Datum, Encoded, Reference, Snapshot, What};
 use crate::shm::header::Kind;
-use crate::shm::{Domain, Handle};
+use crate::shm::Handle;
 use crate::sync::Limits;
 use crate::{objects, Result};
 use std::any::Any;
@@ -253,46 +254,14 @@ pub(crate) fn get<R>(proxy: &Proxy, name: &str, cap: usize, f: impl FnOnce(&[u8]
     arena::within(proxy, cap, ask)
 }
 
-impl Kindred for objects::Namespace {
-    const KIND: Kind = Kind::Namespace;
-    type New = ContainerOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            CLEAR | SNAPSHOT | COPY => Class::LONG,
-            _ => Class::QUICK,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ContainerOptions) -> Result<(Self, bool)> {
-        objects::Namespace::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::Namespace::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::Namespace::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ContainerOptions) -> bool {
-        new.object.exist_ok
-    }
-
-    fn as_open(new: &ContainerOptions) -> ObjectOptions {
-        new.object
-    }
-
-    fn put_new(new: &ContainerOptions, out: &mut Writer) -> Result<()> {
-        arena::put_options(new, out);
-        Ok(())
-    }
+kindred! {
+    Namespace from ContainerOptions,
+    object: |new| new.object,
+    class: |op| match op {
+        CLEAR | SNAPSHOT | COPY => Class::LONG,
+        _ => Class::QUICK,
+    },
+    put: |new, out| arena::put_options(new, out)
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {

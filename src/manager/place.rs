@@ -83,6 +83,58 @@ pub trait Kindred: Sized {
     }
 }
 
+/// [`Kindred`] for a kind that is opened with [`crate::objects::ObjectOptions`] alone; what differs between those is given:
+/// what it is made from, the object's options in that, the classes of its operations, and what a server has to know to
+/// make one.
+macro_rules! kindred {
+    (
+        $kind:ident from $new:ty,
+        object: |$n:ident| $object:expr,
+        class: |$op:ident| $class:expr,
+        put: |$p:ident, $out:ident| $put:expr
+    ) => {
+        impl Kindred for objects::$kind {
+            const KIND: Kind = Kind::$kind;
+            type New = $new;
+            type Open = crate::objects::ObjectOptions;
+
+            fn class($op: u8) -> Class {
+                $class
+            }
+
+            fn create(domain: &crate::shm::Domain, name: Option<&str>, new: &$new) -> Result<(Self, bool)> {
+                objects::$kind::create(domain, name, *new)
+            }
+
+            fn open(domain: &crate::shm::Domain, name: &str, open: &Self::Open) -> Result<Self> {
+                objects::$kind::open(domain, name, *open)
+            }
+
+            fn import(handle: &Handle, open: &Self::Open) -> Result<Self> {
+                objects::$kind::import(handle, *open)
+            }
+
+            fn export(&self) -> Result<Handle> {
+                self.export()
+            }
+
+            fn exist_ok(new: &$new) -> bool {
+                Self::as_open(new).exist_ok
+            }
+
+            fn as_open($n: &$new) -> Self::Open {
+                $object
+            }
+
+            fn put_new($p: &$new, $out: &mut crate::manager::wire::Writer) -> Result<()> {
+                let () = $put;
+                Ok(())
+            }
+        }
+    };
+}
+pub(super) use kindred;
+
 impl<T> Place<T> {
     /// Whether each operation is a request to a manager.
     pub fn is_remote(&self) -> bool {

@@ -1,12 +1,13 @@
 //! The recursive lock.
 
 use super::lock::{acquired, put_owner, status_of, take_owner};
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{options, Kindred, Place, Proxy};
 use crate::objects::{ObjectOptions, RLockInfo};
 use crate::shm::header::{Kind, PAGE};
-use crate::shm::{Domain, Handle};
+use crate::shm::Handle;
 use crate::sync::{Limits, Token};
 use crate::{objects, Acquired, Result};
 use std::any::Any;
@@ -127,45 +128,14 @@ fn token_there(proxy: &Proxy, token: Token) -> Result<u64> {
     proxy.ask(TOKEN, |w| w.u64(token.bits()), |r| r.u64())
 }
 
-impl Kindred for objects::RLock {
-    const KIND: Kind = Kind::RLock;
-    type New = ObjectOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            LOCK => Class::BOUND_WAITS,
-            _ => Class::BOUND,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ObjectOptions) -> Result<(Self, bool)> {
-        objects::RLock::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::RLock::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::RLock::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ObjectOptions) -> bool {
-        new.exist_ok
-    }
-
-    fn as_open(new: &ObjectOptions) -> ObjectOptions {
-        *new
-    }
-
-    fn put_new(_new: &ObjectOptions, _out: &mut Writer) -> Result<()> {
-        Ok(())
-    }
+kindred! {
+    RLock from ObjectOptions,
+    object: |new| *new,
+    class: |op| match op {
+        LOCK => Class::BOUND_WAITS,
+        _ => Class::BOUND,
+    },
+    put: |_new, _out| ()
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {

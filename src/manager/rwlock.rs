@@ -1,13 +1,14 @@
 //! The readers-writer lock.
 
 use super::lock::{acquired, put_owner, status_of, take_owner};
+use super::place::kindred;
 use super::served::{no_such, Class, Making, Reply, Served};
 use super::wire::{Reader, Writer};
 use super::{options, Kindred, Place};
 use crate::objects::rwlock::SHAPE;
 use crate::objects::{ObjectOptions, RwLockInfo};
 use crate::shm::header::Kind;
-use crate::shm::{Domain, Handle};
+use crate::shm::Handle;
 use crate::sync::raw::AtOnce;
 use crate::sync::Limits;
 use crate::{objects, Acquired, Result};
@@ -112,45 +113,14 @@ impl RwLock {
     }
 }
 
-impl Kindred for objects::RwLock {
-    const KIND: Kind = Kind::RwLock;
-    type New = ObjectOptions;
-    type Open = ObjectOptions;
-
-    fn class(op: u8) -> Class {
-        match op {
-            READ_LOCK | WRITE_LOCK => Class::BOUND_WAITS,
-            _ => Class::BOUND,
-        }
-    }
-
-    fn create(domain: &Domain, name: Option<&str>, new: &ObjectOptions) -> Result<(Self, bool)> {
-        objects::RwLock::create(domain, name, *new)
-    }
-
-    fn open(domain: &Domain, name: &str, open: &ObjectOptions) -> Result<Self> {
-        objects::RwLock::open(domain, name, *open)
-    }
-
-    fn import(handle: &Handle, open: &ObjectOptions) -> Result<Self> {
-        objects::RwLock::import(handle, *open)
-    }
-
-    fn export(&self) -> Result<Handle> {
-        self.export()
-    }
-
-    fn exist_ok(new: &ObjectOptions) -> bool {
-        new.exist_ok
-    }
-
-    fn as_open(new: &ObjectOptions) -> ObjectOptions {
-        *new
-    }
-
-    fn put_new(_new: &ObjectOptions, _out: &mut Writer) -> Result<()> {
-        Ok(())
-    }
+kindred! {
+    RwLock from ObjectOptions,
+    object: |new| *new,
+    class: |op| match op {
+        READ_LOCK | WRITE_LOCK => Class::BOUND_WAITS,
+        _ => Class::BOUND,
+    },
+    put: |_new, _out| ()
 }
 
 pub(super) fn create(making: &Making, args: &mut Reader) -> Result<Arc<dyn Served>> {
