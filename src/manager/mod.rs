@@ -53,3 +53,9 @@ pub use semaphore::Semaphore;
 pub(crate) use served::Class;
 pub use server::{Observer, Procedure, Server, ServerEvent, ServerOptions};
 pub use value::{Value, ValueInfo};
+
+/// The content of a mutex, also after a panic with it: what it guards is sound between any two statements, or of no use
+/// to anybody else.
+fn guard<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

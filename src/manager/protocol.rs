@@ -55,6 +55,11 @@ pub(super) fn class(op: u8) -> Class {
     }
 }
 
+/// A status that says: descriptors came along.
+pub(super) const DESCRIPTORS: i32 = 101;
+/// MPROC_EXISTED.
+pub(super) const EXISTED: i32 = 2;
+
 /// Bytes of a request before its arguments, with its length.
 pub(super) const HEAD: usize = 4 + 8 + 8 + 1 + 8;
 

@@ -9,10 +9,10 @@
 use super::dial::{self, Dialed};
 use super::Proxy;
 use crate::manager::channel::{Incoming, Sealer};
-use crate::manager::protocol::{self, op, ServerInfo};
+use crate::manager::protocol::{self, op, ServerInfo, DESCRIPTORS, EXISTED};
 use crate::manager::served::Class;
 use crate::manager::wire::{self, Reader, Writer};
-use crate::manager::{Address, Key};
+use crate::manager::{guard, Address, Key};
 use crate::shm::header::Kind;
 use crate::shm::Handle;
 use crate::sync::{Cancel, Limits, Timeout};
@@ -23,7 +23,7 @@ use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How to connect.
@@ -204,10 +204,6 @@ impl Answered {
 
 const LOST: Error = Error::Connection("it is lost");
 
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
-}
-
 /// Reading that takes descriptors with it.
 const SCRATCH: usize = 64 << 10;
 
@@ -269,32 +265,30 @@ impl Connection {
 
     /// Takes in what is there; `false`: nothing.
     fn receive_now(&self, input: &mut Input) -> Result<bool> {
-        match socket::recv(self.socket.fd(), &mut input.scratch)? {
-            None => Ok(false),
-            Some((0, _)) => Err(LOST),
-            Some((n, descriptors)) => {
-                input.descriptors.extend(descriptors);
-                input.incoming.push(&input.scratch[..n])?;
-                Ok(true)
-            }
-        }
+        let got = socket::recv(self.socket.fd(), &mut input.scratch)?;
+        input.take_in(got)
     }
 
     /// Waits for something to read, for a slice at most, and takes it in; `false`: nothing came.
     fn receive(&self, input: &mut Input, brief: bool) -> Result<bool> {
-        let fd = self.socket.fd();
-        let got = if brief {
-            socket::poll(fd, Ready::Read, SHORT_SLICE.as_nanos() as u64)?;
-            socket::recv(fd, &mut input.scratch)
-        } else {
-            socket::recv_wait(fd, &mut input.scratch)
-        };
-        match got? {
+        if brief {
+            socket::poll(self.socket.fd(), Ready::Read, SHORT_SLICE.as_nanos() as u64)?;
+            return self.receive_now(input);
+        }
+        let got = socket::recv_wait(self.socket.fd(), &mut input.scratch)?;
+        input.take_in(got)
+    }
+}
+
+impl Input {
+    /// What was read into `scratch`; `false`: nothing.
+    fn take_in(&mut self, got: Option<(usize, Vec<OwnedFd>)>) -> Result<bool> {
+        match got {
             None => Ok(false),
             Some((0, _)) => Err(LOST),
             Some((n, descriptors)) => {
-                input.descriptors.extend(descriptors);
-                input.incoming.push(&input.scratch[..n])?;
+                self.descriptors.extend(descriptors);
+                self.incoming.push(&self.scratch[..n])?;
                 Ok(true)
             }
         }
@@ -1034,10 +1028,6 @@ impl Link {
     }
 }
 
-/// A status that says: descriptors came along.
-pub(crate) const DESCRIPTORS: i32 = 101;
-const EXISTED: i32 = 2;
-
 /// How requests are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
@@ -1065,6 +1055,6 @@ pub struct Listed {
     pub kind: u32,
     /// How many clients refer to it.
     pub clients: u32,
-    /// Bytes of memory that it may take.
+    /// Bytes of memory that it has.
     pub bytes: u64,
 }

@@ -3,8 +3,8 @@
 mod dial;
 mod link;
 
+pub(super) use link::Manner;
 pub use link::{ConnectOptions, Link, Listed};
-pub(super) use link::{Manner, DESCRIPTORS};
 
 use super::wire::{Reader, Writer};
 use super::Class;

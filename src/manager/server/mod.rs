@@ -14,7 +14,7 @@ mod serve;
 mod session;
 
 use super::protocol::ServerInfo;
-use super::{Address, ConnectOptions, Key, Link};
+use super::{guard, Address, ConnectOptions, Key, Link};
 use crate::objects::{Builder, Datum};
 use crate::shm::{Domain, DomainOptions};
 use crate::sys::epoll::{Epoll, Waker};
@@ -27,7 +27,7 @@ use session::Client;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -131,10 +131,6 @@ struct Shared {
     requests: AtomicU64,
     refused: AtomicU64,
     observer: Option<Observer>,
-}
-
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Shared {

@@ -5,8 +5,7 @@ use super::objects::Entry;
 use super::serve::Serve;
 use super::session::Session;
 use super::{guard, ServerEvent, Shared};
-use crate::manager::client::DESCRIPTORS;
-use crate::manager::protocol::{self, op, Request};
+use crate::manager::protocol::{self, op, Request, DESCRIPTORS, EXISTED};
 use crate::manager::served::{self, Class, Making, Reply, Served};
 use crate::manager::wait::Waiting;
 use crate::manager::wire::{self, Reader, Writer};
@@ -27,8 +26,6 @@ const ROOM: usize = 64;
 const BUSY_FOR_NS: u64 = 100_000_000;
 /// Objects that take more memory than this are not made by the server's own thread.
 const LARGE: u64 = 1 << 20;
-/// MPROC_EXISTED.
-const EXISTED: i32 = 2;
 
 /// What became of a request.
 enum Outcome {

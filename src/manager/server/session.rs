@@ -289,6 +289,13 @@ impl Session {
 
     /// The object as this session's own member has it.
     pub(super) fn own(&self, shared: &Arc<Shared>, entry: &Entry) -> Result<Arc<dyn Served>> {
+        if entry.inner {
+            // It is the session's itself, or a forked child's of it: that needs no membership.
+            return match entry.object.as_any().downcast_ref::<Loan>() {
+                Some(loan) => loan.get(),
+                None => Ok(entry.object.clone()),
+            };
+        }
         let mut member = guard(&self.member);
         if self.is_gone() {
             return Err(Error::Connection("it is lost"));
@@ -340,13 +347,6 @@ impl Session {
 fn own(domain: &Domain, objects: &mut HashMap<u64, Arc<dyn Served>>, entry: &Entry) -> Result<Arc<dyn Served>> {
     if let Some(object) = objects.get(&entry.id) {
         return Ok(object.clone());
-    }
-    if entry.inner {
-        // It is the session's itself, or a forked child's of it.
-        return match entry.object.as_any().downcast_ref::<Loan>() {
-            Some(loan) => guard(&loan.object).clone().ok_or(Error::Stale),
-            None => Ok(entry.object.clone()),
-        };
     }
     for other in &entry.others {
         own(domain, objects, other)?;
